@@ -117,8 +117,8 @@ impl Levels {
     /// The code of `x`, rounded half up. NaN gives code 0.
     #[inline(always)]
     pub fn code(&self, x: f32) -> u8 {
-        // `as` maps NaN to 0 and saturates, so the clamp is exact at both ends.
-        (x.mul_add(self.inverse_step, 0.5).floor().min(f32::from(self.largest))) as u8
+        // `clamp` keeps NaN and `as` maps it to 0.
+        x.mul_add(self.inverse_step, 0.5).floor().clamp(0.0, f32::from(self.largest)) as u8
     }
 
     /// The value that `code` stands for.
