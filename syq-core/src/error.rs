@@ -101,6 +101,12 @@ pub enum CoreErrorKind {
         /// The fraction of max |W|.
         eta: f32,
     },
+    /// A threshold for binary weights, which have none.
+    #[error("the threshold η is {eta}, but binary weights have none (η = 0)")]
+    BinaryThreshold {
+        /// The fraction of max |W|.
+        eta: f32,
+    },
     /// A weight code that the codebook does not have.
     #[error("weight {index} has code {code}, which the {codebook} codebook does not have")]
     Code {
