@@ -145,7 +145,12 @@ impl ConvGeometry {
     /// A window that does not fit, no filters, or groups that do not divide channels and filters.
     pub fn new(input: Shape, filters: usize, window: Window, groups: usize) -> Result<Self, ShapeError> {
         let [height, width] = window.output(input.height, input.width)?;
-        if groups == 0 || filters == 0 || input.channels == 0 || input.channels % groups != 0 || filters % groups != 0 {
+        if groups == 0
+            || filters == 0
+            || input.channels == 0
+            || !input.channels.is_multiple_of(groups)
+            || !filters.is_multiple_of(groups)
+        {
             return Err(ShapeError::Groups { channels: input.channels, filters, groups });
         }
         Ok(Self { input, output: Shape::new(height, width, filters), window, groups })

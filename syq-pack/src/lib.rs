@@ -1,1 +1,7 @@
-//! Placeholder.
+//! The network as data, weights packed to 1 or 2 bits, and the model file.
+#![forbid(unsafe_code)]
+
+pub mod network;
+pub mod zoo;
+
+pub use network::{Network, NetworkError};
