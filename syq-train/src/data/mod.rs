@@ -1,0 +1,176 @@
+//! Image data sets in memory, their split, augmentation and batches.
+//!
+//! A [`Dataset`] holds RGB bytes; [`augment`] turns them into normalised f32 while a
+//! [`loader::Loader`] thread prepares the next batch. Everything random is derived from (seed, epoch,
+//! image), so a batch is the same whatever the timing and after any resume.
+
+pub mod augment;
+pub mod cifar;
+pub mod error;
+pub mod folder;
+pub mod loader;
+pub mod split;
+
+pub use augment::{Augmentation, Flip, Normalization};
+pub use error::DataError;
+pub use loader::{Batch, Loader, Order, Pass};
+pub use split::{HeldOut, Split};
+
+/// RGB images of one size, in memory, with labels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dataset {
+    size: [usize; 2],
+    classes: Vec<String>,
+    pixels: Vec<u8>,
+    labels: Vec<u32>,
+}
+
+impl Dataset {
+    /// A data set of `labels.len()` images of `size` = [height, width]; `pixels` is
+    /// `[image][row][column][RGB]`.
+    ///
+    /// # Errors
+    /// Lengths that do not fit together, or a label that `classes` does not have.
+    pub fn new(size: [usize; 2], classes: Vec<String>, pixels: Vec<u8>, labels: Vec<u32>) -> Result<Self, DataError> {
+        let expected = bytes(labels.len(), size)?;
+        if pixels.len() != expected {
+            return Err(DataError::Buffer { what: "the pixels of a data set", found: pixels.len(), expected });
+        }
+        let wrong = labels.iter().position(|&label| label as usize >= classes.len());
+        if let Some((index, &label)) = wrong.and_then(|index| Some((index, labels.get(index)?))) {
+            let place = "data set".to_owned();
+            return Err(DataError::Label { place, index, label: label as usize, classes: classes.len() });
+        }
+        Ok(Self { size, classes, pixels, labels })
+    }
+
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there are no images.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// Height and width of every image.
+    pub fn size(&self) -> [usize; 2] {
+        self.size
+    }
+
+    /// Names of the classes, in the order of their labels.
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// The label of every image.
+    pub fn labels(&self) -> &[u32] {
+        &self.labels
+    }
+
+    /// All pixels, `[image][row][column][RGB]`.
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    /// The bytes of image `index`, `[row][column][RGB]`; `None` past the end.
+    pub fn image(&self, index: usize) -> Option<&[u8]> {
+        let length = self.size[0] * self.size[1] * 3;
+        let start = index.checked_mul(length)?;
+        self.pixels.get(start..start.checked_add(length)?).filter(|_| index < self.len())
+    }
+
+    /// Refuses a second data set (say, the test images) with other classes.
+    ///
+    /// # Errors
+    /// Names both lists of classes if they differ.
+    pub fn check_classes(&self, other: &Self) -> Result<(), DataError> {
+        if self.classes == other.classes {
+            return Ok(());
+        }
+        Err(DataError::Classes { found: other.classes.clone(), expected: self.classes.clone() })
+    }
+
+    /// Mean and standard deviation of every channel, pixels scaled to [0, 1].
+    ///
+    /// # Errors
+    /// A channel that is constant (as in a data set without images) cannot normalise.
+    pub fn normalization(&self) -> Result<Normalization, DataError> {
+        let mut sums = [[0u64; 2]; 3];
+        for pixel in self.pixels.as_chunks::<3>().0 {
+            for (sum, &value) in sums.iter_mut().zip(pixel) {
+                sum[0] += u64::from(value);
+                sum[1] += u64::from(value) * u64::from(value);
+            }
+        }
+        let count = (self.pixels.len() / 3) as f64;
+        let mean = sums.map(|[sum, _]| sum as f64 / count / 255.0);
+        let mut deviation = [0.0; 3];
+        for ((deviation, [_, squares]), mean) in deviation.iter_mut().zip(sums).zip(mean) {
+            *deviation = (squares as f64 / count / 65_025.0 - mean * mean).max(0.0).sqrt() as f32;
+        }
+        Normalization::new(mean.map(|mean| mean as f32), deviation)
+    }
+}
+
+/// Bytes of `images` RGB images.
+fn bytes(images: usize, [height, width]: [usize; 2]) -> Result<usize, DataError> {
+    let bytes = height.checked_mul(width).and_then(|pixels| pixels.checked_mul(3)?.checked_mul(images));
+    // A slice may not be larger than this, and an index of an image must fit u32.
+    bytes.filter(|&bytes| isize::try_from(bytes).is_ok() && u32::try_from(images).is_ok()).ok_or(DataError::TooLarge {
+        images,
+        height,
+        width,
+    })
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::rng::{Purpose, Random};
+
+    /// Random images, labels 0, 1, 2 … in turn.
+    pub(crate) fn random(images: usize, size: [usize; 2], classes: u32) -> Dataset {
+        let mut random = Random::new(9, Purpose::Test, 0, 0);
+        let pixels = (0..images * size[0] * size[1] * 3).map(|_| random.below(256) as u8).collect();
+        let names = (0..classes).map(|class| format!("class {class}")).collect();
+        Dataset::new(size, names, pixels, (0..images as u32).map(|image| image % classes).collect()).unwrap()
+    }
+
+    #[test]
+    fn images_are_found_and_bounds_respected() {
+        let data = random(3, [2, 4], 2);
+        assert_eq!(data.image(1), Some(&data.pixels()[24..48]));
+        assert_eq!((data.image(3), data.image(usize::MAX)), (None, None));
+        assert_eq!(Dataset::new([0, 4], vec!["a".into()], vec![], vec![0]).unwrap().image(1), None);
+    }
+
+    #[test]
+    fn lengths_and_labels_are_checked() {
+        let class = || vec!["a".to_owned()];
+        assert!(matches!(
+            Dataset::new([1, 1], class(), vec![0; 4], vec![0]),
+            Err(DataError::Buffer { found: 4, expected: 3, .. })
+        ));
+        assert!(matches!(
+            Dataset::new([1, 1], class(), vec![0; 6], vec![0, 1]),
+            Err(DataError::Label { index: 1, label: 1, classes: 1, .. })
+        ));
+        assert!(matches!(Dataset::new([usize::MAX, 2], class(), vec![], vec![0]), Err(DataError::TooLarge { .. })));
+        assert!(random(2, [1, 1], 2).check_classes(&random(2, [1, 1], 1)).is_err());
+    }
+
+    #[test]
+    fn normalization_by_hand() {
+        let data = Dataset::new([1, 2], vec!["a".into()], vec![0, 255, 51, 255, 0, 102], vec![0]).unwrap();
+        let normalization = data.normalization().unwrap();
+        for (found, expected) in normalization.mean().into_iter().zip([0.5, 0.5, 0.3]) {
+            assert!((found - expected).abs() < 1e-6);
+        }
+        for (found, expected) in normalization.deviation().into_iter().zip([0.5, 0.5, 0.1]) {
+            assert!((found - expected).abs() < 1e-6);
+        }
+        assert!(Dataset::new([1, 1], vec![], vec![], vec![]).unwrap().normalization().is_err());
+    }
+}
