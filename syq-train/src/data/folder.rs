@@ -34,7 +34,7 @@ pub fn load(
     options: FolderOptions,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Dataset, DataError> {
-    let (classes, files, labels) = list(folder)?;
+    let Listing { classes, files, labels } = list(folder)?;
     let first = files.first().ok_or_else(|| DataError::NoImages { path: folder.to_owned() })?;
     let size = match options.size {
         Some(size) => size,
@@ -72,7 +72,13 @@ pub fn load(
 }
 
 /// Class names, and the pictures of all classes with their labels.
-fn list(folder: &Path) -> Result<(Vec<String>, Vec<PathBuf>, Vec<u32>), DataError> {
+struct Listing {
+    classes: Vec<String>,
+    files: Vec<PathBuf>,
+    labels: Vec<u32>,
+}
+
+fn list(folder: &Path) -> Result<Listing, DataError> {
     let mut classes = Vec::new();
     let mut files = Vec::new();
     let mut labels = Vec::new();
@@ -88,7 +94,7 @@ fn list(folder: &Path) -> Result<(Vec<String>, Vec<PathBuf>, Vec<u32>), DataErro
         labels.resize(files.len(), classes.len() as u32);
         classes.push(name);
     }
-    Ok((classes, files, labels))
+    Ok(Listing { classes, files, labels })
 }
 
 /// Visible entries of a folder, sorted by name.
