@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 pub mod network;
+pub mod preprocess;
 pub mod zoo;
 
 pub use network::{Network, NetworkError};
+pub use preprocess::Preprocess;
