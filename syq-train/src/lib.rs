@@ -1,6 +1,7 @@
 //! Trains binary and ternary networks with learned symmetric scales (SYQ, CVPR 2018).
 
 pub mod checkpoint;
+pub mod config;
 pub mod data;
 pub mod metrics;
 pub mod optim;

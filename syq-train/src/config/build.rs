@@ -1,0 +1,166 @@
+//! From a configuration to the values that a run works with.
+
+use super::{Config, OptimizerConfig, ScheduleConfig, Weights};
+use crate::data::{Augmentation, DataError, Dataset, HeldOut, Normalization};
+use crate::optim::{Adam, AdamOptions, Decay, Optimizer, Schedule, Sgd, SgdOptions};
+use syq_core::{ActivationQuantizer, ActivationRange, Codebook, WeightQuantizer};
+use syq_pack::zoo::Scheme;
+
+impl Config {
+    /// How the network is quantized, for [`syq_pack::zoo::Architecture::build`].
+    pub fn scheme(&self) -> Scheme {
+        let network = &self.network;
+        let codebook = match network.weights {
+            Weights::Float => return Scheme::Float,
+            Weights::Binary => Codebook::Binary,
+            Weights::Ternary => Codebook::Ternary,
+        };
+        match (network.granularity, network.activation_bits) {
+            (Some(granularity), Some(bits)) => {
+                let range = network.activation_range.unwrap_or(ActivationRange::Unit);
+                Scheme::Quantized { codebook, granularity, activation: ActivationQuantizer { bits, range } }
+            }
+            // A validated configuration has both.
+            _ => Scheme::Float,
+        }
+    }
+
+    /// η: the threshold's fraction of max |W|; 0 for weights that are not ternary.
+    pub fn eta(&self) -> f32 {
+        match self.network.weights {
+            Weights::Ternary => self.network.threshold.unwrap_or(WeightQuantizer::DEFAULT_ETA),
+            Weights::Float | Weights::Binary => 0.0,
+        }
+    }
+
+    /// Height and width of the pictures.
+    pub fn image_size(&self) -> usize {
+        self.data.image_size.unwrap_or(self.network.name.image())
+    }
+
+    /// The part of the training images to hold out.
+    pub fn held_out(&self) -> HeldOut {
+        HeldOut::Fraction(self.data.validation)
+    }
+
+    /// Random changes of training images.
+    pub fn augmentation(&self) -> Augmentation {
+        Augmentation { padding: self.data.augmentation.crop_padding, flip: self.data.augmentation.flip }
+    }
+
+    /// The normalisation that is configured, or that of `train`.
+    ///
+    /// # Errors
+    /// Training images whose channels are constant.
+    pub fn normalization(&self, train: &Dataset) -> Result<Normalization, DataError> {
+        match self.data.normalization {
+            Some(given) => Normalization::new(given.mean, given.std),
+            None => train.normalization(),
+        }
+    }
+
+    /// The optimizer, without state.
+    pub fn optimizer(&self) -> Box<dyn Optimizer> {
+        let weight_decay = self.train.weight_decay.or(0.0);
+        let multiplier = self.train.learning_rate_multiplier.or(1.0);
+        match self.train.optimizer {
+            OptimizerConfig::Sgd { momentum, kind } => {
+                Box::new(Sgd::new(SgdOptions { momentum, kind, weight_decay, multiplier }))
+            }
+            OptimizerConfig::Adam { betas, epsilon } => {
+                Box::new(Adam::new(AdamOptions { betas, epsilon, weight_decay, multiplier }))
+            }
+        }
+    }
+
+    /// The learning rate of every step, for epochs of `batches` steps.
+    pub fn schedule(&self, batches: usize) -> Schedule {
+        let steps = |epochs: f64| (epochs * batches as f64).round() as u64;
+        let (warmup, decay) = match &self.train.schedule {
+            ScheduleConfig::Cosine { warmup_epochs, final_fraction } => {
+                (steps(*warmup_epochs), Decay::Cosine { final_fraction: *final_fraction })
+            }
+            ScheduleConfig::Step { milestones, factor, warmup_epochs } => {
+                let milestones = milestones.iter().map(|&epochs| steps(epochs)).collect();
+                (steps(*warmup_epochs), Decay::Step { milestones, factor: *factor })
+            }
+        };
+        let learning_rate = self.train.learning_rate;
+        Schedule { learning_rate, warmup, steps: steps(self.train.epochs.into()), decay }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ConfigErrorKind;
+    use crate::data::Flip;
+    use syq_core::{BitWidth, Granularity};
+
+    const FLOAT: &str = include_str!("../../configs/cifar10-resnet20-float.toml");
+    const W2A2: &str = include_str!("../../configs/cifar10-resnet20-w2a2-pixel.toml");
+
+    #[test]
+    fn the_examples_say_what_they_should() {
+        let float = Config::from_toml_str(FLOAT).unwrap();
+        assert_eq!((float.scheme(), float.eta(), float.image_size()), (Scheme::Float, 0.0, 32));
+        assert_eq!(float.augmentation(), Augmentation { padding: 4, flip: Flip::Horizontal });
+        let schedule = float.schedule(390);
+        assert_eq!((schedule.warmup, schedule.steps, schedule.rate(780)), (780, 15_600, 0.2));
+        assert!(schedule.rate(15_599) < 1e-6);
+        let w2a2 = Config::from_toml_str(W2A2).unwrap();
+        let activation = ActivationQuantizer { bits: BitWidth::Two, range: ActivationRange::Learned };
+        let granularity = Granularity::Pixel;
+        assert_eq!(w2a2.scheme(), Scheme::Quantized { codebook: Codebook::Ternary, granularity, activation });
+        assert_eq!((w2a2.eta(), w2a2.train.epochs, w2a2.train.learning_rate), (0.05, 32, 1e-3));
+        assert_eq!(w2a2.train.optimizer, OptimizerConfig::Adam { betas: [0.9, 0.999], epsilon: 1e-5 });
+        // A checkpoint echoes the configuration as JSON.
+        let echo = serde_json::to_string(&w2a2).unwrap();
+        assert_eq!(serde_json::from_str::<Config>(&echo).unwrap(), w2a2);
+    }
+
+    #[test]
+    fn every_fault_names_its_key() {
+        for (from, to, names) in [
+            ("seed = ", "sed = ", "unknown field `sed`"),
+            ("batch = 128", "", "missing field `batch`"),
+            ("batch = 128", "batch = 0", "train.batch = 0: must be"),
+            ("\"resnet20\"", "\"resnet21\"", "unknown variant `resnet21`"),
+            ("\"ternary\"", "\"float\"", "network.granularity has no effect"),
+            ("\"ternary\"", "\"binary\"\nthreshold = 0.1", "network.threshold has no effect"),
+            ("granularity = \"pixel\"", "", "network.granularity is missing"),
+            ("activation_bits = 2", "", "network.activation_bits is missing"),
+            ("activation_bits = 2", "activation_bits = 5", "5 activation bits"),
+            ("\"ternary\"", "\"ternary\"\nthreshold = 1.0", "network.threshold = 1"),
+            ("crop_padding = 4", "crop_padding = 32", "data.augmentation.crop_padding = 32"),
+            ("validation = 0.1", "validation = 1.0", "data.validation = 1"),
+            ("epsilon = 1e-5", "epsilon = 0.0", "train.optimizer.adam.epsilon = 0"),
+            ("epsilon = 1e-5", "epsilon = 1e-5, momentum = 0.9", "unexpected keys in table: momentum"),
+            ("learning_rate = 1e-3", "learning_rate = nan", "train.learning_rate = NaN"),
+            ("warmup_epochs = 1", "warmup_epochs = 32", "train.schedule.cosine.warmup_epochs = 32"),
+        ] {
+            assert!(W2A2.contains(from), "{from}");
+            let error = Config::from_toml_str(&W2A2.replace(from, to)).unwrap_err().to_string();
+            assert!(error.contains(names), "{names}: {error}");
+        }
+        let missing = Config::read(std::path::Path::new("absent.toml")).unwrap_err();
+        assert!(matches!(missing.kind, ConfigErrorKind::Io(_)) && missing.to_string().starts_with("absent.toml"));
+    }
+
+    #[test]
+    fn milestones_are_epochs() {
+        let step = "step = { milestones = [10, 20.5], factor = 0.1 }";
+        let text = FLOAT.replace("cosine = { warmup_epochs = 2, final_fraction = 0.0 }", step);
+        let decay = Config::from_toml_str(&text).unwrap().schedule(100).decay;
+        assert_eq!(decay, Decay::Step { milestones: vec![1000, 2050], factor: 0.1 });
+        assert!(Config::from_toml_str(&text.replace("20.5", "40")).is_err());
+        assert!(Config::from_toml_str(&text.replace("20.5", "9")).is_err());
+    }
+
+    #[test]
+    fn fixed_point_range() {
+        let text = W2A2.replace("\"learned\"", "{ fixed_point = 3 }");
+        let config = Config::from_toml_str(&text).unwrap();
+        assert_eq!(config.network.activation_range, Some(ActivationRange::FixedPoint(3)));
+    }
+}

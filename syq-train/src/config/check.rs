@@ -1,0 +1,182 @@
+//! What makes a configuration valid beyond its types.
+
+use super::{Config, GroupTable, OptimizerConfig, ScheduleConfig, Weights};
+use std::path::PathBuf;
+use thiserror::Error;
+
+/// A configuration file that cannot be used; names it.
+#[derive(Debug, Error)]
+#[error("{path}: {kind}", path = path.display())]
+pub struct ConfigError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub kind: ConfigErrorKind,
+}
+
+/// What is wrong with a configuration.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ConfigErrorKind {
+    /// The file cannot be read.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// Not TOML, or not these keys and types; the message has the line.
+    #[error(transparent)]
+    Toml(#[from] Box<toml::de::Error>),
+    /// A value out of range.
+    #[error("{key} = {value}: must be {range}")]
+    Range {
+        /// The key, with its tables.
+        key: &'static str,
+        /// Its value.
+        value: f64,
+        /// What it must be.
+        range: &'static str,
+    },
+    /// A key that is needed.
+    #[error("{key} is missing: {reason}")]
+    Missing {
+        /// The key, with its tables.
+        key: &'static str,
+        /// What needs it.
+        reason: &'static str,
+    },
+    /// A key that would have no effect.
+    #[error("{key} has no effect: {reason}")]
+    Useless {
+        /// The key, with its tables.
+        key: &'static str,
+        /// Why.
+        reason: &'static str,
+    },
+}
+
+use ConfigErrorKind::{Missing, Range, Useless};
+
+impl Config {
+    /// Checks every value; a parsed configuration has passed.
+    ///
+    /// # Errors
+    /// The first value that is out of range or contradicts another.
+    pub fn validate(&self) -> Result<(), ConfigErrorKind> {
+        self.validate_network()?;
+        self.validate_data()?;
+        self.validate_train()
+    }
+
+    fn validate_network(&self) -> Result<(), ConfigErrorKind> {
+        let network = &self.network;
+        if network.weights == Weights::Float {
+            let reason = "the weights are float";
+            let given = [
+                ("network.granularity", network.granularity.is_some()),
+                ("network.activation_bits", network.activation_bits.is_some()),
+                ("network.activation_range", network.activation_range.is_some()),
+            ];
+            if let Some(&(key, _)) = given.iter().find(|(_, given)| *given) {
+                return Err(Useless { key, reason });
+            }
+        } else {
+            let reason = "the weights are quantized";
+            if network.granularity.is_none() {
+                return Err(Missing { key: "network.granularity", reason });
+            }
+            if network.activation_bits.is_none() {
+                return Err(Missing { key: "network.activation_bits", reason });
+            }
+        }
+        match network.threshold {
+            Some(_) if network.weights != Weights::Ternary => {
+                Err(Useless { key: "network.threshold", reason: "only ternary weights have one" })
+            }
+            Some(eta) => fraction("network.threshold", eta.into()),
+            None => Ok(()),
+        }
+    }
+
+    fn validate_data(&self) -> Result<(), ConfigErrorKind> {
+        let data = &self.data;
+        if let Some(size) = data.image_size {
+            check("data.image_size", size as f64, "1 to 4096", (1..=4096).contains(&size))?;
+        }
+        fraction("data.validation", data.validation)?;
+        let padding = data.augmentation.crop_padding;
+        let side = self.image_size();
+        let fits = (padding as usize) < side;
+        check("data.augmentation.crop_padding", padding.into(), "smaller than the picture", fits)?;
+        if let Some(normalization) = data.normalization {
+            for mean in normalization.mean {
+                check("data.normalization.mean", mean.into(), "finite", mean.is_finite())?;
+            }
+            for std in normalization.std {
+                positive("data.normalization.std", std.into())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn validate_train(&self) -> Result<(), ConfigErrorKind> {
+        let train = &self.train;
+        check("train.epochs", train.epochs.into(), "at least 1", train.epochs > 0)?;
+        check("train.batch", train.batch as f64, "1 to 65536", (1..=65_536).contains(&train.batch))?;
+        check("train.threads", train.threads as f64, "at most 1024", train.threads <= 1024)?;
+        let every = train.checkpoint_epochs;
+        check("train.checkpoint_epochs", every.into(), "at least 1", every > 0)?;
+        positive("train.learning_rate", train.learning_rate.into())?;
+        fraction("train.label_smoothing", train.label_smoothing.into())?;
+        groups("train.learning_rate_multiplier", &train.learning_rate_multiplier)?;
+        groups("train.weight_decay", &train.weight_decay)?;
+        match train.optimizer {
+            OptimizerConfig::Sgd { momentum, .. } => fraction("train.optimizer.sgd.momentum", momentum.into())?,
+            OptimizerConfig::Adam { betas, epsilon } => {
+                for beta in betas {
+                    fraction("train.optimizer.adam.betas", beta.into())?;
+                }
+                positive("train.optimizer.adam.epsilon", epsilon.into())?;
+            }
+        }
+        let epochs = f64::from(train.epochs);
+        match &train.schedule {
+            ScheduleConfig::Cosine { warmup_epochs, final_fraction } => {
+                let last = f64::from(*final_fraction);
+                check("train.schedule.cosine.final_fraction", last, "in [0, 1]", (0.0..=1.0).contains(&last))?;
+                let inside = (0.0..epochs).contains(warmup_epochs);
+                check("train.schedule.cosine.warmup_epochs", *warmup_epochs, "in [0, train.epochs)", inside)
+            }
+            ScheduleConfig::Step { milestones, factor, warmup_epochs } => {
+                positive("train.schedule.step.factor", f64::from(*factor))?;
+                let key = "train.schedule.step.milestones";
+                let mut before = 0.0;
+                for &milestone in milestones {
+                    let ascending = milestone > before && milestone < epochs;
+                    check(key, milestone, "ascending, inside (0, train.epochs)", ascending)?;
+                    before = milestone;
+                }
+                let inside = (0.0..epochs).contains(warmup_epochs);
+                check("train.schedule.step.warmup_epochs", *warmup_epochs, "in [0, train.epochs)", inside)
+            }
+        }
+    }
+}
+
+fn check(key: &'static str, value: f64, range: &'static str, holds: bool) -> Result<(), ConfigErrorKind> {
+    if holds { Ok(()) } else { Err(Range { key, value, range }) }
+}
+
+fn fraction(key: &'static str, value: f64) -> Result<(), ConfigErrorKind> {
+    check(key, value, "in [0, 1)", (0.0..1.0).contains(&value))
+}
+
+fn positive(key: &'static str, value: f64) -> Result<(), ConfigErrorKind> {
+    check(key, value, "positive and finite", value > 0.0 && value.is_finite())
+}
+
+/// A multiplier of 0 freezes a group, so 0 is allowed.
+fn groups(key: &'static str, table: &GroupTable) -> Result<(), ConfigErrorKind> {
+    let given = [table.weight, table.scale, table.batch_norm, table.bias, table.step];
+    given
+        .into_iter()
+        .flatten()
+        .try_for_each(|value| check(key, value.into(), "finite and not negative", value >= 0.0 && value.is_finite()))
+}

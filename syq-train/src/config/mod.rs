@@ -1,0 +1,287 @@
+//! The TOML configuration of a run: [network], [data] and [train].
+//!
+//! Unknown keys are errors, so that a misspelt one is not ignored. `syq-train/configs` has commented
+//! examples. Relative paths are relative to the working directory.
+
+mod build;
+mod check;
+
+pub use check::{ConfigError, ConfigErrorKind};
+
+use crate::data::Flip;
+use crate::optim::{Momentum, PerGroup};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use syq_core::{ActivationRange, BitWidth, Granularity};
+use syq_pack::zoo::Architecture;
+
+/// A whole configuration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// What is trained.
+    pub network: NetworkConfig,
+    /// On what.
+    pub data: DataConfig,
+    /// How.
+    pub train: TrainConfig,
+}
+
+/// Which codebook the quantized layers have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Weights {
+    /// The float twin of a quantized network: nothing is quantized.
+    Float,
+    /// {−α, +α}.
+    Binary,
+    /// {−α, 0, +α}.
+    Ternary,
+}
+
+/// `[network]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkConfig {
+    /// "resnet20", "vgg-small", "alexnet", "resnet18", "resnet34" or "resnet50".
+    pub name: Architecture,
+    /// "float", "binary" or "ternary".
+    pub weights: Weights,
+    /// "layer", "row" or "pixel"; quantized networks only, which need it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub granularity: Option<Granularity>,
+    /// 1, 2, 3, 4 or 8; quantized networks only, which need it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activation_bits: Option<BitWidth>,
+    /// "unit" (the default), "learned" or { fixed_point = fractional bits }; quantized networks only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activation_range: Option<ActivationRange>,
+    /// η, the threshold's fraction of max |W|; ternary weights only; default 0.05.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<f32>,
+}
+
+/// How the images are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DataFormat {
+    /// A folder of class folders of PNG or JPEG pictures.
+    Folder,
+    /// A folder with CIFAR-10's binary files, training and test images in one.
+    Cifar10,
+}
+
+/// `[data]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// "folder" or "cifar10".
+    pub format: DataFormat,
+    /// Folder of the training images.
+    pub train: PathBuf,
+    /// Folder of the test images, if there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<PathBuf>,
+    /// Height and width of the pictures; default: what the network's literature has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_size: Option<usize>,
+    /// Fraction of the training images that is held out, [0, 1); default 0.
+    #[serde(default)]
+    pub validation: f64,
+    /// Mean and standard deviation a channel; default: those of the training images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub normalization: Option<NormalizationConfig>,
+    /// Random changes of training images; default: none.
+    #[serde(default)]
+    pub augmentation: AugmentationConfig,
+}
+
+/// `[data.normalization]`, pixels in [0, 1].
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NormalizationConfig {
+    /// Means of R, G and B.
+    pub mean: [f32; 3],
+    /// Standard deviations.
+    pub std: [f32; 3],
+}
+
+/// `[data.augmentation]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AugmentationConfig {
+    /// Pixels of padding before a random crop; 0 for no crop.
+    #[serde(default)]
+    pub crop_padding: u32,
+    /// "none" or "horizontal".
+    #[serde(default = "no_flip")]
+    pub flip: Flip,
+}
+
+impl Default for AugmentationConfig {
+    fn default() -> Self {
+        Self { crop_padding: 0, flip: Flip::None }
+    }
+}
+
+/// Arithmetic of the training kernels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// f32 everywhere.
+    F32,
+    /// bf16 operands, f32 sums.
+    Bf16,
+    /// bf16 where the processor has it, else f32: faster, but not the same on every machine.
+    #[default]
+    Auto,
+}
+
+/// `[train.optimizer]`: one of the two tables.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum OptimizerConfig {
+    /// `sgd = { momentum, kind }`.
+    Sgd {
+        /// μ, [0, 1).
+        momentum: f32,
+        /// "classical" or "nesterov".
+        kind: Momentum,
+    },
+    /// `adam = { betas, epsilon }`.
+    Adam {
+        /// β₁ and β₂, each [0, 1); default 0.9 and 0.999.
+        #[serde(default = "adam_betas")]
+        betas: [f32; 2],
+        /// ε > 0.
+        epsilon: f32,
+    },
+}
+
+/// `[train.schedule]`: one of the two tables.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum ScheduleConfig {
+    /// `cosine = { warmup_epochs, final_fraction }`.
+    Cosine {
+        /// Epochs of linear warm-up, fractions allowed.
+        #[serde(default)]
+        warmup_epochs: f64,
+        /// Last rate / learning_rate.
+        #[serde(default)]
+        final_fraction: f32,
+    },
+    /// `step = { milestones, factor, warmup_epochs }`.
+    Step {
+        /// Epochs at which the rate changes, ascending.
+        milestones: Vec<f64>,
+        /// What the rate is multiplied by.
+        factor: f32,
+        /// Epochs of linear warm-up, fractions allowed.
+        #[serde(default)]
+        warmup_epochs: f64,
+    },
+}
+
+/// A number for some of the groups of parameters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GroupTable {
+    /// Weights of convolutions and fully connected layers.
+    pub weight: Option<f32>,
+    /// The scales α.
+    pub scale: Option<f32>,
+    /// Batch norm's scale and offset.
+    pub batch_norm: Option<f32>,
+    /// Biases.
+    pub bias: Option<f32>,
+    /// Learned activation steps.
+    pub step: Option<f32>,
+}
+
+impl GroupTable {
+    /// All groups; those that the table leaves out have `default`.
+    pub fn or(&self, default: f32) -> PerGroup {
+        PerGroup {
+            weight: self.weight.unwrap_or(default),
+            scale: self.scale.unwrap_or(default),
+            batch_norm: self.batch_norm.unwrap_or(default),
+            bias: self.bias.unwrap_or(default),
+            step: self.step.unwrap_or(default),
+        }
+    }
+}
+
+/// `[train]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Everything random follows from it.
+    pub seed: u64,
+    /// Epochs.
+    pub epochs: u32,
+    /// Images of a batch.
+    pub batch: usize,
+    /// Threads; 0, the default, means one for each core. The result does not depend on it.
+    #[serde(default)]
+    pub threads: usize,
+    /// "f32", "bf16" or "auto", the default.
+    #[serde(default)]
+    pub precision: Precision,
+    /// The base rate, after the warm-up.
+    pub learning_rate: f32,
+    /// The optimizer.
+    pub optimizer: OptimizerConfig,
+    /// How the rate changes.
+    pub schedule: ScheduleConfig,
+    /// What multiplies the learning rate of a group; default 1.
+    #[serde(default)]
+    pub learning_rate_multiplier: GroupTable,
+    /// L2 weight decay of a group; default 0.
+    #[serde(default)]
+    pub weight_decay: GroupTable,
+    /// Probability that is spread over all classes, [0, 1); default 0.
+    #[serde(default)]
+    pub label_smoothing: f32,
+    /// Checkpoint of the float twin to start from; required for a quantized network by `quantize`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init: Option<PathBuf>,
+    /// Epochs between checkpoints; default 1.
+    #[serde(default = "every_epoch")]
+    pub checkpoint_epochs: u32,
+}
+
+const fn no_flip() -> Flip {
+    Flip::None
+}
+
+const fn adam_betas() -> [f32; 2] {
+    [0.9, 0.999]
+}
+
+const fn every_epoch() -> u32 {
+    1
+}
+
+impl Config {
+    /// Parses and validates a configuration.
+    ///
+    /// # Errors
+    /// Not TOML, an unknown or missing key (with its line), a value out of range or one that
+    /// contradicts another (with its key).
+    pub fn from_toml_str(text: &str) -> Result<Self, ConfigErrorKind> {
+        let config: Self = toml::from_str(text).map_err(Box::new)?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// Reads, parses and validates a file.
+    ///
+    /// # Errors
+    /// As [`Config::from_toml_str`], or the file cannot be read; names the file.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let parse = |text: String| Self::from_toml_str(&text);
+        let config = std::fs::read_to_string(path).map_err(ConfigErrorKind::from).and_then(parse);
+        config.map_err(|kind| ConfigError { path: path.to_owned(), kind })
+    }
+}
