@@ -1,4 +1,4 @@
-//! The TOML configuration of a run: [network], [data] and [train].
+//! The TOML configuration of a run: tables `network`, `data` and `train`.
 //!
 //! Unknown keys are errors, so that a misspelt one is not ignored. `syq-train/configs` has commented
 //! examples. Relative paths are relative to the working directory.
@@ -39,7 +39,7 @@ pub enum Weights {
     Ternary,
 }
 
-/// `[network]`.
+/// Table `network`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NetworkConfig {
@@ -71,7 +71,7 @@ pub enum DataFormat {
     Cifar10,
 }
 
-/// `[data]`.
+/// Table `data`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
@@ -96,7 +96,7 @@ pub struct DataConfig {
     pub augmentation: AugmentationConfig,
 }
 
-/// `[data.normalization]`, pixels in [0, 1].
+/// Table `data.normalization`, pixels in [0, 1].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NormalizationConfig {
@@ -106,7 +106,7 @@ pub struct NormalizationConfig {
     pub std: [f32; 3],
 }
 
-/// `[data.augmentation]`.
+/// Table `data.augmentation`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AugmentationConfig {
@@ -137,7 +137,7 @@ pub enum Precision {
     Auto,
 }
 
-/// `[train.optimizer]`: one of the two tables.
+/// Table `train.optimizer`: one of the two tables.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum OptimizerConfig {
@@ -158,7 +158,7 @@ pub enum OptimizerConfig {
     },
 }
 
-/// `[train.schedule]`: one of the two tables.
+/// Table `train.schedule`: one of the two tables.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum ScheduleConfig {
@@ -212,7 +212,7 @@ impl GroupTable {
     }
 }
 
-/// `[train]`.
+/// Table `train`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainConfig {
