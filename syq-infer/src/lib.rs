@@ -1,1 +1,7 @@
-//! Placeholder.
+//! The SYQ inference engine: runs packed binary and ternary networks on ordinary CPUs, with the same
+//! bits on every instruction set.
+
+pub mod isa;
+pub mod kernels;
+
+pub use isa::{ISA_VARIABLE, Isa, IsaError};

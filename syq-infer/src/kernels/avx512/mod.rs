@@ -1,0 +1,82 @@
+//! AVX-512: 16 lanes are one register. Tiles of 7 pixels × 32 filters keep 14 integer and 14 float
+//! accumulators in the 32 registers.
+
+use super::generic::kernel::{Kernel, Ops};
+use super::generic::tile::convolve as tiles;
+use super::layout::Lanes;
+use super::run::Work;
+use std::arch::x86_64::*;
+use std::marker::PhantomData;
+
+/// Runs one convolution.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
+pub(super) fn convolve(work: Work<'_>) {
+    match work {
+        Work::Binary(mut job, weights) => tiles(&binary(), &mut job, weights),
+        Work::Ternary(mut job, weights) => tiles(&ternary(), &mut job, weights),
+        Work::Int8(mut job, weights) => tiles(&int8(), &mut job, weights),
+        Work::Float(mut job, weights) => tiles(&float(), &mut job, weights),
+    }
+}
+
+/// Bits where input and sign differ.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
+fn binary() -> impl Kernel<Element = u32, Weight = Lanes<u32>> {
+    integer(|acc, x: u32, w: &Lanes<u32>| {
+        let differ = _mm512_xor_si512(_mm512_set1_epi32(x.cast_signed()), bytemuck::cast(w.0));
+        _mm512_add_epi32(acc, _mm512_popcnt_epi32(differ))
+    })
+}
+
+/// Bits of the +1 weights where the input is set and of the −1 weights where it is not: x ? p : n.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
+fn ternary() -> impl Kernel<Element = u32, Weight = [Lanes<u32>; 2]> {
+    integer(|acc, x: u32, [p, n]: &[Lanes<u32>; 2]| {
+        let x = _mm512_set1_epi32(x.cast_signed());
+        let chosen = _mm512_ternarylogic_epi32::<0xCA>(x, bytemuck::cast(p.0), bytemuck::cast(n.0));
+        _mm512_add_epi32(acc, _mm512_popcnt_epi32(chosen))
+    })
+}
+
+/// Four products of unsigned and signed bytes a lane, added without saturation.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
+fn int8() -> impl Kernel<Element = u32, Weight = Lanes<u32>> {
+    integer(|acc, x: u32, w: &Lanes<u32>| {
+        _mm512_dpbusd_epi32(acc, _mm512_set1_epi32(x.cast_signed()), bytemuck::cast(w.0))
+    })
+}
+
+/// The operations around the step of an integer kernel.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
+fn integer<W>(mac: impl Fn(__m512i, u32, &W) -> __m512i) -> impl Kernel<Element = u32, Weight = W> {
+    Ops::<{ usize::MAX }, 7, 2, _, _, _, _, _, _, _, _, _, _, _> {
+        types: PhantomData,
+        zero: _mm512_setzero_si512(),
+        empty: _mm512_setzero_ps(),
+        start: |acc: __m512i| acc,
+        mac,
+        fold: |_, part| part,
+        add: |a, b| _mm512_add_epi32(a, b),
+        flush: |acc, constant: &Lanes<i32>, scale, sum: __m512| {
+            let exact = _mm512_cvtepi32_ps(_mm512_add_epi32(acc, bytemuck::cast(constant.0)));
+            _mm512_fmadd_ps(_mm512_set1_ps(scale), exact, sum)
+        },
+        store: |sum| bytemuck::cast(sum),
+    }
+}
+
+/// One fused multiply-add a lane; the accumulator is the result.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
+fn float() -> impl Kernel<Element = f32, Weight = Lanes<f32>> {
+    Ops::<{ usize::MAX }, 7, 2, _, _, _, _, _, _, _, _, _, _, _> {
+        types: PhantomData,
+        zero: _mm512_setzero_ps(),
+        empty: _mm512_setzero_ps(),
+        start: |acc: __m512| acc,
+        mac: |acc, x: f32, w: &Lanes<f32>| _mm512_fmadd_ps(_mm512_set1_ps(x), bytemuck::cast(w.0), acc),
+        fold: |_, part| part,
+        add: |a, b| _mm512_add_ps(a, b),
+        flush: |acc, _: &Lanes<i32>, _, _| acc,
+        store: |sum| bytemuck::cast(sum),
+    }
+}

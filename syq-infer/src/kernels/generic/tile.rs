@@ -1,0 +1,261 @@
+//! The convolution loops: filter blocks, tiles of pixels, subgroups, planes, segments.
+//!
+//! Lane = output channel: a tile keeps up to [`Kernel::PIXELS`] × [`Kernel::BLOCKS`] accumulators in
+//! registers, loads each weight once for all its pixels and broadcasts each input element. Bit
+//! planes are taken from the highest down, doubling the accumulator in between (Horner's rule), so
+//! that no plane needs accumulators of its own.
+
+use super::super::layout::{BLOCK, Lanes};
+use super::kernel::Kernel;
+use std::ops::Range;
+
+/// Input elements that lie side by side and meet weights that do: a kernel position, or a whole
+/// kernel row where the layout makes one of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Segment {
+    /// Distance from the first element of the window.
+    pub(crate) offset: usize,
+    /// Distance from the first weight of the filter block.
+    pub(crate) weight: usize,
+    /// Number of elements.
+    pub(crate) len: usize,
+}
+
+/// One call: which outputs of which layer, in elements of the padded input.
+pub(crate) struct Job<'a, E> {
+    /// The padded image.
+    pub(crate) input: &'a [E],
+    /// [`Segment`]s of all subgroups, in order.
+    pub(crate) segments: &'a [Segment],
+    /// The end of each subgroup in `segments`.
+    pub(crate) ends: &'a [usize],
+    /// α·s of each subgroup.
+    pub(crate) scales: &'a [f32],
+    /// `[block][subgroup]`: what the integer sums lack.
+    pub(crate) constants: &'a [Lanes<i32>],
+    /// Weights of one filter block.
+    pub(crate) block_len: usize,
+    /// Bit planes.
+    pub(crate) planes: usize,
+    /// Elements from one plane to the next.
+    pub(crate) plane_len: usize,
+    /// First element of the window of output (0, 0).
+    pub(crate) origin: usize,
+    /// Elements from one output row to the next.
+    pub(crate) row_step: usize,
+    /// Elements from one output column to the next.
+    pub(crate) column_step: usize,
+    /// Elements from one group to the next.
+    pub(crate) group_len: usize,
+    /// Output columns.
+    pub(crate) columns: usize,
+    /// Filters of a group.
+    pub(crate) group_filters: usize,
+    /// Outputs to compute, as row · columns + column.
+    pub(crate) pixels: Range<usize>,
+    /// Filter blocks to compute; a group has ⌈filters of the group / 16⌉.
+    pub(crate) blocks: Range<usize>,
+    /// The filters of `blocks`.
+    pub(crate) filters: Range<usize>,
+    /// Where the results go, `[pixel][filter]` of the two ranges.
+    pub(crate) output: &'a mut [f32],
+}
+
+/// Computes the job's outputs.
+#[inline(always)]
+pub(crate) fn convolve<K: Kernel>(k: &K, job: &mut Job<'_, K::Element>, weights: &[K::Weight]) {
+    let group_blocks = job.group_filters.div_ceil(BLOCK);
+    let mut block = job.blocks.start;
+    while block < job.blocks.end {
+        let paired = K::BLOCKS == 2 && block + 1 < job.blocks.end && block % group_blocks + 1 < group_blocks;
+        match (paired, job.columns == 1 && job.pixels.len() == 1) {
+            (true, true) => vector::<K, 2>(k, job, weights, block),
+            (true, false) => image::<K, 2>(k, job, weights, block),
+            (false, true) => vector::<K, 1>(k, job, weights, block),
+            (false, false) => image::<K, 1>(k, job, weights, block),
+        }
+        block += 1 + usize::from(paired);
+    }
+}
+
+/// All pixels of `R` filter blocks, in tiles as even as possible.
+#[inline(always)]
+fn image<K: Kernel, const R: usize>(
+    k: &K,
+    job: &mut Job<'_, K::Element>,
+    weights: &[K::Weight],
+    block: usize,
+) {
+    let mut pixel = job.pixels.start;
+    let mut tiles = job.pixels.len().div_ceil(K::PIXELS);
+    while tiles > 0 {
+        let len = (job.pixels.end - pixel).div_ceil(tiles);
+        match len {
+            7 if K::PIXELS >= 7 => tile::<K, 7, R>(k, job, weights, block, pixel),
+            6 if K::PIXELS >= 6 => tile::<K, 6, R>(k, job, weights, block, pixel),
+            5 if K::PIXELS >= 5 => tile::<K, 5, R>(k, job, weights, block, pixel),
+            4 if K::PIXELS >= 4 => tile::<K, 4, R>(k, job, weights, block, pixel),
+            3 if K::PIXELS >= 3 => tile::<K, 3, R>(k, job, weights, block, pixel),
+            2 => tile::<K, 2, R>(k, job, weights, block, pixel),
+            _ => tile::<K, 1, R>(k, job, weights, block, pixel),
+        }
+        pixel += len;
+        tiles -= 1;
+    }
+}
+
+/// `P` pixels of `R` filter blocks.
+#[inline(always)]
+fn tile<K: Kernel, const P: usize, const R: usize>(
+    k: &K,
+    job: &mut Job<'_, K::Element>,
+    weights: &[K::Weight],
+    block: usize,
+    pixel: usize,
+) {
+    let group = block / job.group_filters.div_ceil(BLOCK) * job.group_len;
+    let bases: [usize; P] = std::array::from_fn(|p| {
+        let [row, column] = [(pixel + p) / job.columns, (pixel + p) % job.columns];
+        job.origin + row * job.row_step + column * job.column_step + group
+    });
+    let weights: [&[K::Weight]; R] =
+        std::array::from_fn(|r| &weights[(block + r) * job.block_len..][..job.block_len]);
+    let mut sums = [[k.empty(); R]; P];
+    let mut first = 0;
+    for (subgroup, &end) in job.ends.iter().enumerate() {
+        let segments = &job.segments[first..end];
+        first = end;
+        let mut acc = [[k.zero(); R]; P];
+        for plane in (0..job.planes).rev() {
+            for segment in segments {
+                let x: [&[K::Element]; P] = std::array::from_fn(|p| {
+                    &job.input[bases[p] + plane * job.plane_len + segment.offset..][..segment.len]
+                });
+                let w: [&[K::Weight]; R] = std::array::from_fn(|r| &weights[r][segment.weight..][..segment.len]);
+                accumulate(k, &mut acc, x, w, segment.len);
+            }
+            if plane > 0 {
+                for p in 0..P {
+                    for r in 0..R {
+                        acc[p][r] = k.add(acc[p][r], acc[p][r]);
+                    }
+                }
+            }
+        }
+        let scale = job.scales[subgroup];
+        for r in 0..R {
+            let constant = &job.constants[(block + r) * job.ends.len() + subgroup];
+            for p in 0..P {
+                sums[p][r] = k.flush(acc[p][r], constant, scale, sums[p][r]);
+            }
+        }
+    }
+    for (p, sums) in sums.into_iter().enumerate() {
+        for (r, sum) in sums.into_iter().enumerate() {
+            put(job, pixel + p, block + r, k.store(sum));
+        }
+    }
+}
+
+/// The only pixel of a fully connected layer: the planes take the place of the pixels, so that the
+/// weights, which may come from far away, are read once.
+#[inline(always)]
+fn vector<K: Kernel, const R: usize>(
+    k: &K,
+    job: &mut Job<'_, K::Element>,
+    weights: &[K::Weight],
+    block: usize,
+) {
+    match job.planes {
+        2 => planes::<K, 2, R>(k, job, weights, block),
+        3 => planes::<K, 3, R>(k, job, weights, block),
+        4 => planes::<K, 4, R>(k, job, weights, block),
+        8 => planes::<K, 8, R>(k, job, weights, block),
+        _ => tile::<K, 1, R>(k, job, weights, block, job.pixels.start),
+    }
+}
+
+/// `P` planes of the only pixel, of `R` filter blocks.
+#[inline(always)]
+fn planes<K: Kernel, const P: usize, const R: usize>(
+    k: &K,
+    job: &mut Job<'_, K::Element>,
+    weights: &[K::Weight],
+    block: usize,
+) {
+    let pixel = job.pixels.start;
+    let group = block / job.group_filters.div_ceil(BLOCK) * job.group_len;
+    let base = job.origin + pixel * job.row_step + group;
+    let weights: [&[K::Weight]; R] =
+        std::array::from_fn(|r| &weights[(block + r) * job.block_len..][..job.block_len]);
+    let mut sums = [k.empty(); R];
+    let mut first = 0;
+    for (subgroup, &end) in job.ends.iter().enumerate() {
+        let segments = &job.segments[first..end];
+        first = end;
+        let mut acc = [[k.zero(); R]; P];
+        for segment in segments {
+            let x: [&[K::Element]; P] = std::array::from_fn(|p| {
+                &job.input[base + p * job.plane_len + segment.offset..][..segment.len]
+            });
+            let w: [&[K::Weight]; R] = std::array::from_fn(|r| &weights[r][segment.weight..][..segment.len]);
+            accumulate(k, &mut acc, x, w, segment.len);
+        }
+        for r in 0..R {
+            let mut total = acc[P - 1][r];
+            for p in (0..P - 1).rev() {
+                total = k.add(k.add(total, total), acc[p][r]);
+            }
+            let constant = &job.constants[(block + r) * job.ends.len() + subgroup];
+            sums[r] = k.flush(total, constant, job.scales[subgroup], sums[r]);
+        }
+    }
+    for (r, sum) in sums.into_iter().enumerate() {
+        put(job, pixel, block + r, k.store(sum));
+    }
+}
+
+/// The inner loop: `len` steps of `P` inputs with `R` filter blocks. All slices are `len` long.
+#[inline(always)]
+fn accumulate<K: Kernel, const P: usize, const R: usize>(
+    k: &K,
+    acc: &mut [[K::Acc; R]; P],
+    x: [&[K::Element]; P],
+    w: [&[K::Weight]; R],
+    len: usize,
+) {
+    let mut start = 0;
+    while start < len {
+        let n = (len - start).min(K::CHUNK);
+        let x: [&[K::Element]; P] = std::array::from_fn(|p| &x[p][start..][..n]);
+        let w: [&[K::Weight]; R] = std::array::from_fn(|r| &w[r][start..][..n]);
+        let mut part: [[K::Part; R]; P] = std::array::from_fn(|p| std::array::from_fn(|r| k.start(acc[p][r])));
+        for e in 0..n {
+            for p in 0..P {
+                for r in 0..R {
+                    part[p][r] = k.mac(part[p][r], x[p][e], &w[r][e]);
+                }
+            }
+        }
+        for p in 0..P {
+            for r in 0..R {
+                acc[p][r] = k.fold(acc[p][r], part[p][r]);
+            }
+        }
+        start += n;
+    }
+}
+
+/// Writes one pixel's lanes of one filter block; the last block of a group may be narrower.
+#[inline(always)]
+fn put<E>(job: &mut Job<'_, E>, pixel: usize, block: usize, lanes: [f32; BLOCK]) {
+    let group_blocks = job.group_filters.div_ceil(BLOCK);
+    let [group, within] = [block / group_blocks, block % group_blocks * BLOCK];
+    let width = (job.group_filters - within).min(BLOCK);
+    let first = group * job.group_filters + within - job.filters.start;
+    let row = &mut job.output[(pixel - job.pixels.start) * job.filters.len() + first..][..width];
+    match row.first_chunk_mut::<BLOCK>() {
+        Some(full) => *full = lanes,
+        None => row.copy_from_slice(&lanes[..width]),
+    }
+}

@@ -1,0 +1,238 @@
+//! How a convolution's input lies in memory: a zero-padded image of 4-byte elements.
+//!
+//! `[row][column][group][plane][element]`, padding rows and columns included, so that the kernels'
+//! inner loops need no bounds of the image. An element is one f32 channel, four u8 channels, or 32
+//! channels of one bit plane; each group starts at an element of its own. What fills up the last
+//! element of a group is zero, and so is the padding (code 0 is the value 0).
+
+use std::fmt;
+use std::ops::Range;
+use syq_core::{BitWidth, ConvGeometry, Padding, Shape, ShapeError};
+
+/// Sixteen filters side by side: one 512-bit vector, or its parts on narrower machines.
+pub const BLOCK: usize = 16;
+
+/// One value for each filter of a block, on its own cache line.
+#[repr(C, align(64))]
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Lanes<T>(pub [T; BLOCK]);
+
+/// What an element of the input is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum InputFormat {
+    /// Bit planes of codes, the lowest bit first: plane b of channel c is bit c % 32 of word c / 32.
+    Planes(BitWidth),
+    /// Codes as bytes, four channels an element, in memory order.
+    Codes,
+    /// f32 values, one channel an element.
+    Float,
+}
+
+impl InputFormat {
+    /// Channels that share an element.
+    pub const fn channels(self) -> usize {
+        match self {
+            Self::Planes(_) => 32,
+            Self::Codes => 4,
+            Self::Float => 1,
+        }
+    }
+
+    /// Bit planes, 1 for the formats without.
+    pub const fn planes(self) -> usize {
+        match self {
+            Self::Planes(bits) => bits.bits() as usize,
+            Self::Codes | Self::Float => 1,
+        }
+    }
+
+    /// The name, lower case.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Planes(_) => "planes",
+            Self::Codes => "codes",
+            Self::Float => "float",
+        }
+    }
+}
+
+/// The layout of one image in a convolution's input buffer. Lengths are in 4-byte elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct InputLayout {
+    format: InputFormat,
+    shape: Shape,
+    padding: Padding,
+    groups: usize,
+}
+
+impl fmt::Display for InputLayout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let p = &self.padding;
+        write!(f, "{} of {} in {} groups", self.format.name(), self.shape, self.groups)?;
+        if let InputFormat::Planes(bits) = self.format {
+            write!(f, " and {} planes", bits.bits())?;
+        }
+        write!(f, " with padding {}+{} by {}+{}", p.top, p.bottom, p.left, p.right)
+    }
+}
+
+impl InputLayout {
+    /// The layout of an image of `shape` with these rows and columns of zeros around it.
+    ///
+    /// # Errors
+    /// A buffer longer than the address space, or groups that do not divide the channels.
+    pub fn new(format: InputFormat, shape: Shape, padding: Padding, groups: usize) -> Result<Self, ShapeError> {
+        if groups == 0 || shape.channels % groups != 0 {
+            return Err(ShapeError::Groups { channels: shape.channels, filters: groups, groups });
+        }
+        let layout = Self { format, shape, padding, groups };
+        let elements = (shape.channels / groups).div_ceil(format.channels());
+        let height = sum([padding.top, shape.height, padding.bottom])?;
+        let width = sum([padding.left, shape.width, padding.right])?;
+        let len = product([height, width, groups, format.planes(), elements])?;
+        // Indices are computed in elements and buffers are allocated in bytes: both must fit.
+        product([len, 8])?;
+        Ok(layout)
+    }
+
+    /// The layout with exactly the padding that `geometry` needs.
+    ///
+    /// # Errors
+    /// As [`InputLayout::new`].
+    pub fn of(geometry: &ConvGeometry, format: InputFormat) -> Result<Self, ShapeError> {
+        Self::new(format, geometry.input, geometry.window.padding, geometry.groups)
+    }
+
+    /// The same image with padding enough for `other` too, so that two layers can read one buffer.
+    ///
+    /// # Errors
+    /// As [`InputLayout::new`].
+    pub fn covering(&self, other: Padding) -> Result<Self, ShapeError> {
+        let p = self.padding;
+        let padding = Padding {
+            top: p.top.max(other.top),
+            bottom: p.bottom.max(other.bottom),
+            left: p.left.max(other.left),
+            right: p.right.max(other.right),
+        };
+        Self::new(self.format, self.shape, padding, self.groups)
+    }
+
+    /// What an element is.
+    pub const fn format(&self) -> InputFormat {
+        self.format
+    }
+
+    /// The image without its padding.
+    pub const fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// The rows and columns of zeros.
+    pub const fn padding(&self) -> Padding {
+        self.padding
+    }
+
+    /// Groups that the channels are split into.
+    pub const fn groups(&self) -> usize {
+        self.groups
+    }
+
+    /// Channels of one group.
+    pub const fn group_channels(&self) -> usize {
+        self.shape.channels / self.groups
+    }
+
+    /// Elements of one plane of one group of one pixel.
+    pub const fn plane_len(&self) -> usize {
+        self.group_channels().div_ceil(self.format.channels())
+    }
+
+    /// Elements of one group of one pixel.
+    pub const fn group_len(&self) -> usize {
+        self.format.planes() * self.plane_len()
+    }
+
+    /// Elements of one pixel.
+    pub const fn pixel_len(&self) -> usize {
+        self.groups * self.group_len()
+    }
+
+    /// Elements of one row, padding columns included.
+    pub const fn row_len(&self) -> usize {
+        (self.padding.left + self.shape.width + self.padding.right) * self.pixel_len()
+    }
+
+    /// Elements of the image, padding included.
+    pub const fn len(&self) -> usize {
+        (self.padding.top + self.shape.height + self.padding.bottom) * self.row_len()
+    }
+
+    /// Whether the buffer has no elements.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The elements of image row `y`, without its padding columns.
+    pub const fn row(&self, y: usize) -> Range<usize> {
+        let start = (self.padding.top + y) * self.row_len() + self.padding.left * self.pixel_len();
+        start..start + self.shape.width * self.pixel_len()
+    }
+
+    /// Writes zeros to the padding of a buffer and leaves the image as it is. A buffer of another
+    /// length is left alone as far as it does not reach.
+    pub fn clear_padding<T: bytemuck::Zeroable + Copy>(&self, buffer: &mut [T]) {
+        let mut start = 0;
+        for y in 0..self.shape.height {
+            let row = self.row(y);
+            if let Some(gap) = buffer.get_mut(start..row.start) {
+                gap.fill(T::zeroed());
+            }
+            start = row.end;
+        }
+        if let Some(rest) = buffer.get_mut(start..) {
+            rest.fill(T::zeroed());
+        }
+    }
+}
+
+/// A product that must not overflow.
+pub(crate) fn product<const N: usize>(factors: [usize; N]) -> Result<usize, ShapeError> {
+    let size = factors.iter().copied().max().unwrap_or(0);
+    factors.iter().try_fold(1usize, |p, &f| p.checked_mul(f)).ok_or(ShapeError::TooLarge { size })
+}
+
+fn sum<const N: usize>(terms: [usize; N]) -> Result<usize, ShapeError> {
+    let size = terms.iter().copied().max().unwrap_or(0);
+    terms.iter().try_fold(0usize, |s, &t| s.checked_add(t)).ok_or(ShapeError::TooLarge { size })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_start_at_elements_of_their_own() {
+        let padding = Padding { top: 1, bottom: 2, left: 0, right: 1 };
+        let layout =
+            InputLayout::new(InputFormat::Planes(BitWidth::Two), Shape::new(3, 4, 66), padding, 2).unwrap();
+        assert_eq!((layout.plane_len(), layout.group_len(), layout.pixel_len()), (2, 4, 8));
+        assert_eq!((layout.row_len(), layout.len(), layout.row(1)), (40, 240, 80..112));
+    }
+
+    #[test]
+    fn clearing_spares_the_image() {
+        let padding = Padding { top: 1, bottom: 2, left: 2, right: 1 };
+        let layout = InputLayout::new(InputFormat::Float, Shape::new(2, 2, 1), padding, 1).unwrap();
+        let mut buffer = vec![1f32; layout.len()];
+        layout.clear_padding(&mut buffer);
+        let kept: Vec<usize> = (0..buffer.len()).filter(|&i| buffer[i] == 1.0).collect();
+        assert_eq!(kept, [7, 8, 12, 13]);
+    }
+
+    #[test]
+    fn huge_buffers_are_refused() {
+        let huge = Shape::new(usize::MAX / 2, 3, 1);
+        assert!(InputLayout::new(InputFormat::Float, huge, Padding::NONE, 1).is_err());
+    }
+}

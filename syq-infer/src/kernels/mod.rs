@@ -1,0 +1,55 @@
+//! The kernels: quantized and float convolutions, fully connected layers and the steps between them,
+//! for each instruction set.
+//!
+//! The loops live in `generic`, once; a folder for each instruction set holds its arithmetic and one
+//! `#[target_feature]` entry for the convolutions and one for the row functions. A [`Kernels`] value
+//! exists only for an instruction set that the machine has: that is the proof behind the few `unsafe`
+//! calls. All kernels equal [`syq_core::reference`] bit for bit.
+
+mod error;
+mod generic;
+mod layout;
+mod packed;
+mod portable;
+mod run;
+
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+mod neon;
+
+#[cfg(test)]
+mod tests;
+
+use crate::isa::{Isa, IsaError};
+
+pub use error::KernelError;
+pub use layout::{BLOCK, InputFormat, InputLayout, Lanes};
+pub use packed::{PackedConv, QuantizedKernel, QuantizedWeights};
+pub use run::{Input, InputData, OutputRange};
+
+/// The kernels of one instruction set that this machine has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kernels {
+    isa: Isa,
+}
+
+impl Kernels {
+    /// The kernels of `isa`.
+    ///
+    /// # Errors
+    /// This machine does not have the instruction set.
+    pub fn new(isa: Isa) -> Result<Self, IsaError> {
+        if isa.is_available() { Ok(Self { isa }) } else { Err(IsaError::Unavailable { isa, available: Isa::available() }) }
+    }
+
+    /// The kernels of the best instruction set of this machine.
+    pub fn detect() -> Self {
+        Self { isa: Isa::detect() }
+    }
+
+    /// The instruction set.
+    pub const fn isa(self) -> Isa {
+        self.isa
+    }
+}

@@ -1,0 +1,300 @@
+//! The weights of one layer, packed for one kind of kernel and one input layout.
+
+use super::error::{KernelError, check_len};
+use super::generic::tile::Segment;
+use super::layout::{BLOCK, InputFormat, InputLayout, Lanes, product};
+use std::ops::Range;
+use syq_core::reference::{check_exact, effective_scales};
+use syq_core::weights::WeightShape;
+use syq_core::{BitWidth, Codebook, ConvGeometry, CoreError, CoreErrorKind, Granularity, Levels, ShapeError};
+
+/// Which kernel computes a quantized layer. Both give the same bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum QuantizedKernel {
+    /// Logic and bit counts on bit planes; 1 or 2 bits a weight in memory.
+    Popcount,
+    /// Byte products; 8 bits a weight in memory.
+    Int8,
+}
+
+/// A quantized layer as the packing functions take it.
+#[derive(Clone, Copy, Debug)]
+pub struct QuantizedWeights<'a> {
+    /// The codebook of `codes`.
+    pub codebook: Codebook,
+    /// How the scales divide the kernel positions.
+    pub granularity: Granularity,
+    /// Codes −1, 0, +1, `[filter][kernel row][kernel column][channel of the group]`.
+    pub codes: &'a [i8],
+    /// α of each subgroup; the packing multiplies it by the activation step.
+    pub scales: &'a [f32],
+}
+
+/// Packed weights, `[block of 16 filters][kernel position][element][16]`; lanes beyond a group's
+/// filters and channels are zero.
+#[derive(Clone, Debug)]
+pub(super) enum Weights {
+    /// Bit c of a word is set where the weight of channel c is −1.
+    Binary(Vec<Lanes<u32>>),
+    /// The words of the +1 weights, then those of the −1 weights.
+    Ternary(Vec<[Lanes<u32>; 2]>),
+    /// Four signed bytes.
+    Int8(Vec<Lanes<u32>>),
+    /// One f32.
+    Float(Vec<Lanes<f32>>),
+}
+
+/// A convolution or fully connected layer (a 1×1 convolution of one pixel), ready to run.
+#[derive(Clone, Debug)]
+pub struct PackedConv {
+    pub(super) layer: String,
+    pub(super) geometry: ConvGeometry,
+    pub(super) layout: InputLayout,
+    pub(super) weights: Weights,
+    pub(super) segments: Vec<Segment>,
+    pub(super) ends: Vec<usize>,
+    pub(super) scales: Vec<f32>,
+    pub(super) constants: Vec<Lanes<i32>>,
+}
+
+impl PackedConv {
+    /// Packs a quantized layer whose input has `levels` and lies as `layout` says.
+    ///
+    /// # Errors
+    /// Everything that [`syq_core::reference::coded_convolution`] refuses, a layout of another image,
+    /// with too little padding or of floats; names `layer`.
+    pub fn quantized(
+        layer: &str,
+        geometry: &ConvGeometry,
+        layout: &InputLayout,
+        levels: Levels,
+        weights: QuantizedWeights<'_>,
+    ) -> Result<Self, KernelError> {
+        let fail = |kind| Err(KernelError::Layer(CoreError::new(layer, kind)));
+        let QuantizedWeights { codebook, granularity, codes, scales } = weights;
+        let shape = WeightShape::from(geometry);
+        check_exact(layer, shape, granularity, levels.largest)?;
+        check_len("the weight tensor", codes.len(), weight_count(geometry)?)?;
+        check_len("the scale tensor", scales.len(), granularity.subgroups(shape.kernel))?;
+        if let Some(index) = codes.iter().position(|code| !codebook.contains(*code)) {
+            return fail(CoreErrorKind::Code { index, code: codes[index], codebook: codebook.name() });
+        }
+        let scales = effective_scales(scales, levels.step);
+        if let Some(index) = scales.iter().position(|scale| !scale.is_finite()) {
+            return fail(CoreErrorKind::NotFinite { what: "effective scale", index, value: scales[index] });
+        }
+        let mut packed = Self::empty(layer, geometry, layout, granularity)?;
+        packed.scales = scales;
+        let element = |channels: Range<usize>, row: &[i8], bit: &dyn Fn(i8) -> bool| {
+            channels.enumerate().fold(0u32, |word, (i, c)| word | (u32::from(bit(row[c])) << i))
+        };
+        match (layout.format(), codebook) {
+            (InputFormat::Planes(bits), _) if bits.largest() != levels.largest => {
+                return fail(CoreErrorKind::Bits { bits: bits.bits() });
+            }
+            (InputFormat::Planes(_), Codebook::Binary) => {
+                packed.weights =
+                    Weights::Binary(packed.pack(codes, |row, channels| element(channels, row, &|q| q < 0)).collect());
+                packed.set_constants(codes, levels.largest);
+            }
+            (InputFormat::Planes(_), Codebook::Ternary) => {
+                let plus = packed.pack(codes, |row, channels| element(channels, row, &|q| q > 0));
+                let minus = packed.pack(codes, |row, channels| element(channels, row, &|q| q < 0));
+                packed.weights = Weights::Ternary(plus.zip(minus).map(|(p, n)| [p, n]).collect());
+                packed.set_constants(codes, levels.largest);
+            }
+            (InputFormat::Codes, _) => {
+                let bytes = |row: &[i8], channels: Range<usize>| {
+                    let mut bytes = [0i8; 4];
+                    bytes.iter_mut().zip(&row[channels]).for_each(|(byte, q)| *byte = *q);
+                    bytemuck::cast(bytes)
+                };
+                packed.weights = Weights::Int8(packed.pack(codes, bytes).collect());
+            }
+            (InputFormat::Float, _) => {
+                return Err(KernelError::Element { layer: layer.to_owned(), format: layout.format().name() });
+            }
+        }
+        Ok(packed)
+    }
+
+    /// Packs a float layer.
+    ///
+    /// # Errors
+    /// A weight tensor of the wrong length, or a layout of another image, with too little padding or
+    /// of codes; names `layer`.
+    pub fn float(
+        layer: &str,
+        geometry: &ConvGeometry,
+        layout: &InputLayout,
+        weights: &[f32],
+    ) -> Result<Self, KernelError> {
+        check_len("the weight tensor", weights.len(), weight_count(geometry)?)?;
+        if layout.format() != InputFormat::Float {
+            return Err(KernelError::Element { layer: layer.to_owned(), format: layout.format().name() });
+        }
+        let mut packed = Self::empty(layer, geometry, layout, Granularity::Layer)?;
+        packed.scales = vec![1.0];
+        packed.weights = Weights::Float(packed.pack(weights, |row, channels| row[channels.start]).collect());
+        Ok(packed)
+    }
+
+    /// The name of the layer.
+    pub fn layer(&self) -> &str {
+        &self.layer
+    }
+
+    /// The layer's shapes.
+    pub const fn geometry(&self) -> &ConvGeometry {
+        &self.geometry
+    }
+
+    /// How an input must lie in memory.
+    pub const fn layout(&self) -> &InputLayout {
+        &self.layout
+    }
+
+    /// Number of filter blocks; a kernel call takes a range of them.
+    pub const fn blocks(&self) -> usize {
+        self.geometry.groups * self.group_blocks()
+    }
+
+    /// The filters that a range of blocks computes.
+    pub fn filters(&self, blocks: Range<usize>) -> Range<usize> {
+        let first = |block: usize| {
+            let [group, within] = [block / self.group_blocks(), block % self.group_blocks()];
+            group * self.geometry.group_filters() + within * BLOCK
+        };
+        first(blocks.start)..first(blocks.end).min(self.geometry.filters())
+    }
+
+    /// Bytes of the packed weights.
+    pub fn weight_bytes(&self) -> usize {
+        match &self.weights {
+            Weights::Binary(w) | Weights::Int8(w) => size_of_val(w.as_slice()),
+            Weights::Ternary(w) => size_of_val(w.as_slice()),
+            Weights::Float(w) => size_of_val(w.as_slice()),
+        }
+    }
+
+    /// The kernel's name without the instruction set, such as `popcount_w2`.
+    pub const fn kernel(&self) -> &'static str {
+        match &self.weights {
+            Weights::Binary(_) => "popcount_w1",
+            Weights::Ternary(_) => "popcount_w2",
+            Weights::Int8(_) => "int8",
+            Weights::Float(_) => "float",
+        }
+    }
+
+    const fn group_blocks(&self) -> usize {
+        self.geometry.group_filters().div_ceil(BLOCK)
+    }
+
+    /// Weights of one block.
+    pub(super) fn block_len(&self) -> usize {
+        self.geometry.positions() * self.layout.plane_len()
+    }
+
+    /// A layer without weights: the geometry checked against the layout, and the segments.
+    fn empty(
+        layer: &str,
+        geometry: &ConvGeometry,
+        layout: &InputLayout,
+        granularity: Granularity,
+    ) -> Result<Self, KernelError> {
+        let needed = InputLayout::of(geometry, layout.format())?;
+        let covering = needed.covering(layout.padding())?;
+        if covering != *layout {
+            let (found, expected) = (Box::new(*layout), Box::new(covering));
+            return Err(KernelError::Layout { layer: layer.to_owned(), found, expected });
+        }
+        let kernel = geometry.window.kernel;
+        let plane_len = layout.plane_len();
+        let mut segments: Vec<Segment> = Vec::new();
+        let mut ends = Vec::new();
+        for subgroup in 0..granularity.subgroups(kernel) {
+            let first = segments.len();
+            let run = granularity.run(kernel);
+            for position in subgroup * run..(subgroup + 1) * run {
+                let [y, x] = [position / kernel[1], position % kernel[1]];
+                let offset = y * layout.row_len() + x * layout.pixel_len();
+                let segment = Segment { offset, weight: position * plane_len, len: plane_len };
+                match segments[first..].last_mut() {
+                    Some(last) if last.offset + last.len == offset => last.len += plane_len,
+                    _ => segments.push(segment),
+                }
+            }
+            ends.push(segments.len());
+        }
+        let mut packed = Self {
+            layer: layer.to_owned(),
+            geometry: *geometry,
+            layout: *layout,
+            weights: Weights::Float(Vec::new()),
+            segments,
+            ends,
+            scales: Vec::new(),
+            constants: Vec::new(),
+        };
+        // The packed tensor is at most 16 lanes of 2 × 4 bytes for each element.
+        product([packed.blocks(), packed.block_len(), BLOCK, 8])?;
+        packed.constants = vec![Lanes([0; BLOCK]); packed.blocks() * packed.ends.len()];
+        Ok(packed)
+    }
+
+    /// Every weight of the packed tensor, in order; `element` makes one lane from the channels of a
+    /// filter's kernel position.
+    fn pack<'a, T, L: Default + Copy>(
+        &'a self,
+        weights: &'a [T],
+        element: impl Fn(&[T], Range<usize>) -> L + 'a,
+    ) -> impl Iterator<Item = Lanes<L>> + 'a {
+        let channels = self.geometry.group_channels();
+        let (step, plane_len) = (self.layout.format().channels(), self.layout.plane_len());
+        (0..self.blocks() * self.block_len()).map(move |index| {
+            let [block, rest] = [index / self.block_len(), index % self.block_len()];
+            let [position, word] = [rest / plane_len, rest % plane_len];
+            let mut lanes = Lanes([L::default(); BLOCK]);
+            for (lane, filter) in lanes.0.iter_mut().zip(self.filters(block..block + 1)) {
+                let row = &weights[(filter * self.geometry.positions() + position) * channels..][..channels];
+                *lane = element(row, word * step..(word * step + step).min(channels));
+            }
+            lanes
+        })
+    }
+
+    /// popcnt(x ^ n) and popcnt(x ? p : n) exceed Σ q·u by popcnt(n) in each of the planes, which
+    /// weigh 2^k − 1 together.
+    fn set_constants(&mut self, codes: &[i8], largest: u8) {
+        let subgroups = self.ends.len();
+        let filter_len = self.geometry.filter_len();
+        let run = filter_len / subgroups;
+        for block in 0..self.blocks() {
+            for (lane, filter) in self.filters(block..block + 1).enumerate() {
+                for subgroup in 0..subgroups {
+                    let row = &codes[filter * filter_len + subgroup * run..][..run];
+                    let minus = row.iter().filter(|q| **q < 0).count();
+                    // check_exact has bounded minus · largest by 2^24.
+                    self.constants[block * subgroups + subgroup].0[lane] = -((minus * usize::from(largest)) as i32);
+                }
+            }
+        }
+    }
+}
+
+impl QuantizedKernel {
+    /// The input format that the kernel takes for activations of that many bits.
+    pub const fn format(self, bits: BitWidth) -> InputFormat {
+        match self {
+            Self::Popcount => InputFormat::Planes(bits),
+            Self::Int8 => InputFormat::Codes,
+        }
+    }
+}
+
+/// The number of weights, checked against overflow.
+fn weight_count(geometry: &ConvGeometry) -> Result<usize, ShapeError> {
+    let [rows, columns] = geometry.window.kernel;
+    product([geometry.filters(), rows, columns, geometry.group_channels()])
+}

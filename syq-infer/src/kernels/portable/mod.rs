@@ -1,0 +1,80 @@
+//! Plain Rust, for every machine.
+
+use super::generic::kernel::{Kernel, Ops};
+use super::generic::tile::convolve as tiles;
+use super::layout::{BLOCK, Lanes};
+use super::run::Work;
+use std::marker::PhantomData;
+
+mod fma;
+
+pub(super) use fma::fma;
+
+/// Runs one convolution.
+pub(super) fn convolve(work: Work<'_>) {
+    match work {
+        Work::Binary(mut job, weights) => tiles(&binary(), &mut job, weights),
+        Work::Ternary(mut job, weights) => tiles(&ternary(), &mut job, weights),
+        Work::Int8(mut job, weights) => tiles(&int8(), &mut job, weights),
+        Work::Float(mut job, weights) => tiles(&float(), &mut job, weights),
+    }
+}
+
+/// Bits where input and sign differ.
+fn binary() -> impl Kernel<Element = u32, Weight = Lanes<u32>> {
+    integer(|acc: [i32; BLOCK], x: u32, w: &Lanes<u32>| {
+        std::array::from_fn(|i| acc[i] + (x ^ w.0[i]).count_ones().cast_signed())
+    })
+}
+
+/// Bits of the +1 weights where the input is set and of the −1 weights where it is not.
+fn ternary() -> impl Kernel<Element = u32, Weight = [Lanes<u32>; 2]> {
+    integer(|acc: [i32; BLOCK], x: u32, [p, n]: &[Lanes<u32>; 2]| {
+        std::array::from_fn(|i| acc[i] + ((x & p.0[i]) | (!x & n.0[i])).count_ones().cast_signed())
+    })
+}
+
+/// Four products of unsigned and signed bytes a lane.
+fn int8() -> impl Kernel<Element = u32, Weight = Lanes<u32>> {
+    integer(|acc: [i32; BLOCK], x: u32, w: &Lanes<u32>| {
+        let x: [u8; 4] = bytemuck::cast(x);
+        std::array::from_fn(|i| {
+            let w: [i8; 4] = bytemuck::cast(w.0[i]);
+            (0..4).fold(acc[i], |sum, c| sum + i32::from(x[c]) * i32::from(w[c]))
+        })
+    })
+}
+
+/// The operations around the step of an integer kernel.
+fn integer<W>(
+    mac: impl Fn([i32; BLOCK], u32, &W) -> [i32; BLOCK],
+) -> impl Kernel<Element = u32, Weight = W> {
+    Ops::<{ usize::MAX }, 2, 1, _, _, _, _, _, _, _, _, _, _, _> {
+        types: PhantomData,
+        zero: [0i32; BLOCK],
+        empty: [0f32; BLOCK],
+        start: |acc: [i32; BLOCK]| acc,
+        mac,
+        fold: |_, part| part,
+        add: |a: [i32; BLOCK], b: [i32; BLOCK]| std::array::from_fn(|i| a[i] + b[i]),
+        flush: |acc: [i32; BLOCK], constant: &Lanes<i32>, scale, sum: [f32; BLOCK]| {
+            std::array::from_fn(|i| fma(scale, (acc[i] + constant.0[i]) as f32, sum[i]))
+        },
+        store: |sum| sum,
+    }
+}
+
+/// One fused multiply-add a lane; the accumulator is the result.
+fn float() -> impl Kernel<Element = f32, Weight = Lanes<f32>> {
+    Ops::<{ usize::MAX }, 2, 1, _, _, _, _, _, _, _, _, _, _, _> {
+        types: PhantomData,
+        zero: [0f32; BLOCK],
+        empty: [0f32; BLOCK],
+        start: |acc: [f32; BLOCK]| acc,
+        mac: |acc: [f32; BLOCK], x: f32, w: &Lanes<f32>| std::array::from_fn(|i| fma(x, w.0[i], acc[i])),
+        fold: |_, part| part,
+        add: |a: [f32; BLOCK], b: [f32; BLOCK]| std::array::from_fn(|i| a[i] + b[i]),
+        flush: |acc, _: &Lanes<i32>, _, _| acc,
+        store: |sum| sum,
+    }
+}

@@ -1,0 +1,140 @@
+//! Running a packed layer: the arguments checked, then one dispatch to the instruction set.
+
+use super::generic::tile::Job;
+use super::{InputLayout, KernelError, Kernels, PackedConv};
+use super::error::check_len;
+use super::packed::Weights;
+use crate::isa::Isa;
+use std::ops::Range;
+
+/// A convolution's input: one padded image and how it lies there.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// The layout.
+    pub layout: InputLayout,
+    /// `layout.len()` elements.
+    pub data: InputData<'a>,
+}
+
+/// The elements of an input.
+#[derive(Clone, Copy, Debug)]
+pub enum InputData<'a> {
+    /// Bit planes, or four codes an element.
+    Words(&'a [u32]),
+    /// f32 values.
+    Floats(&'a [f32]),
+}
+
+/// Which outputs of a layer one call computes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutputRange {
+    /// Output rows.
+    pub rows: Range<usize>,
+    /// Blocks of 16 filters, see [`PackedConv::blocks`].
+    pub blocks: Range<usize>,
+}
+
+/// A job with the type of its elements and its weights settled.
+pub(super) enum Work<'a> {
+    /// Binary weights on bit planes.
+    Binary(Job<'a, u32>, &'a [super::Lanes<u32>]),
+    /// Ternary weights on bit planes.
+    Ternary(Job<'a, u32>, &'a [[super::Lanes<u32>; 2]]),
+    /// Bytes.
+    Int8(Job<'a, u32>, &'a [super::Lanes<u32>]),
+    /// Floats.
+    Float(Job<'a, f32>, &'a [super::Lanes<f32>]),
+}
+
+impl PackedConv {
+    /// All outputs.
+    pub fn all(&self) -> OutputRange {
+        OutputRange { rows: 0..self.geometry.output.height, blocks: 0..self.blocks() }
+    }
+
+    /// Elements that a run over `range` writes.
+    pub fn output_len(&self, range: &OutputRange) -> usize {
+        range.rows.len() * self.geometry.output.width * self.filters(range.blocks.clone()).len()
+    }
+
+    /// Computes the outputs of `range` (before any bias) into `output`, `[row][column][filter]` of the
+    /// range alone.
+    ///
+    /// # Errors
+    /// An input laid out for another layer, a range beyond the layer, or a buffer of the wrong length.
+    pub fn run(
+        &self,
+        kernels: Kernels,
+        input: Input<'_>,
+        range: &OutputRange,
+        output: &mut [f32],
+    ) -> Result<(), KernelError> {
+        if input.layout != self.layout {
+            let (found, expected) = (Box::new(input.layout), Box::new(self.layout));
+            return Err(KernelError::Layout { layer: self.layer.clone(), found, expected });
+        }
+        check_range("output rows", &range.rows, self.geometry.output.height)?;
+        check_range("filter blocks", &range.blocks, self.blocks())?;
+        check_len("the output buffer", output.len(), self.output_len(range))?;
+        let work = match (&self.weights, input.data) {
+            (Weights::Binary(w), InputData::Words(x)) => Work::Binary(self.job(x, range, output)?, w),
+            (Weights::Ternary(w), InputData::Words(x)) => Work::Ternary(self.job(x, range, output)?, w),
+            (Weights::Int8(w), InputData::Words(x)) => Work::Int8(self.job(x, range, output)?, w),
+            (Weights::Float(w), InputData::Floats(x)) => Work::Float(self.job(x, range, output)?, w),
+            _ => {
+                let format = self.layout.format().name();
+                return Err(KernelError::Element { layer: self.layer.clone(), format });
+            }
+        };
+        match kernels.isa() {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: a `Kernels` of AVX-512 exists only where the processor has its features.
+            Isa::Avx512 => unsafe { super::avx512::convolve(work) },
+            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+            // SAFETY: a `Kernels` of NEON exists only where the processor has it.
+            Isa::Neon => unsafe { super::neon::convolve(work) },
+            _ => super::portable::convolve(work),
+        }
+        Ok(())
+    }
+
+    fn job<'a, E>(
+        &'a self,
+        input: &'a [E],
+        range: &OutputRange,
+        output: &'a mut [f32],
+    ) -> Result<Job<'a, E>, KernelError> {
+        check_len("the input buffer", input.len(), self.layout.len())?;
+        let (window, padding, layout) = (&self.geometry.window, self.layout.padding(), &self.layout);
+        let columns = self.geometry.output.width;
+        Ok(Job {
+            input,
+            segments: &self.segments,
+            ends: &self.ends,
+            scales: &self.scales,
+            constants: &self.constants,
+            block_len: self.block_len(),
+            planes: layout.format().planes(),
+            plane_len: layout.plane_len(),
+            // The layout covers the window's padding, and may have more of it.
+            origin: (padding.top - window.padding.top) * layout.row_len()
+                + (padding.left - window.padding.left) * layout.pixel_len(),
+            row_step: window.stride[0] * layout.row_len(),
+            column_step: window.stride[1] * layout.pixel_len(),
+            group_len: layout.group_len(),
+            columns,
+            group_filters: self.geometry.group_filters(),
+            pixels: range.rows.start * columns..range.rows.end * columns,
+            blocks: range.blocks.clone(),
+            filters: self.filters(range.blocks.clone()),
+            output,
+        })
+    }
+}
+
+fn check_range(what: &'static str, range: &Range<usize>, count: usize) -> Result<(), KernelError> {
+    if range.start <= range.end && range.end <= count {
+        return Ok(());
+    }
+    Err(KernelError::Range { what, start: range.start, end: range.end, count })
+}

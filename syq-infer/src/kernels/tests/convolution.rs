@@ -1,0 +1,185 @@
+//! Convolutions and fully connected layers.
+
+use super::support::{Source, all_kernels, bits, lay_out_codes, lay_out_floats, levels};
+use crate::kernels::{
+    Input, InputData, InputFormat, InputLayout, KernelError, Kernels, OutputRange, PackedConv, QuantizedKernel,
+    QuantizedWeights,
+};
+use syq_core::reference::{CodedWeights, coded_convolution, float_convolution};
+use syq_core::{BitWidth, Codebook, ConvGeometry, Granularity, Padding, Shape, Window};
+
+/// A geometry with few pixels, and filters that leave the last block of a group narrow.
+fn geometry(source: &mut Source, kernel: [usize; 2], group_channels: usize, groups: usize) -> ConvGeometry {
+    let (window, [height, width]) = source.window(kernel);
+    let filters = groups * source.pick(&[1, 5, 16, 17, 32, 33, 50]);
+    ConvGeometry::new(Shape::new(height, width, group_channels * groups), filters, window, groups).unwrap()
+}
+
+/// Runs the whole layer, then the same in parts, which must agree.
+fn run(packed: &PackedConv, kernels: Kernels, data: InputData<'_>) -> Vec<f32> {
+    let input = Input { layout: *packed.layout(), data };
+    let mut whole = vec![f32::NAN; packed.output_len(&packed.all())];
+    packed.run(kernels, input, &packed.all(), &mut whole).unwrap();
+    let output = packed.geometry().output;
+    let [row, block] = [output.height / 2, packed.blocks().div_ceil(2)];
+    for rows in [0..row, row..output.height] {
+        for blocks in [0..block, block..packed.blocks()] {
+            let range = OutputRange { rows: rows.clone(), blocks };
+            let mut part = vec![f32::NAN; packed.output_len(&range)];
+            packed.run(kernels, input, &range, &mut part).unwrap();
+            let filters = packed.filters(range.blocks.clone());
+            let expected: Vec<f32> = whole[rows.start * output.width * output.channels..]
+                .chunks(output.channels)
+                .take(rows.len() * output.width)
+                .flat_map(|pixel| pixel[filters.clone()].to_vec())
+                .collect();
+            assert_eq!(bits(&part), bits(&expected), "{range:?}");
+        }
+    }
+    whole
+}
+
+fn check_quantized(source: &mut Source, kernels: &[Kernels], geometry: &ConvGeometry, width: BitWidth, extra: Padding) {
+    let levels = levels(width.largest());
+    let input = source.codes(geometry.input.len(), levels.largest);
+    for codebook in Codebook::ALL {
+        for granularity in Granularity::ALL {
+            let codes = source.weights(geometry.weights(), codebook);
+            let scales = source.floats(granularity.subgroups(geometry.window.kernel));
+            let coded = CodedWeights { codebook, granularity, codes: &codes, scales: &scales };
+            let expected = bits(&coded_convolution("conv", geometry, &input, levels, coded).unwrap());
+            for kernel in [QuantizedKernel::Popcount, QuantizedKernel::Int8] {
+                let layout = InputLayout::of(geometry, kernel.format(width)).unwrap().covering(extra).unwrap();
+                let weights = QuantizedWeights { codebook, granularity, codes: &codes, scales: &scales };
+                let packed = PackedConv::quantized("conv", geometry, &layout, levels, weights).unwrap();
+                let words = lay_out_codes(&layout, &input);
+                for &kernels in kernels {
+                    let found = bits(&run(&packed, kernels, InputData::Words(&words)));
+                    let isa = kernels.isa();
+                    assert!(found == expected, "{} {isa} {width:?} {granularity:?} {geometry:?}", packed.kernel());
+                }
+            }
+        }
+    }
+}
+
+fn check_float(source: &mut Source, kernels: &[Kernels], geometry: &ConvGeometry) {
+    let layout = InputLayout::of(geometry, InputFormat::Float).unwrap();
+    let input = source.floats(geometry.input.len());
+    let weights = source.floats(geometry.weights());
+    let expected = bits(&float_convolution("conv", geometry, &input, &weights).unwrap());
+    let packed = PackedConv::float("conv", geometry, &layout, &weights).unwrap();
+    let padded = lay_out_floats(&layout, &input);
+    for &kernels in kernels {
+        let found = bits(&run(&packed, kernels, InputData::Floats(&padded)));
+        assert!(found == expected, "float {} {geometry:?}", kernels.isa());
+    }
+}
+
+const KERNELS: [[usize; 2]; 6] = [[1, 1], [2, 2], [3, 3], [5, 5], [1, 3], [3, 2]];
+
+#[test]
+fn convolutions_of_every_channel_count() {
+    let kernels = all_kernels("convolutions_of_every_channel_count");
+    let mut source = Source::new(1);
+    for channels in (1..=70).chain([96, 128, 130]) {
+        let kernel = source.pick(&KERNELS);
+        let geometry = geometry(&mut source, kernel, channels, 1);
+        let width = BitWidth::ALL[channels % 5];
+        check_quantized(&mut source, &kernels, &geometry, width, Padding::NONE);
+        check_float(&mut source, &kernels, &geometry);
+    }
+}
+
+#[test]
+fn convolutions_of_every_window_and_group_count() {
+    let kernels = all_kernels("convolutions_of_every_window_and_group_count");
+    let mut source = Source::new(2);
+    for kernel in KERNELS {
+        for groups in 1..=3 {
+            for width in BitWidth::ALL {
+                let channels = source.pick(&[1, 3, 4, 7, 31, 33, 40]);
+                let geometry = geometry(&mut source, kernel, channels, groups);
+                let extra = Padding { top: 1, bottom: 0, left: source.below(3), right: 2 };
+                check_quantized(&mut source, &kernels, &geometry, width, extra);
+                check_float(&mut source, &kernels, &geometry);
+            }
+        }
+    }
+}
+
+/// Long rows of weights, so that every kernel has to fold its narrow sums, and the largest sums.
+#[test]
+fn fully_connected_layers() {
+    let kernels = all_kernels("fully_connected_layers");
+    let mut source = Source::new(3);
+    let window = Window::square(1, 1, Padding::NONE);
+    for features in [1, 30, 257, 1000, 4100] {
+        for outputs in [1, 16, 40] {
+            let geometry = ConvGeometry::new(Shape::vector(features), outputs, window, 1).unwrap();
+            for width in BitWidth::ALL {
+                check_quantized(&mut source, &kernels, &geometry, width, Padding::NONE);
+            }
+            check_float(&mut source, &kernels, &geometry);
+        }
+    }
+}
+
+#[test]
+fn extreme_sums_do_not_saturate() {
+    let kernels = all_kernels("extreme_sums_do_not_saturate");
+    let window = Window::square(3, 1, Padding::NONE);
+    let geometry = ConvGeometry::new(Shape::new(3, 5, 600), 16, window, 1).unwrap();
+    for (weight, width) in [(1i8, BitWidth::Eight), (-1, BitWidth::Eight), (1, BitWidth::Four), (-1, BitWidth::One)] {
+        let levels = levels(width.largest());
+        let input = vec![levels.largest; geometry.input.len()];
+        let codes = vec![weight; geometry.weights()];
+        for codebook in Codebook::ALL {
+            let coded = CodedWeights { codebook, granularity: Granularity::Layer, codes: &codes, scales: &[1.0] };
+            let expected = bits(&coded_convolution("conv", &geometry, &input, levels, coded).unwrap());
+            for kernel in [QuantizedKernel::Popcount, QuantizedKernel::Int8] {
+                let layout = InputLayout::of(&geometry, kernel.format(width)).unwrap();
+                let weights =
+                    QuantizedWeights { codebook, granularity: Granularity::Layer, codes: &codes, scales: &[1.0] };
+                let packed = PackedConv::quantized("conv", &geometry, &layout, levels, weights).unwrap();
+                let words = lay_out_codes(&layout, &input);
+                for &kernels in &kernels {
+                    assert_eq!(bits(&run(&packed, kernels, InputData::Words(&words))), expected);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let mut source = Source::new(4);
+    let window = Window::square(3, 1, Padding::uniform(1));
+    let geometry = ConvGeometry::new(Shape::new(4, 4, 8), 20, window, 1).unwrap();
+    let weights = source.floats(geometry.weights());
+    let layout = InputLayout::of(&geometry, InputFormat::Float).unwrap();
+    let packed = PackedConv::float("stem", &geometry, &layout, &weights).unwrap();
+    assert!(PackedConv::float("stem", &geometry, &layout, &weights[1..]).is_err());
+    let bare = InputLayout::new(InputFormat::Float, geometry.input, Padding::NONE, 1).unwrap();
+    let error = PackedConv::float("stem", &geometry, &bare, &weights).unwrap_err();
+    assert!(matches!(error, KernelError::Layout { .. }) && error.to_string().contains("stem"), "{error}");
+    let kernels = Kernels::detect();
+    let (buffer, mut output) = (vec![0f32; layout.len()], vec![0f32; geometry.output.len()]);
+    let mut call = |layout: InputLayout, data: InputData<'_>, range: OutputRange, len: usize| {
+        packed.run(kernels, Input { layout, data }, &range, &mut output[..len])
+    };
+    let (all, floats) = (packed.all(), InputData::Floats(&buffer));
+    assert_eq!(call(layout, floats, all.clone(), geometry.output.len()), Ok(()));
+    assert!(matches!(call(bare, floats, all.clone(), 320), Err(KernelError::Layout { .. })));
+    assert!(matches!(call(layout, floats, all.clone(), 319), Err(KernelError::Length { .. })));
+    assert!(matches!(
+        call(layout, InputData::Floats(&buffer[1..]), all.clone(), 320),
+        Err(KernelError::Length { .. })
+    ));
+    let words = vec![0u32; layout.len()];
+    assert!(matches!(call(layout, InputData::Words(&words), all, 320), Err(KernelError::Element { .. })));
+    for (rows, blocks) in [(0..5, 0..2), (0..4, 0..3), (5..5, 0..2)] {
+        let range = OutputRange { rows, blocks };
+        assert!(matches!(call(layout, floats, range, 0), Err(KernelError::Range { .. })));
+    }
+}

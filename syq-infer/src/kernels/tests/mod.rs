@@ -1,0 +1,4 @@
+//! Every kernel of every instruction set of this machine against the reference, by `==`.
+
+mod convolution;
+mod support;

@@ -1,0 +1,110 @@
+//! Random layers, and inputs written into a layout element by element.
+
+use crate::isa::Isa;
+use crate::kernels::{InputFormat, InputLayout, Kernels};
+use rand_pcg::Pcg64;
+use rand_pcg::rand_core::Rng;
+use syq_core::{Codebook, Levels, Padding, Shape, Window};
+
+/// The kernels of every instruction set of this machine; the others are printed.
+#[allow(clippy::print_stderr)]
+pub(super) fn all_kernels(test: &str) -> Vec<Kernels> {
+    for isa in Isa::ALL.into_iter().filter(|isa| !isa.is_available()) {
+        eprintln!("{test}: skipped {isa}, this machine does not have it");
+    }
+    Isa::available().into_iter().map(|isa| Kernels::new(isa).unwrap()).collect()
+}
+
+/// A source of test data.
+pub(super) struct Source(Pcg64);
+
+impl Source {
+    pub(super) fn new(seed: u128) -> Self {
+        Self(Pcg64::new(seed, 7))
+    }
+
+    /// A number below `end`.
+    pub(super) fn below(&mut self, end: usize) -> usize {
+        (self.0.next_u32() as usize * end) >> 32
+    }
+
+    pub(super) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len())]
+    }
+
+    pub(super) fn codes(&mut self, len: usize, largest: u8) -> Vec<u8> {
+        (0..len).map(|_| self.below(usize::from(largest) + 1) as u8).collect()
+    }
+
+    pub(super) fn weights(&mut self, len: usize, codebook: Codebook) -> Vec<i8> {
+        let entries: &[i8] = if codebook == Codebook::Binary { &[-1, 1] } else { &[-1, 0, 1] };
+        (0..len).map(|_| self.pick(entries)).collect()
+    }
+
+    /// Floats of mixed magnitudes and signs.
+    pub(super) fn floats(&mut self, len: usize) -> Vec<f32> {
+        (0..len).map(|_| (self.0.next_u32() as f32 / 2f32.powi(31) - 1.0) * 2f32.powi(self.below(6) as i32)).collect()
+    }
+
+    /// A kernel of that size with strides up to 3 and sides padded differently, and an image for it.
+    pub(super) fn window(&mut self, kernel: [usize; 2]) -> (Window, [usize; 2]) {
+        let stride = [1 + self.below(3), 1 + self.below(3)];
+        let padding = Padding {
+            top: self.below(kernel[0]),
+            bottom: self.below(kernel[0]),
+            left: self.below(kernel[1]),
+            right: self.below(kernel[1]),
+        };
+        let size = [kernel[0] + self.below(6), kernel[1] + self.below(14)];
+        (Window { kernel, stride, padding }, size)
+    }
+}
+
+/// Codes in their layout, by its definition, one channel at a time.
+pub(super) fn lay_out_codes(layout: &InputLayout, codes: &[u8]) -> Vec<u32> {
+    let mut words = vec![0u32; layout.len()];
+    for_each_channel(layout, |index, element, within| {
+        let code = codes[index];
+        match layout.format() {
+            InputFormat::Planes(bits) => {
+                for plane in 0..bits.bits() as usize {
+                    words[element + plane * layout.plane_len()] |= u32::from(code >> plane & 1) << within;
+                }
+            }
+            _ => bytemuck::cast_slice_mut::<u32, u8>(&mut words)[element * 4 + within] = code,
+        }
+    });
+    words
+}
+
+/// Floats in their layout.
+pub(super) fn lay_out_floats(layout: &InputLayout, values: &[f32]) -> Vec<f32> {
+    let mut padded = vec![0f32; layout.len()];
+    for_each_channel(layout, |index, element, _| padded[element] = values[index]);
+    padded
+}
+
+/// Calls `visit` with each channel's index in the image, its element and its place within.
+fn for_each_channel(layout: &InputLayout, mut visit: impl FnMut(usize, usize, usize)) {
+    let Shape { height, width, channels } = layout.shape();
+    let (group_channels, pack) = (layout.group_channels(), layout.format().channels());
+    for y in 0..height {
+        for x in 0..width {
+            for c in 0..channels {
+                let [group, within] = [c / group_channels, c % group_channels];
+                let pixel = layout.row(y).start + x * layout.pixel_len() + group * layout.group_len();
+                visit((y * width + x) * channels + c, pixel + within / pack, within % pack);
+            }
+        }
+    }
+}
+
+/// The levels of a quantizer with an odd step.
+pub(super) fn levels(largest: u8) -> Levels {
+    Levels { step: 0.37, inverse_step: 1.0 / 0.37, largest }
+}
+
+/// The bits, so that `==` sees signs of zero.
+pub(super) fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|v| v.to_bits()).collect()
+}
