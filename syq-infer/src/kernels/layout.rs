@@ -214,8 +214,7 @@ mod tests {
     #[test]
     fn groups_start_at_elements_of_their_own() {
         let padding = Padding { top: 1, bottom: 2, left: 0, right: 1 };
-        let layout =
-            InputLayout::new(InputFormat::Planes(BitWidth::Two), Shape::new(3, 4, 66), padding, 2).unwrap();
+        let layout = InputLayout::new(InputFormat::Planes(BitWidth::Two), Shape::new(3, 4, 66), padding, 2).unwrap();
         assert_eq!((layout.plane_len(), layout.group_len(), layout.pixel_len()), (2, 4, 8));
         assert_eq!((layout.row_len(), layout.len(), layout.row(1)), (40, 240, 80..112));
     }

@@ -14,6 +14,8 @@ mod portable;
 mod run;
 
 #[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
 mod avx512;
 #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
 mod neon;
@@ -40,7 +42,11 @@ impl Kernels {
     /// # Errors
     /// This machine does not have the instruction set.
     pub fn new(isa: Isa) -> Result<Self, IsaError> {
-        if isa.is_available() { Ok(Self { isa }) } else { Err(IsaError::Unavailable { isa, available: Isa::available() }) }
+        if isa.is_available() {
+            Ok(Self { isa })
+        } else {
+            Err(IsaError::Unavailable { isa, available: Isa::available() })
+        }
     }
 
     /// The kernels of the best instruction set of this machine.

@@ -1,9 +1,9 @@
 //! Running a packed layer: the arguments checked, then one dispatch to the instruction set.
 
-use super::generic::tile::Job;
-use super::{InputLayout, KernelError, Kernels, PackedConv};
 use super::error::check_len;
+use super::generic::tile::Job;
 use super::packed::Weights;
+use super::{InputLayout, KernelError, Kernels, PackedConv};
 use crate::isa::Isa;
 use std::ops::Range;
 
@@ -90,6 +90,9 @@ impl PackedConv {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: a `Kernels` of AVX-512 exists only where the processor has its features.
             Isa::Avx512 => unsafe { super::avx512::convolve(work) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: a `Kernels` of AVX2 exists only where the processor has its features.
+            Isa::Avx2 => unsafe { super::avx2::convolve(work) },
             #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
             // SAFETY: a `Kernels` of NEON exists only where the processor has it.
             Isa::Neon => unsafe { super::neon::convolve(work) },

@@ -80,12 +80,7 @@ pub(crate) fn convolve<K: Kernel>(k: &K, job: &mut Job<'_, K::Element>, weights:
 
 /// All pixels of `R` filter blocks, in tiles as even as possible.
 #[inline(always)]
-fn image<K: Kernel, const R: usize>(
-    k: &K,
-    job: &mut Job<'_, K::Element>,
-    weights: &[K::Weight],
-    block: usize,
-) {
+fn image<K: Kernel, const R: usize>(k: &K, job: &mut Job<'_, K::Element>, weights: &[K::Weight], block: usize) {
     let mut pixel = job.pixels.start;
     let mut tiles = job.pixels.len().div_ceil(K::PIXELS);
     while tiles > 0 {
@@ -118,8 +113,7 @@ fn tile<K: Kernel, const P: usize, const R: usize>(
         let [row, column] = [(pixel + p) / job.columns, (pixel + p) % job.columns];
         job.origin + row * job.row_step + column * job.column_step + group
     });
-    let weights: [&[K::Weight]; R] =
-        std::array::from_fn(|r| &weights[(block + r) * job.block_len..][..job.block_len]);
+    let weights: [&[K::Weight]; R] = std::array::from_fn(|r| &weights[(block + r) * job.block_len..][..job.block_len]);
     let mut sums = [[k.empty(); R]; P];
     let mut first = 0;
     for (subgroup, &end) in job.ends.iter().enumerate() {
@@ -160,12 +154,7 @@ fn tile<K: Kernel, const P: usize, const R: usize>(
 /// The only pixel of a fully connected layer: the planes take the place of the pixels, so that the
 /// weights, which may come from far away, are read once.
 #[inline(always)]
-fn vector<K: Kernel, const R: usize>(
-    k: &K,
-    job: &mut Job<'_, K::Element>,
-    weights: &[K::Weight],
-    block: usize,
-) {
+fn vector<K: Kernel, const R: usize>(k: &K, job: &mut Job<'_, K::Element>, weights: &[K::Weight], block: usize) {
     match job.planes {
         2 => planes::<K, 2, R>(k, job, weights, block),
         3 => planes::<K, 3, R>(k, job, weights, block),
@@ -186,8 +175,7 @@ fn planes<K: Kernel, const P: usize, const R: usize>(
     let pixel = job.pixels.start;
     let group = block / job.group_filters.div_ceil(BLOCK) * job.group_len;
     let base = job.origin + pixel * job.row_step + group;
-    let weights: [&[K::Weight]; R] =
-        std::array::from_fn(|r| &weights[(block + r) * job.block_len..][..job.block_len]);
+    let weights: [&[K::Weight]; R] = std::array::from_fn(|r| &weights[(block + r) * job.block_len..][..job.block_len]);
     let mut sums = [k.empty(); R];
     let mut first = 0;
     for (subgroup, &end) in job.ends.iter().enumerate() {
@@ -195,9 +183,8 @@ fn planes<K: Kernel, const P: usize, const R: usize>(
         first = end;
         let mut acc = [[k.zero(); R]; P];
         for segment in segments {
-            let x: [&[K::Element]; P] = std::array::from_fn(|p| {
-                &job.input[base + p * job.plane_len + segment.offset..][..segment.len]
-            });
+            let x: [&[K::Element]; P] =
+                std::array::from_fn(|p| &job.input[base + p * job.plane_len + segment.offset..][..segment.len]);
             let w: [&[K::Weight]; R] = std::array::from_fn(|r| &weights[r][segment.weight..][..segment.len]);
             accumulate(k, &mut acc, x, w, segment.len);
         }

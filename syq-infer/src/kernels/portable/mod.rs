@@ -46,9 +46,7 @@ fn int8() -> impl Kernel<Element = u32, Weight = Lanes<u32>> {
 }
 
 /// The operations around the step of an integer kernel.
-fn integer<W>(
-    mac: impl Fn([i32; BLOCK], u32, &W) -> [i32; BLOCK],
-) -> impl Kernel<Element = u32, Weight = W> {
+fn integer<W>(mac: impl Fn([i32; BLOCK], u32, &W) -> [i32; BLOCK]) -> impl Kernel<Element = u32, Weight = W> {
     Ops::<{ usize::MAX }, 2, 1, _, _, _, _, _, _, _, _, _, _, _> {
         types: PhantomData,
         zero: [0i32; BLOCK],

@@ -172,10 +172,7 @@ fn what_does_not_fit_is_refused() {
     assert_eq!(call(layout, floats, all.clone(), geometry.output.len()), Ok(()));
     assert!(matches!(call(bare, floats, all.clone(), 320), Err(KernelError::Layout { .. })));
     assert!(matches!(call(layout, floats, all.clone(), 319), Err(KernelError::Length { .. })));
-    assert!(matches!(
-        call(layout, InputData::Floats(&buffer[1..]), all.clone(), 320),
-        Err(KernelError::Length { .. })
-    ));
+    assert!(matches!(call(layout, InputData::Floats(&buffer[1..]), all.clone(), 320), Err(KernelError::Length { .. })));
     let words = vec![0u32; layout.len()];
     assert!(matches!(call(layout, InputData::Words(&words), all, 320), Err(KernelError::Element { .. })));
     for (rows, blocks) in [(0..5, 0..2), (0..4, 0..3), (5..5, 0..2)] {
