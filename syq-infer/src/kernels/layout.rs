@@ -82,7 +82,7 @@ impl InputLayout {
     /// # Errors
     /// A buffer longer than the address space, or groups that do not divide the channels.
     pub fn new(format: InputFormat, shape: Shape, padding: Padding, groups: usize) -> Result<Self, ShapeError> {
-        if groups == 0 || shape.channels % groups != 0 {
+        if groups == 0 || !shape.channels.is_multiple_of(groups) {
             return Err(ShapeError::Groups { channels: shape.channels, filters: groups, groups });
         }
         let layout = Self { format, shape, padding, groups };

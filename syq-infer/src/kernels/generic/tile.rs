@@ -129,10 +129,8 @@ fn tile<K: Kernel, const P: usize, const R: usize>(
                 accumulate(k, &mut acc, x, w, segment.len);
             }
             if plane > 0 {
-                for p in 0..P {
-                    for r in 0..R {
-                        acc[p][r] = k.add(acc[p][r], acc[p][r]);
-                    }
+                for sum in acc.as_flattened_mut() {
+                    *sum = k.add(*sum, *sum);
                 }
             }
         }

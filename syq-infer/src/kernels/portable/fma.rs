@@ -20,12 +20,11 @@ fn by_odd_rounding(x: f32, y: f32, z: f32) -> f32 {
     // Knuth's TwoSum: what the rounding of `sum` lost, exactly. NaN where the sum is not finite.
     let part = sum - product;
     let lost = (product - (sum - part)) + (z - part);
-    // The neighbour on the side of what was lost: away from zero if the signs agree.
+    let inexact = u64::from(lost.abs() > 0.0);
+    // Truncated instead (one back if the rounding went away from zero), then the trace in the last bit.
     let bits = sum.to_bits();
-    let agree = (lost > 0.0) == (sum > 0.0);
-    let neighbour = if agree { bits.wrapping_add(1) } else { bits.wrapping_sub(1) };
-    let inexact = lost > 0.0 || lost < 0.0;
-    let odd = if inexact && bits & 1 == 0 { neighbour } else { bits };
+    let away = ((lost.to_bits() ^ bits) >> 63) & inexact;
+    let odd = bits.wrapping_sub(away) | inexact;
     f64::from_bits(odd) as f32
 }
 
