@@ -46,6 +46,12 @@ pub enum KernelError {
         /// How many there are.
         count: usize,
     },
+    /// Codes for a layout that does not hold codes.
+    #[error("codes cannot be placed in a {format} layout")]
+    Format {
+        /// Name of the layout's format.
+        format: &'static str,
+    },
     /// An input of another element type than the format has.
     #[error("layer {layer:?}: the input's elements are of another type than its format {format}")]
     Element {

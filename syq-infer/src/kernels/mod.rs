@@ -10,7 +10,9 @@ mod error;
 mod generic;
 mod layout;
 mod packed;
+mod pool;
 mod portable;
+mod row_functions;
 mod run;
 
 #[cfg(target_arch = "x86_64")]
@@ -28,6 +30,8 @@ use crate::isa::{Isa, IsaError};
 pub use error::KernelError;
 pub use layout::{BLOCK, InputFormat, InputLayout, Lanes};
 pub use packed::{PackedConv, QuantizedKernel, QuantizedWeights};
+pub use pool::PooledRow;
+pub use row_functions::{Activation, Affine, Finish};
 pub use run::{Input, InputData, OutputRange};
 
 /// The kernels of one instruction set that this machine has.

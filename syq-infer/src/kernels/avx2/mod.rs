@@ -1,11 +1,13 @@
 //! AVX2 with FMA: 16 lanes are two registers, and bits are counted by nibble look-ups.
 
 use super::generic::kernel::{Kernel, Ops};
+use super::generic::rows::{RowOps, RowWork, run};
 use super::generic::tile::convolve as tiles;
-use super::layout::Lanes;
+use super::layout::{BLOCK, Lanes};
 use super::run::Work;
 use std::arch::x86_64::*;
 use std::marker::PhantomData;
+use syq_core::Levels;
 
 /// Runs one convolution.
 #[target_feature(enable = "avx2,fma,popcnt")]
@@ -16,6 +18,37 @@ pub(super) fn convolve(work: Work<'_>) {
         Work::Int8(mut job, weights) => tiles(&int8(), &mut job, weights),
         Work::Float(mut job, weights) => tiles(&float(), &mut job, weights),
     }
+}
+
+/// Runs one row function.
+#[target_feature(enable = "avx2,fma,popcnt")]
+pub(super) fn rows(work: RowWork<'_>) {
+    let ops = RowOps {
+        fma: |x: f32, y, z| x.mul_add(y, z),
+        codes: |values: &[f32; BLOCK], levels: &Levels| {
+            let halves: [__m256; 2] = bytemuck::cast(*values);
+            let [low, high] = halves.map(|x| code(x, levels));
+            // Packing works in each 128-bit half: 0–3, 8–11, 4–7, 12–15, put right afterwards.
+            let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packus_epi32(low, high));
+            let bytes = _mm256_packus_epi16(words, words);
+            bytemuck::cast(_mm256_castsi256_si128(_mm256_permute4x64_epi64::<0b10_00>(bytes)))
+        },
+        bits: |codes: &[u8; BLOCK], plane: u32| {
+            // The bit becomes the sign of its byte; what moves in from the other byte lies below it.
+            let shift = _mm_cvtsi32_si128(7 - plane.cast_signed());
+            _mm_movemask_epi8(_mm_sll_epi16(bytemuck::cast(*codes), shift)) as u16
+        },
+    };
+    run(&ops, work);
+}
+
+/// The codes of eight values.
+#[target_feature(enable = "avx2,fma,popcnt")]
+fn code(x: __m256, levels: &Levels) -> __m256i {
+    let code = _mm256_fmadd_ps(x, _mm256_set1_ps(levels.inverse_step), _mm256_set1_ps(0.5));
+    // The second operand where the first is NaN.
+    let code = _mm256_max_ps(code, _mm256_setzero_ps());
+    _mm256_cvttps_epi32(_mm256_min_ps(code, _mm256_set1_ps(f32::from(levels.largest))))
 }
 
 /// Adds the bits of each byte of `bits` to the bytes of `part`.

@@ -2,11 +2,13 @@
 //! accumulators in the 32 registers.
 
 use super::generic::kernel::{Kernel, Ops};
+use super::generic::rows::{RowOps, RowWork, run};
 use super::generic::tile::convolve as tiles;
-use super::layout::Lanes;
+use super::layout::{BLOCK, Lanes};
 use super::run::Work;
 use std::arch::x86_64::*;
 use std::marker::PhantomData;
+use syq_core::Levels;
 
 /// Runs one convolution.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
@@ -17,6 +19,27 @@ pub(super) fn convolve(work: Work<'_>) {
         Work::Int8(mut job, weights) => tiles(&int8(), &mut job, weights),
         Work::Float(mut job, weights) => tiles(&float(), &mut job, weights),
     }
+}
+
+/// Runs one row function.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
+pub(super) fn rows(work: RowWork<'_>) {
+    let ops = RowOps {
+        fma: |x: f32, y, z| x.mul_add(y, z),
+        codes: |values: &[f32; BLOCK], levels: &Levels| {
+            let inverse_step = _mm512_set1_ps(levels.inverse_step);
+            let code = _mm512_fmadd_ps(bytemuck::cast(*values), inverse_step, _mm512_set1_ps(0.5));
+            // The second operand where the first is NaN.
+            let code = _mm512_max_ps(code, _mm512_setzero_ps());
+            let code = _mm512_min_ps(code, _mm512_set1_ps(f32::from(levels.largest)));
+            bytemuck::cast(_mm512_cvtepi32_epi8(_mm512_cvttps_epi32(code)))
+        },
+        bits: |codes: &[u8; BLOCK], plane: u32| {
+            let bit = _mm_set1_epi8((1u8 << plane).cast_signed());
+            _mm_test_epi8_mask(bytemuck::cast(*codes), bit)
+        },
+    };
+    run(&ops, work);
 }
 
 /// Bits where input and sign differ.

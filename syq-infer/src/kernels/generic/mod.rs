@@ -1,4 +1,6 @@
 //! The loops that every instruction set shares, written once over a few operations on sixteen lanes.
 
 pub(super) mod kernel;
+pub(super) mod pool;
+pub(super) mod rows;
 pub(super) mod tile;

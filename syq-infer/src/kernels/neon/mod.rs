@@ -1,12 +1,14 @@
 //! NEON (Advanced SIMD of 64-bit Arm, no extensions): 16 lanes are four registers.
 
 use super::generic::kernel::{Kernel, Ops};
+use super::generic::rows::{RowOps, RowWork, run};
 use super::generic::tile::convolve as tiles;
-use super::layout::Lanes;
+use super::layout::{BLOCK, Lanes};
 use super::run::Work;
 use std::arch::aarch64::*;
 use std::array::from_fn;
 use std::marker::PhantomData;
+use syq_core::Levels;
 
 /// Runs one convolution.
 #[target_feature(enable = "neon")]
@@ -17,6 +19,31 @@ pub(super) fn convolve(work: Work<'_>) {
         Work::Int8(mut job, weights) => tiles(&int8(), &mut job, weights),
         Work::Float(mut job, weights) => tiles(&float(), &mut job, weights),
     }
+}
+
+/// Runs one row function.
+#[target_feature(enable = "neon")]
+pub(super) fn rows(work: RowWork<'_>) {
+    let ops = RowOps {
+        fma: |x: f32, y, z| x.mul_add(y, z),
+        codes: |values: &[f32; BLOCK], levels: &Levels| {
+            let quarters: [float32x4_t; 4] = bytemuck::cast(*values);
+            let [a, b, c, d] = quarters.map(|x| {
+                let code = vfmaq_f32(vdupq_n_f32(0.5), x, vdupq_n_f32(levels.inverse_step));
+                // The conversion truncates, maps NaN to 0 and saturates: no lower bound is needed.
+                let code = vcvtq_u32_f32(code);
+                vmovn_u32(vminq_u32(code, vdupq_n_u32(u32::from(levels.largest))))
+            });
+            bytemuck::cast(vcombine_u8(vmovn_u16(vcombine_u16(a, b)), vmovn_u16(vcombine_u16(c, d))))
+        },
+        bits: |codes: &[u8; BLOCK], plane: u32| {
+            let places: uint8x16_t = bytemuck::cast(0x8040_2010_0804_0201_8040_2010_0804_0201u128);
+            let set = vtstq_u8(bytemuck::cast(*codes), vdupq_n_u8(1 << plane));
+            let bits = vandq_u8(set, places);
+            u16::from(vaddv_u8(vget_low_u8(bits))) | u16::from(vaddv_u8(vget_high_u8(bits))) << 8
+        },
+    };
+    run(&ops, work);
 }
 
 /// Adds the bits of each byte of `bits` to the bytes of `part`.

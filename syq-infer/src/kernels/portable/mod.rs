@@ -1,14 +1,16 @@
 //! Plain Rust, for every machine.
 
 use super::generic::kernel::{Kernel, Ops};
+use super::generic::rows::{RowOps, RowWork, run};
 use super::generic::tile::convolve as tiles;
 use super::layout::{BLOCK, Lanes};
 use super::run::Work;
 use std::marker::PhantomData;
+use syq_core::Levels;
 
 mod fma;
 
-pub(super) use fma::fma;
+use fma::fma;
 
 /// Runs one convolution.
 pub(super) fn convolve(work: Work<'_>) {
@@ -18,6 +20,25 @@ pub(super) fn convolve(work: Work<'_>) {
         Work::Int8(mut job, weights) => tiles(&int8(), &mut job, weights),
         Work::Float(mut job, weights) => tiles(&float(), &mut job, weights),
     }
+}
+
+/// Runs one row function.
+pub(super) fn rows(work: RowWork<'_>) {
+    let ops = RowOps {
+        fma,
+        codes: |values: &[f32; BLOCK], levels: &Levels| {
+            let largest = f32::from(levels.largest);
+            values.map(|x| {
+                let code = fma(x, levels.inverse_step, 0.5);
+                // Positive: `as` is floor. NaN is not.
+                (if code > 0.0 { code.min(largest) } else { 0.0 }) as u8
+            })
+        },
+        bits: |codes: &[u8; BLOCK], plane| {
+            codes.iter().rev().fold(0u16, |word, code| word << 1 | u16::from(code >> plane & 1))
+        },
+    };
+    run(&ops, work);
 }
 
 /// Bits where input and sign differ.

@@ -1,4 +1,5 @@
 //! Every kernel of every instruction set of this machine against the reference, by `==`.
 
 mod convolution;
+mod rows;
 mod support;

@@ -1,0 +1,186 @@
+//! What happens to a row between two convolutions: bias, batch norm, residual, ReLU, quantization
+//! and the packing of codes. The bodies are inlined into one `#[target_feature]` function for each
+//! instruction set, where the compiler vectorises them.
+
+use super::super::layout::{BLOCK, InputFormat, InputLayout};
+use super::pool::PoolWork;
+use syq_core::Levels;
+
+/// What the row functions need of an instruction set.
+pub(crate) struct RowOps<Fma, Codes, Bits> {
+    /// x · y + z, rounded once.
+    pub(crate) fma: Fma,
+    /// The codes of sixteen values, as [`Levels::code`] has them.
+    pub(crate) codes: Codes,
+    /// Bit `plane` of sixteen codes, the first code in the lowest bit.
+    pub(crate) bits: Bits,
+}
+
+/// One call of a row function, its arguments checked.
+pub(crate) enum RowWork<'a> {
+    /// Bias, batch norm, residual and ReLU, in place.
+    Finish(FinishWork<'a>),
+    /// Values to codes, side by side.
+    Quantize { values: &'a [f32], levels: Levels, codes: &'a mut [u8] },
+    /// Values to codes in a convolution's layout; `row` is one row without padding.
+    PlaceValues { values: &'a [f32], levels: Levels, layout: InputLayout, row: &'a mut [u32] },
+    /// Codes in a convolution's layout.
+    PlaceCodes { codes: &'a [u8], layout: InputLayout, row: &'a mut [u32] },
+    /// Pooling.
+    Pool(PoolWork<'a>),
+}
+
+/// The steps after a convolution, in this order. Empty slices are steps left out.
+pub(crate) struct FinishWork<'a> {
+    pub(crate) values: &'a mut [f32],
+    pub(crate) channels: usize,
+    pub(crate) bias: &'a [f32],
+    pub(crate) scale: &'a [f32],
+    pub(crate) offset: &'a [f32],
+    pub(crate) residual: &'a [f32],
+    pub(crate) relu: bool,
+}
+
+/// Runs one row function.
+#[inline(always)]
+pub(crate) fn run<Fma, Codes, Bits>(ops: &RowOps<Fma, Codes, Bits>, work: RowWork<'_>)
+where
+    Fma: Fn(f32, f32, f32) -> f32,
+    Codes: Fn(&[f32; BLOCK], &Levels) -> [u8; BLOCK],
+    Bits: Fn(&[u8; BLOCK], u32) -> u16,
+{
+    match work {
+        RowWork::Finish(work) => finish(&ops.fma, work),
+        RowWork::Quantize { values, levels, codes } => quantize(&ops.codes, values, &levels, codes),
+        RowWork::PlaceValues { values, levels, layout, row } => match layout.format() {
+            InputFormat::Planes(_) => {
+                pack(ops, &layout, row, values, |values: &[f32; BLOCK]| (ops.codes)(values, &levels));
+            }
+            _ => place(&layout, row, values, |values, codes| quantize(&ops.codes, values, &levels, codes)),
+        },
+        RowWork::PlaceCodes { codes, layout, row } => match layout.format() {
+            InputFormat::Planes(_) => pack(ops, &layout, row, codes, |codes: &[u8; BLOCK]| *codes),
+            _ => place(&layout, row, codes, |codes, out| out.copy_from_slice(codes)),
+        },
+        RowWork::Pool(work) => super::pool::run(work),
+    }
+}
+
+/// Chooses the loop once for the row.
+#[inline(always)]
+fn finish(fma: &impl Fn(f32, f32, f32) -> f32, work: FinishWork<'_>) {
+    let FinishWork { values, channels, bias, scale, offset, residual, relu } = work;
+    if !bias.is_empty() {
+        for pixel in values.chunks_exact_mut(channels) {
+            pixel.iter_mut().zip(bias).for_each(|(z, b)| *z += b);
+        }
+    }
+    let positive = |x: f32| if x > 0.0 { x } else { 0.0 };
+    match (scale.is_empty(), residual.is_empty(), relu) {
+        (false, false, true) => affine(values, scale, offset, residual, |z, s, o, r| positive(fma(z, s, o) + r)),
+        (false, false, false) => affine(values, scale, offset, residual, |z, s, o, r| fma(z, s, o) + r),
+        (false, true, true) => normed(values, scale, offset, |z, s, o| positive(fma(z, s, o))),
+        (false, true, false) => normed(values, scale, offset, fma),
+        (true, false, true) => values.iter_mut().zip(residual).for_each(|(z, r)| *z = positive(*z + r)),
+        (true, false, false) => values.iter_mut().zip(residual).for_each(|(z, r)| *z += r),
+        (true, true, true) => values.iter_mut().for_each(|z| *z = positive(*z)),
+        (true, true, false) => {}
+    }
+}
+
+#[inline(always)]
+fn normed(values: &mut [f32], scale: &[f32], offset: &[f32], step: impl Fn(f32, f32, f32) -> f32) {
+    for pixel in values.chunks_exact_mut(scale.len()) {
+        for ((z, s), o) in pixel.iter_mut().zip(scale).zip(offset) {
+            *z = step(*z, *s, *o);
+        }
+    }
+}
+
+#[inline(always)]
+fn affine(
+    values: &mut [f32],
+    scale: &[f32],
+    offset: &[f32],
+    residual: &[f32],
+    step: impl Fn(f32, f32, f32, f32) -> f32,
+) {
+    for (pixel, residual) in values.chunks_exact_mut(scale.len()).zip(residual.chunks_exact(scale.len())) {
+        for (((z, s), o), r) in pixel.iter_mut().zip(scale).zip(offset).zip(residual) {
+            *z = step(*z, *s, *o, *r);
+        }
+    }
+}
+
+#[inline(always)]
+fn quantize(
+    quantizer: &impl Fn(&[f32; BLOCK], &Levels) -> [u8; BLOCK],
+    values: &[f32],
+    levels: &Levels,
+    codes: &mut [u8],
+) {
+    let (blocks, rest) = values.as_chunks::<BLOCK>();
+    let (code_blocks, code_rest) = codes.as_chunks_mut::<BLOCK>();
+    for (values, codes) in blocks.iter().zip(code_blocks) {
+        *codes = quantizer(values, levels);
+    }
+    if !rest.is_empty() {
+        code_rest.copy_from_slice(&quantizer(&filled(rest), levels)[..rest.len()]);
+    }
+}
+
+/// The values, then zeros.
+#[inline(always)]
+fn filled<T: Copy + Default>(values: &[T]) -> [T; BLOCK] {
+    let mut block = [T::default(); BLOCK];
+    block[..values.len()].copy_from_slice(values);
+    block
+}
+
+/// Bytes in their layout: the last element of each group is filled up with zeros.
+#[inline(always)]
+fn place<T>(layout: &InputLayout, row: &mut [u32], from: &[T], convert: impl Fn(&[T], &mut [u8])) {
+    let channels = layout.group_channels();
+    let bytes: &mut [u8] = bytemuck::cast_slice_mut(row);
+    if channels.is_multiple_of(4) {
+        convert(from, bytes);
+        return;
+    }
+    for (from, to) in from.chunks_exact(channels).zip(bytes.chunks_exact_mut(layout.group_len() * 4)) {
+        let (codes, filling) = to.split_at_mut(channels);
+        convert(from, codes);
+        filling.fill(0);
+    }
+}
+
+/// Bit planes in their layout, 32 channels at a time.
+#[inline(always)]
+fn pack<T: Copy + Default, Fma, Codes, Bits: Fn(&[u8; BLOCK], u32) -> u16>(
+    ops: &RowOps<Fma, Codes, Bits>,
+    layout: &InputLayout,
+    row: &mut [u32],
+    from: &[T],
+    code: impl Fn(&[T; BLOCK]) -> [u8; BLOCK],
+) {
+    let plane_len = layout.plane_len();
+    let planes = layout.format().planes();
+    for (from, to) in from.chunks_exact(layout.group_channels()).zip(row.chunks_exact_mut(layout.group_len())) {
+        let (words, rest) = from.as_chunks::<32>();
+        for (word, from) in words.iter().enumerate() {
+            let (halves, _) = from.as_chunks::<BLOCK>();
+            let [low, high] = [code(&halves[0]), code(&halves[1])];
+            for plane in 0..planes {
+                let [low, high] = [(ops.bits)(&low, plane as u32), (ops.bits)(&high, plane as u32)];
+                to[plane * plane_len + word] = u32::from(low) | u32::from(high) << 16;
+            }
+        }
+        if !rest.is_empty() {
+            let (low, high) = rest.split_at(rest.len().min(BLOCK));
+            let [low, high] = [code(&filled(low)), code(&filled(high))];
+            for plane in 0..planes {
+                let [low, high] = [(ops.bits)(&low, plane as u32), (ops.bits)(&high, plane as u32)];
+                to[plane * plane_len + words.len()] = u32::from(low) | u32::from(high) << 16;
+            }
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! The steps between convolutions: batch norm, residual, ReLU, quantization, packing, pooling.
+
+use super::support::{Source, all_kernels, bits, lay_out_codes, levels};
+use crate::kernels::{Activation, Affine, Finish, InputLayout, KernelError, Kernels, PooledRow, QuantizedKernel};
+use syq_core::reference::{add, affine, average_pool, max_pool, relu};
+use syq_core::{BitWidth, Levels, Padding, Shape};
+
+/// Random values among which the awkward ones are frequent.
+fn values(source: &mut Source, len: usize) -> Vec<f32> {
+    let mut values = source.floats(len);
+    let awkward = [-0.0, f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e-40, f32::MAX, 0.185, 0.555, 1e10, -1e10];
+    for _ in 0..len / 5 {
+        let index = source.below(len);
+        values[index] = source.pick(&awkward);
+    }
+    values
+}
+
+/// The bits, every NaN alike: which one an operation gives is not part of the contract.
+fn comparable(values: &[f32]) -> Vec<u32> {
+    bits(&values.iter().map(|v| if v.is_nan() { f32::NAN } else { *v }).collect::<Vec<_>>())
+}
+
+#[test]
+fn finishing_is_the_reference_step_by_step() {
+    let kernels = all_kernels("finishing_is_the_reference_step_by_step");
+    let mut source = Source::new(11);
+    for channels in (1..=70).chain([130]) {
+        let len = channels * (1 + source.below(5));
+        let input = values(&mut source, len);
+        let [bias, scale, offset] = [(); 3].map(|()| source.floats(channels));
+        let residual = values(&mut source, len);
+        for case in 0..16 {
+            let with = |bit: usize| case >> bit & 1 == 1;
+            let finish = Finish {
+                bias: with(0).then_some(&bias[..]),
+                affine: with(1).then_some(Affine { scale: &scale, offset: &offset }),
+                residual: with(2).then_some(&residual[..]),
+                activation: if with(3) { Activation::Relu } else { Activation::Identity },
+            };
+            let mut expected = input.clone();
+            if with(0) {
+                let repeated: Vec<f32> = bias.iter().copied().cycle().take(len).collect();
+                expected = add(&expected, &repeated);
+            }
+            if with(1) {
+                affine(&mut expected, &scale, &offset);
+            }
+            if with(2) {
+                expected = add(&expected, &residual);
+            }
+            if with(3) {
+                relu(&mut expected);
+            }
+            for &kernels in &kernels {
+                let mut found = input.clone();
+                kernels.finish(&mut found, channels, &finish).unwrap();
+                assert_eq!(comparable(&found), comparable(&expected), "{} {channels} {case}", kernels.isa());
+            }
+        }
+    }
+}
+
+#[test]
+fn codes_are_those_of_the_levels() {
+    let kernels = all_kernels("codes_are_those_of_the_levels");
+    let mut source = Source::new(12);
+    for len in (1..=70).chain([1000]) {
+        let input = values(&mut source, len);
+        for width in BitWidth::ALL {
+            for step in [0.37, 1.0 / f32::from(width.largest()), 1e-30] {
+                let levels = Levels { step, inverse_step: 1.0 / step, largest: width.largest() };
+                let expected: Vec<u8> = input.iter().map(|x| levels.code(*x)).collect();
+                for &kernels in &kernels {
+                    let mut found = vec![0xaa; len];
+                    kernels.quantize(&input, levels, &mut found).unwrap();
+                    assert_eq!(found, expected, "{} {input:?} {levels:?}", kernels.isa());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_are_placed_as_the_layout_says() {
+    let kernels = all_kernels("rows_are_placed_as_the_layout_says");
+    let mut source = Source::new(13);
+    for channels in (1..=70).chain([128, 130]) {
+        for width in BitWidth::ALL {
+            let groups = 1 + source.below(3);
+            let shape = Shape::new(2, 1 + source.below(4), channels * groups);
+            let padding = Padding { top: 1, bottom: 0, left: source.below(2), right: 1 };
+            let levels = levels(width.largest());
+            let input = values(&mut source, shape.len());
+            let codes: Vec<u8> = input.iter().map(|x| levels.code(*x)).collect();
+            for kernel in [QuantizedKernel::Popcount, QuantizedKernel::Int8] {
+                let layout = InputLayout::new(kernel.format(width), shape, padding, groups).unwrap();
+                let expected = lay_out_codes(&layout, &codes);
+                for &kernels in &kernels {
+                    let row = shape.width * shape.channels;
+                    let mut buffers = [vec![0xdead_beef; layout.len()], vec![0xdead_beef; layout.len()]];
+                    for y in 0..shape.height {
+                        let range = y * row..(y + 1) * row;
+                        kernels.place_values(&input[range.clone()], levels, &layout, y, &mut buffers[0]).unwrap();
+                        kernels.place_codes(&codes[range], &layout, y, &mut buffers[1]).unwrap();
+                    }
+                    for mut buffer in buffers {
+                        layout.clear_padding(&mut buffer);
+                        assert_eq!(buffer, expected, "{} {layout}", kernels.isa());
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn pooling_is_the_reference() {
+    let kernels = all_kernels("pooling_is_the_reference");
+    let mut source = Source::new(14);
+    for kernel in [[1, 1], [2, 2], [3, 3], [3, 2], [5, 5]] {
+        for channels in [1, 3, 16, 31, 64, 70] {
+            let (window, [height, width]) = source.window(kernel);
+            let shape = Shape::new(height, width, channels);
+            let input = values(&mut source, shape.len());
+            let codes = source.codes(shape.len(), 255);
+            let expected = [
+                comparable(&max_pool(&input, shape, window, f32::NEG_INFINITY).unwrap()),
+                comparable(&average_pool(&input, shape, window).unwrap()),
+            ];
+            let expected_codes = max_pool(&codes, shape, window, 0).unwrap();
+            for &kernels in &kernels {
+                let (mut found, mut found_codes) = ([Vec::new(), Vec::new()], Vec::new());
+                for y in 0..window.output(height, width).unwrap()[0] {
+                    let row = PooledRow { window, shape, y };
+                    let rows = row.input_rows().unwrap();
+                    let range = rows.start * width * channels..rows.end * width * channels;
+                    let mut output = vec![0.0; row.output_len().unwrap()];
+                    kernels.max_pool(row, &input[range.clone()], &mut output).unwrap();
+                    found[0].extend(comparable(&output));
+                    kernels.average_pool(row, &input[range.clone()], &mut output).unwrap();
+                    found[1].extend(comparable(&output));
+                    let mut output = vec![0; row.output_len().unwrap()];
+                    kernels.max_pool_codes(row, &codes[range], &mut output).unwrap();
+                    found_codes.extend(output);
+                }
+                assert_eq!(found, expected, "{} {window:?} {shape}", kernels.isa());
+                assert_eq!(found_codes, expected_codes, "{} {window:?} {shape}", kernels.isa());
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_that_do_not_fit_are_refused() {
+    let kernels = Kernels::detect();
+    let mut row = vec![0f32; 12];
+    let relu = Finish { activation: Activation::Relu, ..Finish::default() };
+    assert!(kernels.finish(&mut row, 4, &relu).is_ok());
+    assert!(kernels.finish(&mut row, 5, &relu).is_err());
+    assert!(kernels.finish(&mut row, 0, &relu).is_err());
+    let short = Finish { bias: Some(&[1.0]), ..Finish::default() };
+    assert!(matches!(kernels.finish(&mut row, 4, &short), Err(KernelError::Length { .. })));
+    let layout =
+        InputLayout::new(QuantizedKernel::Popcount.format(BitWidth::Two), Shape::new(1, 3, 4), Padding::NONE, 1)
+            .unwrap();
+    let mut buffer = vec![0u32; layout.len()];
+    assert!(kernels.place_values(&row, levels(3), &layout, 0, &mut buffer).is_ok());
+    assert!(kernels.place_values(&row, levels(15), &layout, 0, &mut buffer).is_err());
+    assert!(kernels.place_values(&row, levels(3), &layout, 1, &mut buffer).is_err());
+    assert!(kernels.place_values(&row, levels(3), &layout, 0, &mut buffer[1..]).is_err());
+}
