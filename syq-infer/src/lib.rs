@@ -3,5 +3,7 @@
 
 pub mod isa;
 pub mod kernels;
+pub mod preprocess;
+pub mod rgb;
 
 pub use isa::{ISA_VARIABLE, Isa, IsaError};

@@ -59,9 +59,9 @@ pub enum Resize {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Filter {
-    /// Pillow's `BILINEAR`: a triangle, widened when shrinking (antialiased).
+    /// `BILINEAR` of Pillow 3.3 to 12: a triangle, widened when shrinking (antialiased).
     PillowBilinear,
-    /// Pillow's `BICUBIC`: a = −0.5, widened when shrinking (antialiased).
+    /// `BICUBIC` of Pillow 3.3 to 12: a = −0.5, widened when shrinking (antialiased).
     PillowBicubic,
     /// OpenCV's `INTER_CUBIC`: a = −0.75, always four taps (not antialiased).
     #[serde(rename = "opencv_cubic")]
