@@ -117,8 +117,9 @@ fn extent(size: usize, before: usize, after: usize, kernel: usize, stride: usize
     if before >= kernel || after >= kernel {
         return Err(ShapeError::PaddingTooLarge { padding: before.max(after), kernel });
     }
-    // Padding is smaller than the kernel, so only a hostile size can overflow.
-    let padded = size.checked_add(before + after).ok_or(ShapeError::TooLarge { size })?;
+    // Only hostile sizes overflow.
+    let padded = before.checked_add(after).and_then(|padding| padding.checked_add(size));
+    let padded = padded.ok_or(ShapeError::TooLarge { size })?;
     if size == 0 || padded < kernel {
         return Err(ShapeError::InputTooSmall { padded, kernel });
     }
@@ -186,9 +187,9 @@ impl ConvGeometry {
         self.filters() * self.filter_len()
     }
 
-    /// Multiply-accumulates for one image, padding included.
+    /// Multiply-accumulates for one image, padding included; saturating instead of overflowing.
     pub const fn macs(&self) -> usize {
-        self.output.height * self.output.width * self.weights()
+        self.output.height.saturating_mul(self.output.width).saturating_mul(self.weights())
     }
 }
 
@@ -216,5 +217,6 @@ mod tests {
         assert!(ConvGeometry::new(shape, 8, window, 4).is_err());
         assert!(ConvGeometry::new(shape, 8, window, 2).is_ok());
         assert!(Window::square(3, 1, Padding::uniform(1)).output(usize::MAX, 4).is_err());
+        assert!(Window::square(usize::MAX, 1, Padding::uniform(usize::MAX - 1)).output(4, 4).is_err());
     }
 }

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod digest;
+pub mod file;
 pub mod model;
 pub mod network;
 pub mod packed;
@@ -11,6 +12,7 @@ pub mod reference;
 pub mod zoo;
 
 pub use digest::digest;
+pub use file::{FileError, FormatError};
 pub use model::{Golden, LayerParameters, LayerView, Model, ModelError, ModelView, Origin, Parameters};
 pub use network::{Network, NetworkError};
 pub use packed::{PackError, PackedCodes};

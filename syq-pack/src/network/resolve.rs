@@ -81,9 +81,9 @@ impl Resolved {
         self.layers.last().map_or(0, |layer| layer.output.channels)
     }
 
-    /// Multiply-accumulates of the whole network for one picture.
+    /// Multiply-accumulates of the whole network for one picture; saturating instead of overflowing.
     pub fn macs(&self) -> usize {
-        self.layers.iter().map(ResolvedLayer::macs).sum()
+        self.layers.iter().map(ResolvedLayer::macs).fold(0, usize::saturating_add)
     }
 }
 

@@ -1,0 +1,182 @@
+//! The safetensors header: names, types, shapes and offsets, with duplicates refused.
+//!
+//! The `safetensors` crate takes duplicate names silently, so the header is parsed here.
+
+use super::error::FormatError;
+use super::{MAX_HEADER, canonical};
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::fmt;
+
+const METADATA: &str = "__metadata__";
+const KEY: &str = "syq";
+
+/// Type, shape and place of one tensor.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TensorInfo {
+    pub(super) dtype: String,
+    pub(super) shape: Vec<u64>,
+    pub(super) data_offsets: [u64; 2],
+}
+
+/// A parsed header and the bytes behind it.
+#[derive(Debug)]
+pub(super) struct Header<'a> {
+    pub(super) metadata: String,
+    pub(super) tensors: BTreeMap<String, TensorInfo>,
+    pub(super) data: &'a [u8],
+}
+
+/// The file of these tensors (name, type, shape, bytes), in their order, and this metadata.
+pub(super) fn write<'a>(
+    metadata: &str,
+    tensors: impl Iterator<Item = (&'a str, &'static str, &'a [u64], &'a [u8])> + Clone,
+) -> Vec<u8> {
+    let mut header = String::from("{");
+    canonical::write(&json!(METADATA), &mut header);
+    header.push(':');
+    canonical::write(&json!({ KEY: metadata }), &mut header);
+    let mut end = 0;
+    for (name, dtype, shape, data) in tensors.clone() {
+        let start = end;
+        end += data.len();
+        header.push(',');
+        canonical::write(&json!(name), &mut header);
+        header.push(':');
+        canonical::write(&json!({"dtype": dtype, "shape": shape, "data_offsets": [start, end]}), &mut header);
+    }
+    header.push('}');
+    // The data starts at a multiple of 8.
+    header.extend(std::iter::repeat_n(' ', header.len().next_multiple_of(8) - header.len()));
+    let mut bytes = Vec::with_capacity(8 + header.len() + end);
+    bytes.extend((header.len() as u64).to_le_bytes());
+    bytes.extend(header.bytes());
+    for (.., data) in tensors {
+        bytes.extend(data);
+    }
+    bytes
+}
+
+/// Parses the header and checks that the tensors fill the bytes behind it without gap or overlap.
+pub(super) fn read(bytes: &[u8]) -> Result<Header<'_>, FormatError> {
+    let found = bytes.len();
+    let Some((length, rest)) = bytes.split_first_chunk::<8>() else {
+        return Err(FormatError::Truncated { found, expected: 8 });
+    };
+    let length = u64::from_le_bytes(*length);
+    if length > MAX_HEADER {
+        return Err(FormatError::HeaderLength { found: length, limit: MAX_HEADER });
+    }
+    // At most MAX_HEADER, which fits any usize.
+    let Some((header, data)) = rest.split_at_checked(length as usize) else {
+        return Err(FormatError::Truncated { found, expected: 8 + length });
+    };
+    let message = |error: &dyn fmt::Display| FormatError::Header { message: error.to_string() };
+    let header = std::str::from_utf8(header).map_err(|error| message(&error))?;
+    if !header.starts_with('{') {
+        return Err(message(&"it does not begin with '{'"));
+    }
+    let entries: Entries = serde_json::from_str(header).map_err(|error| message(&error))?;
+    if let Some(name) = entries.duplicate {
+        return Err(FormatError::Duplicate { name });
+    }
+    let mut metadata = None;
+    for (key, value) in entries.metadata.unwrap_or_default().0 {
+        match (key.as_str(), &metadata) {
+            (KEY, None) => metadata = Some(value),
+            (KEY, Some(_)) => return Err(FormatError::Duplicate { name: key }),
+            _ => return Err(FormatError::MetadataKey { key }),
+        }
+    }
+    check_offsets(&entries.tensors, data.len() as u64)?;
+    let metadata = metadata.ok_or(FormatError::NoMetadata)?;
+    Ok(Header { metadata, tensors: entries.tensors, data })
+}
+
+fn check_offsets(tensors: &BTreeMap<String, TensorInfo>, found: u64) -> Result<(), FormatError> {
+    let mut in_order: Vec<_> = tensors.iter().collect();
+    in_order.sort_by_key(|(_, info)| info.data_offsets);
+    let mut end = 0u64;
+    for (name, info) in in_order {
+        // Every type that a model file has takes four bytes an element.
+        let length = info.shape.iter().try_fold(4u64, |product, extent| product.checked_mul(*extent));
+        let expected = [end, length.and_then(|length| end.checked_add(length)).unwrap_or(u64::MAX)];
+        if info.data_offsets != expected {
+            return Err(FormatError::Offsets { name: name.clone(), found: info.data_offsets, expected });
+        }
+        end = expected[1];
+    }
+    if end == found { Ok(()) } else { Err(FormatError::DataLength { found, expected: end }) }
+}
+
+/// The header's entries; the first name that stands there twice.
+#[derive(Default)]
+struct Entries {
+    metadata: Option<Pairs>,
+    tensors: BTreeMap<String, TensorInfo>,
+    duplicate: Option<String>,
+}
+
+/// The metadata as it stands, duplicates included.
+#[derive(Default)]
+struct Pairs(Vec<(String, String)>);
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(EntriesVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for Pairs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(PairsVisitor)
+    }
+}
+
+struct EntriesVisitor;
+struct PairsVisitor;
+
+impl<'de> Visitor<'de> for EntriesVisitor {
+    type Value = Entries;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of tensors")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
+        let mut entries = Entries::default();
+        while let Some(name) = map.next_key::<String>()? {
+            let taken = if name == METADATA {
+                entries.metadata.replace(map.next_value()?).is_some()
+            } else {
+                entries.tensors.insert(name.clone(), map.next_value()?).is_some()
+            };
+            if taken && entries.duplicate.is_none() {
+                entries.duplicate = Some(name);
+            }
+        }
+        Ok(entries)
+    }
+}
+
+impl<'de> Visitor<'de> for PairsVisitor {
+    type Value = Pairs;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of strings")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
+        let mut pairs = Vec::new();
+        while let Some(pair) = map.next_entry()? {
+            if pairs.len() == 16 {
+                return Err(A::Error::custom("more metadata keys than a model file has"));
+            }
+            pairs.push(pair);
+        }
+        Ok(Pairs(pairs))
+    }
+}

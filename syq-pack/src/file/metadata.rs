@@ -1,0 +1,105 @@
+//! The JSON under the key `syq`: the network and all that is no tensor.
+
+use super::canonical;
+use super::error::FormatError;
+use crate::model::{Golden, Model, Origin};
+use crate::network::Network;
+use crate::preprocess::Preprocess;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+/// The schema that this version writes. A reader takes every minor version of the major one that it
+/// knows, as long as the file has no field that it does not know.
+pub(super) const SCHEMA: &str = "syq.model/1.0";
+const FAMILY: &str = "syq.model/";
+const MAJOR: &str = "1";
+
+/// The text stands at the head of the JSON, since `digest` is the first of the sorted keys.
+const DIGEST_PREFIX: &str = "{\"digest\":\"";
+const DIGEST_LEN: usize = 64;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Metadata {
+    digest: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    golden: Option<Golden>,
+    labels: Vec<String>,
+    network: Network,
+    #[serde(default)]
+    origin: Origin,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    preprocess: Option<Preprocess>,
+    schema: String,
+}
+
+/// What is read before anything else.
+#[derive(Deserialize)]
+struct Head {
+    schema: String,
+}
+
+fn message(error: impl std::fmt::Display) -> FormatError {
+    FormatError::Metadata { message: error.to_string() }
+}
+
+/// The metadata of a model and tensors, in ascending order of their names, that hash to its digest.
+pub(super) fn write<'a>(
+    model: &Model,
+    tensors: impl Iterator<Item = (&'a str, &'a [u8])>,
+) -> Result<String, FormatError> {
+    let metadata = Metadata {
+        digest: "0".repeat(DIGEST_LEN),
+        golden: model.golden.clone(),
+        labels: model.labels.clone(),
+        network: model.network.clone(),
+        origin: model.origin.clone(),
+        preprocess: model.preprocess.clone(),
+        schema: SCHEMA.to_owned(),
+    };
+    let mut text = String::new();
+    canonical::write(&serde_json::to_value(metadata).map_err(message)?, &mut text);
+    let digest = contents_digest(&text, tensors)?;
+    text.replace_range(DIGEST_PREFIX.len()..DIGEST_PREFIX.len() + DIGEST_LEN, &digest);
+    Ok(text)
+}
+
+/// The model without its parameters, and the digest that the file names.
+pub(super) fn read(text: &str) -> Result<(Model, String), FormatError> {
+    let Head { schema } = serde_json::from_str(text).map_err(message)?;
+    let version = schema.strip_prefix(FAMILY).and_then(|version| version.split_once('.'));
+    if !version.is_some_and(|(major, minor)| major == MAJOR && minor.parse::<u32>().is_ok()) {
+        return Err(FormatError::Schema { found: schema, supported: SCHEMA });
+    }
+    let metadata: Metadata = serde_json::from_str(text).map_err(message)?;
+    // `flatten` in a layer drops unknown fields; find them by comparing with what was understood.
+    let given: Value = serde_json::from_str(text).map_err(message)?;
+    let known = serde_json::to_value(&metadata).map_err(message)?;
+    if let Some(path) = canonical::unknown_field(&given, &known) {
+        return Err(FormatError::UnknownField { path });
+    }
+    let Metadata { digest, golden, labels, network, origin, preprocess, .. } = metadata;
+    let model = Model { network, parameters: Default::default(), preprocess, labels, origin, golden };
+    Ok((model, digest))
+}
+
+/// SHA-256 over the metadata with 64 zeros in the digest's place, then name, line feed and bytes of
+/// each tensor in ascending order of the names.
+pub(super) fn contents_digest<'a>(
+    text: &str,
+    tensors: impl Iterator<Item = (&'a str, &'a [u8])>,
+) -> Result<String, FormatError> {
+    let rest = text.strip_prefix(DIGEST_PREFIX).and_then(|rest| rest.get(DIGEST_LEN..));
+    let rest = rest.ok_or_else(|| message("does not begin with the digest"))?;
+    let mut hash = Sha256::new();
+    hash.update(DIGEST_PREFIX);
+    hash.update([b'0'; DIGEST_LEN]);
+    hash.update(rest);
+    for (name, data) in tensors {
+        hash.update(name);
+        hash.update(b"\n");
+        hash.update(data);
+    }
+    Ok(crate::digest::hex(&hash.finalize()))
+}

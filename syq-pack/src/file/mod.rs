@@ -1,0 +1,63 @@
+//! The model file: safetensors with one metadata key, `syq`, that holds canonical JSON.
+//!
+//! The same model gives the same bytes, and a reader takes nothing on trust: see
+//! `docs/file-format.md` for the format and [`FormatError`] for what is refused.
+
+mod canonical;
+mod error;
+mod header;
+mod metadata;
+mod read;
+mod tensors;
+mod write;
+
+pub use error::{FileError, FileErrorKind, FormatError};
+
+use crate::model::Model;
+use std::path::Path;
+
+/// The largest model file that is read, in bytes.
+pub const MAX_FILE: u64 = 1 << 31;
+
+/// The largest header of a model file, in bytes.
+pub const MAX_HEADER: u64 = 8 << 20;
+
+impl Model {
+    /// The bytes of the model file: the same for the same model.
+    ///
+    /// # Errors
+    /// A model that does not fit together.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, FormatError> {
+        write::to_bytes(self)
+    }
+
+    /// The model in the bytes of a model file. Any alignment will do. What is allocated is bounded by
+    /// the number of bytes, and tensors are copied only when everything around them was checked.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with the tensor's or layer's name.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, FormatError> {
+        read::from_bytes(bytes)
+    }
+
+    /// Writes the model file: a temporary file beside it, synchronized, then renamed over it. A
+    /// reader sees the old file or the new one.
+    ///
+    /// # Errors
+    /// A model that does not fit together, or what the file system says; names the file.
+    pub fn write(&self, path: &Path) -> Result<(), FileError> {
+        let fail = |kind| FileError { path: path.to_owned(), kind };
+        let bytes = self.to_bytes().map_err(|error| fail(error.into()))?;
+        write::atomically(path, &bytes).map_err(|error| fail(error.into()))
+    }
+
+    /// Reads a model file of at most [`MAX_FILE`] bytes.
+    ///
+    /// # Errors
+    /// A file that is too large, that cannot be read or that is no model; names the file.
+    pub fn read(path: &Path) -> Result<Self, FileError> {
+        read::bytes(path)
+            .and_then(|bytes| Ok(Self::from_bytes(&bytes)?))
+            .map_err(|kind| FileError { path: path.to_owned(), kind })
+    }
+}

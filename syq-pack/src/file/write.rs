@@ -1,0 +1,72 @@
+//! Model to bytes, and bytes to a file at one stroke.
+
+use super::error::FormatError;
+use super::tensors::{needed, suffix};
+use super::{header, metadata, tensors};
+use crate::model::{LayerParameters, Model};
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::Path;
+
+struct Tensor {
+    dtype: &'static str,
+    shape: Vec<u64>,
+    data: Vec<u8>,
+}
+
+pub(super) fn to_bytes(model: &Model) -> Result<Vec<u8>, FormatError> {
+    let view = model.view()?;
+    let mut file = BTreeMap::new();
+    for layer in &view.layers {
+        for needed in needed(layer.layer, &layer.resolved) {
+            let name = tensors::name(&layer.layer.name, needed.suffix);
+            let data = layer.parameters.map(|parameters| data(parameters, needed.suffix)).unwrap_or_default();
+            file.insert(name, Tensor { dtype: needed.dtype, shape: needed.shape, data });
+        }
+    }
+    let text = metadata::write(model, file.iter().map(|(name, tensor)| (name.as_str(), tensor.data.as_slice())))?;
+    let entries = file
+        .iter()
+        .map(|(name, tensor)| (name.as_str(), tensor.dtype, tensor.shape.as_slice(), tensor.data.as_slice()));
+    Ok(header::write(&text, entries))
+}
+
+/// The little-endian bytes of one tensor of a layer; a checked layer has it.
+fn data(parameters: &LayerParameters, suffix: &str) -> Vec<u8> {
+    let floats = |values: &[f32]| values.iter().flat_map(|x| x.to_le_bytes()).collect();
+    match (parameters, suffix) {
+        (LayerParameters::Coded { codes, .. }, suffix::CODES) => {
+            codes.words().iter().flat_map(|word| word.to_le_bytes()).collect()
+        }
+        (LayerParameters::Coded { scales, .. }, suffix::SCALES) => floats(scales),
+        (LayerParameters::Float { weights, .. }, suffix::WEIGHT) => floats(weights),
+        (LayerParameters::BatchNorm { scale, .. }, suffix::SCALE) => floats(scale),
+        (LayerParameters::BatchNorm { offset, .. }, suffix::OFFSET) => floats(offset),
+        (LayerParameters::Step(step), suffix::STEP) => floats(&[*step]),
+        (parameters, _) => floats(parameters.bias().unwrap_or_default()),
+    }
+}
+
+pub(super) fn atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".syq-");
+    #[cfg(unix)]
+    {
+        // The user's umask decides, as for any new file, not the private default of temporary files.
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    let mut file = builder.tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    // The rename is on disk only when the folder is; where folders cannot be opened, the system decides.
+    if let Ok(folder) = std::fs::File::open(folder) {
+        let _ = folder.sync_all();
+    }
+    Ok(())
+}
