@@ -252,6 +252,16 @@ fn schemas() {
     assert_eq!(error, FormatError::UnknownField { path: "network.layers.1.dilation".to_owned() });
 }
 
+/// A list of digits takes sixteen times its text or more once it is parsed.
+#[test]
+fn metadata_that_swells() {
+    let mut swelling = parts();
+    swelling.metadata["labels"] = json!(vec![0u8; 600_000]);
+    let error = refuse(&swelling).to_string();
+    assert!(error.contains("separators"), "{error}");
+    assert!(matches!(after(|p| p.metadata["labels"] = json!([1])), FormatError::Metadata { .. }));
+}
+
 #[test]
 fn networks_that_ask_for_too_much() {
     let network = |change: &dyn Fn(&mut Value)| after(|p| change(&mut p.metadata["network"]));

@@ -19,6 +19,10 @@ const MAJOR: &str = "1";
 const DIGEST_PREFIX: &str = "{\"digest\":\"";
 const DIGEST_LEN: usize = 64;
 
+/// More separators than the metadata of any model has: 4,096 layers and ten thousands of labels are
+/// far fewer. Parsed JSON takes a multiple of its text, most of all in lists of digits.
+const MAX_SEPARATORS: usize = 1 << 19;
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Metadata {
@@ -67,6 +71,10 @@ pub(super) fn write<'a>(
 
 /// The model without its parameters, and the digest that the file names.
 pub(super) fn read(text: &str) -> Result<(Model, String), FormatError> {
+    let separators = text.bytes().filter(|byte| b",[{".contains(byte)).count();
+    if separators > MAX_SEPARATORS {
+        return Err(message(format_args!("{separators} separators, more than the {MAX_SEPARATORS} allowed")));
+    }
     let Head { schema } = serde_json::from_str(text).map_err(message)?;
     let version = schema.strip_prefix(FAMILY).and_then(|version| version.split_once('.'));
     if !version.is_some_and(|(major, minor)| major == MAJOR && minor.parse::<u32>().is_ok()) {
