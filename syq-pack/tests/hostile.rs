@@ -265,9 +265,13 @@ fn metadata_that_swells() {
 #[test]
 fn networks_that_ask_for_too_much() {
     let network = |change: &dyn Fn(&mut Value)| after(|p| change(&mut p.metadata["network"]));
-    let huge = [usize::MAX, usize::MAX / 2, 1 << 40, 1 << 20];
+    let huge = [u64::MAX, u64::MAX / 2, 1 << 40, 1 << 20];
     // By the network's limits, or because the file has no such tensor.
-    let refused = |error: &FormatError| matches!(error, FormatError::Model(_) | FormatError::Shape { .. });
+    let refused = |error: &FormatError| {
+        // Where a usize has 32 bits the parser refuses already.
+        let parser = cfg!(target_pointer_width = "32") && matches!(error, FormatError::Metadata { .. });
+        parser || matches!(error, FormatError::Model(_) | FormatError::Shape { .. })
+    };
     for size in huge {
         for key in ["height", "width", "channels"] {
             let error = network(&|n| n["input"][key] = json!(size));
