@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for granularity in [Granularity::Pixel, Granularity::Layer] {
         for codebook in Codebook::ALL {
             for width in BitWidth::ALL {
-                for kernel in [QuantizedKernel::Popcount, QuantizedKernel::Int8] {
+                for kernel in QuantizedKernel::ALL {
                     let name = format!(
                         "{}_{isa} W{}A{} {}-wise",
                         if kernel == QuantizedKernel::Int8 { "int8" } else { "popcount" },

@@ -46,6 +46,12 @@ pub enum KernelError {
         /// How many there are.
         count: usize,
     },
+    /// A call for single pixels on a layer with a larger input or output.
+    #[error("layer {layer:?} is not fully connected")]
+    NotVector {
+        /// Name of the layer.
+        layer: String,
+    },
     /// Codes for a layout that does not hold codes.
     #[error("codes cannot be placed in a {format} layout")]
     Format {

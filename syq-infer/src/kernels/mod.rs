@@ -6,9 +6,11 @@
 //! exists only for an instruction set that the machine has: that is the proof behind the few `unsafe`
 //! calls. All kernels equal [`syq_core::reference`] bit for bit.
 
+mod choose;
 mod error;
 mod generic;
 mod layout;
+mod pack;
 mod packed;
 mod pool;
 mod portable;
@@ -33,6 +35,10 @@ pub use packed::{PackedConv, QuantizedKernel, QuantizedWeights};
 pub use pool::PooledRow;
 pub use row_functions::{Activation, Affine, Finish};
 pub use run::{Input, InputData, OutputRange};
+
+/// The convolution kernels that every instruction set has; a full name ends in that of the
+/// instruction set, as in `popcount_w2_avx512`.
+pub const CONVOLUTIONS: [&str; 4] = ["popcount_w1", "popcount_w2", "int8", "float"];
 
 /// The kernels of one instruction set that this machine has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,5 +67,10 @@ impl Kernels {
     /// The instruction set.
     pub const fn isa(self) -> Isa {
         self.isa
+    }
+
+    /// The full names of the convolution kernels.
+    pub fn names(self) -> [String; CONVOLUTIONS.len()] {
+        CONVOLUTIONS.map(|name| format!("{name}_{}", self.isa))
     }
 }

@@ -3,6 +3,7 @@
 use super::error::{KernelError, check_len};
 use super::generic::tile::Segment;
 use super::layout::{BLOCK, InputFormat, InputLayout, Lanes, product};
+use super::pack;
 use std::ops::Range;
 use syq_core::reference::{check_exact, effective_scales};
 use syq_core::weights::WeightShape;
@@ -76,7 +77,9 @@ impl PackedConv {
         check_exact(layer, shape, granularity, levels.largest)?;
         check_len("the weight tensor", codes.len(), weight_count(geometry)?)?;
         check_len("the scale tensor", scales.len(), granularity.subgroups(shape.kernel))?;
-        if let Some(index) = codes.iter().position(|code| !codebook.contains(*code)) {
+        // Without an early end the check is vectorised; only bad weights are searched.
+        if !codes.iter().fold(true, |valid, code| valid & codebook.contains(*code)) {
+            let index = codes.iter().position(|code| !codebook.contains(*code)).unwrap_or_default();
             return fail(CoreErrorKind::Code { index, code: codes[index], codebook: codebook.name() });
         }
         let scales = effective_scales(scales, levels.step);
@@ -85,32 +88,19 @@ impl PackedConv {
         }
         let mut packed = Self::empty(layer, geometry, layout, granularity)?;
         packed.scales = scales;
-        let element = |channels: Range<usize>, row: &[i8], bit: &dyn Fn(i8) -> bool| {
-            channels.enumerate().fold(0u32, |word, (i, c)| word | (u32::from(bit(row[c])) << i))
-        };
         match (layout.format(), codebook) {
             (InputFormat::Planes(bits), _) if bits.largest() != levels.largest => {
                 return fail(CoreErrorKind::Bits { bits: bits.bits() });
             }
             (InputFormat::Planes(_), Codebook::Binary) => {
-                packed.weights =
-                    Weights::Binary(packed.pack(codes, |row, channels| element(channels, row, &|q| q < 0)).collect());
-                packed.set_constants(codes, levels.largest);
+                packed.weights = Weights::Binary(pack::binary(&packed, codes));
+                packed.constants = pack::constants(&packed, codes, levels.largest);
             }
             (InputFormat::Planes(_), Codebook::Ternary) => {
-                let plus = packed.pack(codes, |row, channels| element(channels, row, &|q| q > 0));
-                let minus = packed.pack(codes, |row, channels| element(channels, row, &|q| q < 0));
-                packed.weights = Weights::Ternary(plus.zip(minus).map(|(p, n)| [p, n]).collect());
-                packed.set_constants(codes, levels.largest);
+                packed.weights = Weights::Ternary(pack::ternary(&packed, codes));
+                packed.constants = pack::constants(&packed, codes, levels.largest);
             }
-            (InputFormat::Codes, _) => {
-                let bytes = |row: &[i8], channels: Range<usize>| {
-                    let mut bytes = [0i8; 4];
-                    bytes.iter_mut().zip(&row[channels]).for_each(|(byte, q)| *byte = *q);
-                    bytemuck::cast(bytes)
-                };
-                packed.weights = Weights::Int8(packed.pack(codes, bytes).collect());
-            }
+            (InputFormat::Codes, _) => packed.weights = Weights::Int8(pack::bytes(&packed, codes)),
             (InputFormat::Float, _) => {
                 return Err(KernelError::Element { layer: layer.to_owned(), format: layout.format().name() });
             }
@@ -135,7 +125,7 @@ impl PackedConv {
         }
         let mut packed = Self::empty(layer, geometry, layout, Granularity::Layer)?;
         packed.scales = vec![1.0];
-        packed.weights = Weights::Float(packed.pack(weights, |row, channels| row[channels.start]).collect());
+        packed.weights = Weights::Float(pack::floats(&packed, weights));
         Ok(packed)
     }
 
@@ -241,45 +231,6 @@ impl PackedConv {
         product([packed.blocks(), packed.block_len(), BLOCK, 8])?;
         packed.constants = vec![Lanes([0; BLOCK]); packed.blocks() * packed.ends.len()];
         Ok(packed)
-    }
-
-    /// Every weight of the packed tensor, in order; `element` makes one lane from the channels of a
-    /// filter's kernel position.
-    fn pack<'a, T, L: Default + Copy>(
-        &'a self,
-        weights: &'a [T],
-        element: impl Fn(&[T], Range<usize>) -> L + 'a,
-    ) -> impl Iterator<Item = Lanes<L>> + 'a {
-        let channels = self.geometry.group_channels();
-        let (step, plane_len) = (self.layout.format().channels(), self.layout.plane_len());
-        (0..self.blocks() * self.block_len()).map(move |index| {
-            let [block, rest] = [index / self.block_len(), index % self.block_len()];
-            let [position, word] = [rest / plane_len, rest % plane_len];
-            let mut lanes = Lanes([L::default(); BLOCK]);
-            for (lane, filter) in lanes.0.iter_mut().zip(self.filters(block..block + 1)) {
-                let row = &weights[(filter * self.geometry.positions() + position) * channels..][..channels];
-                *lane = element(row, word * step..(word * step + step).min(channels));
-            }
-            lanes
-        })
-    }
-
-    /// popcnt(x ^ n) and popcnt(x ? p : n) exceed Σ q·u by popcnt(n) in each of the planes, which
-    /// weigh 2^k − 1 together.
-    fn set_constants(&mut self, codes: &[i8], largest: u8) {
-        let subgroups = self.ends.len();
-        let filter_len = self.geometry.filter_len();
-        let run = filter_len / subgroups;
-        for block in 0..self.blocks() {
-            for (lane, filter) in self.filters(block..block + 1).enumerate() {
-                for subgroup in 0..subgroups {
-                    let row = &codes[filter * filter_len + subgroup * run..][..run];
-                    let minus = row.iter().filter(|q| **q < 0).count();
-                    // check_exact has bounded minus · largest by 2^24.
-                    self.constants[block * subgroups + subgroup].0[lane] = -((minus * usize::from(largest)) as i32);
-                }
-            }
-        }
     }
 }
 

@@ -2,10 +2,12 @@
 
 use super::error::check_len;
 use super::generic::tile::Job;
+use super::layout::product;
 use super::packed::Weights;
 use super::{InputLayout, KernelError, Kernels, PackedConv};
 use crate::isa::Isa;
 use std::ops::Range;
+use syq_core::Padding;
 
 /// A convolution's input: one padded image and how it lies there.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +34,13 @@ pub struct OutputRange {
     pub rows: Range<usize>,
     /// Blocks of 16 filters, see [`PackedConv::blocks`].
     pub blocks: Range<usize>,
+}
+
+/// The pixels of a call: rows of one image, or fully connected images side by side.
+struct Images {
+    count: usize,
+    columns: usize,
+    pixels: Range<usize>,
 }
 
 /// A job with the type of its elements and its weights settled.
@@ -69,18 +78,59 @@ impl PackedConv {
         range: &OutputRange,
         output: &mut [f32],
     ) -> Result<(), KernelError> {
-        if input.layout != self.layout {
-            let (found, expected) = (Box::new(input.layout), Box::new(self.layout));
+        self.check(&input.layout, range)?;
+        check_len("the output buffer", output.len(), self.output_len(range))?;
+        let columns = self.geometry.output.width;
+        let images = Images { count: 1, columns, pixels: range.rows.start * columns..range.rows.end * columns };
+        self.dispatch(kernels, input.data, range, images, output)
+    }
+
+    /// Computes a fully connected layer for `count` images at once, whose inputs lie one after the
+    /// other in `input`: each weight is fetched once for several images. `output` is
+    /// `[image][filter]` of the blocks in `range`.
+    ///
+    /// # Errors
+    /// As [`PackedConv::run`], or a layer that is not fully connected (one pixel in, one pixel out).
+    pub fn run_vectors(
+        &self,
+        kernels: Kernels,
+        input: Input<'_>,
+        count: usize,
+        range: &OutputRange,
+        output: &mut [f32],
+    ) -> Result<(), KernelError> {
+        let (shape, padding) = (self.layout.shape(), self.layout.padding());
+        if (shape.height, shape.width) != (1, 1) || padding != Padding::NONE {
+            return Err(KernelError::NotVector { layer: self.layer.clone() });
+        }
+        self.check(&input.layout, range)?;
+        check_len("the output buffer", output.len(), product([self.output_len(range), count])?)?;
+        let images = Images { count, columns: count, pixels: 0..count * range.rows.len() };
+        self.dispatch(kernels, input.data, range, images, output)
+    }
+
+    fn check(&self, layout: &InputLayout, range: &OutputRange) -> Result<(), KernelError> {
+        if *layout != self.layout {
+            let (found, expected) = (Box::new(*layout), Box::new(self.layout));
             return Err(KernelError::Layout { layer: self.layer.clone(), found, expected });
         }
         check_range("output rows", &range.rows, self.geometry.output.height)?;
-        check_range("filter blocks", &range.blocks, self.blocks())?;
-        check_len("the output buffer", output.len(), self.output_len(range))?;
-        let work = match (&self.weights, input.data) {
-            (Weights::Binary(w), InputData::Words(x)) => Work::Binary(self.job(x, range, output)?, w),
-            (Weights::Ternary(w), InputData::Words(x)) => Work::Ternary(self.job(x, range, output)?, w),
-            (Weights::Int8(w), InputData::Words(x)) => Work::Int8(self.job(x, range, output)?, w),
-            (Weights::Float(w), InputData::Floats(x)) => Work::Float(self.job(x, range, output)?, w),
+        check_range("filter blocks", &range.blocks, self.blocks())
+    }
+
+    fn dispatch(
+        &self,
+        kernels: Kernels,
+        data: InputData<'_>,
+        range: &OutputRange,
+        images: Images,
+        output: &mut [f32],
+    ) -> Result<(), KernelError> {
+        let work = match (&self.weights, data) {
+            (Weights::Binary(w), InputData::Words(x)) => Work::Binary(self.job(x, range, images, output)?, w),
+            (Weights::Ternary(w), InputData::Words(x)) => Work::Ternary(self.job(x, range, images, output)?, w),
+            (Weights::Int8(w), InputData::Words(x)) => Work::Int8(self.job(x, range, images, output)?, w),
+            (Weights::Float(w), InputData::Floats(x)) => Work::Float(self.job(x, range, images, output)?, w),
             _ => {
                 let format = self.layout.format().name();
                 return Err(KernelError::Element { layer: self.layer.clone(), format });
@@ -105,11 +155,11 @@ impl PackedConv {
         &'a self,
         input: &'a [E],
         range: &OutputRange,
+        images: Images,
         output: &'a mut [f32],
     ) -> Result<Job<'a, E>, KernelError> {
-        check_len("the input buffer", input.len(), self.layout.len())?;
+        check_len("the input buffer", input.len(), product([self.layout.len(), images.count])?)?;
         let (window, padding, layout) = (&self.geometry.window, self.layout.padding(), &self.layout);
-        let columns = self.geometry.output.width;
         Ok(Job {
             input,
             segments: &self.segments,
@@ -125,9 +175,9 @@ impl PackedConv {
             row_step: window.stride[0] * layout.row_len(),
             column_step: window.stride[1] * layout.pixel_len(),
             group_len: layout.group_len(),
-            columns,
+            columns: images.columns,
             group_filters: self.geometry.group_filters(),
-            pixels: range.rows.start * columns..range.rows.end * columns,
+            pixels: images.pixels,
             blocks: range.blocks.clone(),
             filters: self.filters(range.blocks.clone()),
             output,

@@ -48,7 +48,7 @@ fn check_quantized(source: &mut Source, kernels: &[Kernels], geometry: &ConvGeom
             let scales = source.floats(granularity.subgroups(geometry.window.kernel));
             let coded = CodedWeights { codebook, granularity, codes: &codes, scales: &scales };
             let expected = bits(&coded_convolution("conv", geometry, &input, levels, coded).unwrap());
-            for kernel in [QuantizedKernel::Popcount, QuantizedKernel::Int8] {
+            for kernel in QuantizedKernel::ALL {
                 let layout = InputLayout::of(geometry, kernel.format(width)).unwrap().covering(extra).unwrap();
                 let weights = QuantizedWeights { codebook, granularity, codes: &codes, scales: &scales };
                 let packed = PackedConv::quantized("conv", geometry, &layout, levels, weights).unwrap();
@@ -126,6 +126,32 @@ fn fully_connected_layers() {
 }
 
 #[test]
+fn several_vectors_are_each_of_them() {
+    let kernels = all_kernels("several_vectors_are_each_of_them");
+    let mut source = Source::new(5);
+    let window = Window::square(1, 1, Padding::NONE);
+    let geometry = ConvGeometry::new(Shape::vector(130), 40, window, 1).unwrap();
+    let layout = InputLayout::of(&geometry, QuantizedKernel::Popcount.format(BitWidth::Two)).unwrap();
+    let codes = source.weights(geometry.weights(), Codebook::Ternary);
+    let (codebook, granularity) = (Codebook::Ternary, Granularity::Layer);
+    let weights = QuantizedWeights { codebook, granularity, codes: &codes, scales: &[0.3] };
+    let packed = PackedConv::quantized("fc", &geometry, &layout, levels(3), weights).unwrap();
+    for count in 0..=9 {
+        let words: Vec<u32> = (0..count).flat_map(|_| lay_out_codes(&layout, &source.codes(130, 3))).collect();
+        let input = |words| Input { layout, data: InputData::Words(words) };
+        for &kernels in &kernels {
+            let mut found = vec![f32::NAN; count * 40];
+            packed.run_vectors(kernels, input(&words), count, &packed.all(), &mut found).unwrap();
+            let mut expected = vec![f32::NAN; count * 40];
+            for (words, output) in words.chunks(layout.len()).zip(expected.chunks_mut(40)) {
+                packed.run(kernels, input(words), &packed.all(), output).unwrap();
+            }
+            assert_eq!(bits(&found), bits(&expected), "{} {count}", kernels.isa());
+        }
+    }
+}
+
+#[test]
 fn extreme_sums_do_not_saturate() {
     let kernels = all_kernels("extreme_sums_do_not_saturate");
     let window = Window::square(3, 1, Padding::NONE);
@@ -137,7 +163,7 @@ fn extreme_sums_do_not_saturate() {
         for codebook in Codebook::ALL {
             let coded = CodedWeights { codebook, granularity: Granularity::Layer, codes: &codes, scales: &[1.0] };
             let expected = bits(&coded_convolution("conv", &geometry, &input, levels, coded).unwrap());
-            for kernel in [QuantizedKernel::Popcount, QuantizedKernel::Int8] {
+            for kernel in QuantizedKernel::ALL {
                 let layout = InputLayout::of(&geometry, kernel.format(width)).unwrap();
                 let weights =
                     QuantizedWeights { codebook, granularity: Granularity::Layer, codes: &codes, scales: &[1.0] };

@@ -93,7 +93,7 @@ fn rows_are_placed_as_the_layout_says() {
             let levels = levels(width.largest());
             let input = values(&mut source, shape.len());
             let codes: Vec<u8> = input.iter().map(|x| levels.code(*x)).collect();
-            for kernel in [QuantizedKernel::Popcount, QuantizedKernel::Int8] {
+            for kernel in QuantizedKernel::ALL {
                 let layout = InputLayout::new(kernel.format(width), shape, padding, groups).unwrap();
                 let expected = lay_out_codes(&layout, &codes);
                 for &kernels in &kernels {

@@ -1,0 +1,106 @@
+//! Weights from `[filter][position][channel]` into `[block][position][element][16]`.
+//!
+//! Filter after filter, so that the reads are in memory order; a block's sixteen lanes stay in the
+//! cache meanwhile.
+
+use super::layout::{BLOCK, Lanes};
+use super::packed::PackedConv;
+
+/// Words whose bit c is set where the weight of channel c is −1.
+pub(super) fn binary(layer: &PackedConv, codes: &[i8]) -> Vec<Lanes<u32>> {
+    fill(layer, codes, Lanes([0; BLOCK]), |word, lane, channels| word.0[lane] = signs(channels)[1])
+}
+
+/// Words of the +1 weights and of the −1 weights.
+pub(super) fn ternary(layer: &PackedConv, codes: &[i8]) -> Vec<[Lanes<u32>; 2]> {
+    fill(layer, codes, [Lanes([0; BLOCK]); 2], |words, lane, channels| {
+        let [plus, minus] = signs(channels);
+        words[0].0[lane] = plus;
+        words[1].0[lane] = minus;
+    })
+}
+
+/// Four codes an element, as bytes in memory order.
+pub(super) fn bytes(layer: &PackedConv, codes: &[i8]) -> Vec<Lanes<u32>> {
+    fill(layer, codes, Lanes([0; BLOCK]), |word, lane, channels| {
+        let mut bytes = [0i8; 4];
+        bytes.iter_mut().zip(channels).for_each(|(byte, code)| *byte = *code);
+        word.0[lane] = bytemuck::cast(bytes);
+    })
+}
+
+/// One weight an element.
+pub(super) fn floats(layer: &PackedConv, weights: &[f32]) -> Vec<Lanes<f32>> {
+    fill(layer, weights, Lanes([0.0; BLOCK]), |element, lane, channels| element.0[lane] = channels[0])
+}
+
+/// popcnt(x ^ n) and popcnt(x ? p : n) exceed Σ q·u by popcnt(n) in each of the planes, which weigh
+/// 2^k − 1 together.
+pub(super) fn constants(layer: &PackedConv, codes: &[i8], largest: u8) -> Vec<Lanes<i32>> {
+    let (subgroups, filter_len) = (layer.ends.len(), layer.geometry.filter_len());
+    let mut constants = vec![Lanes([0; BLOCK]); layer.blocks() * subgroups];
+    for (block, constants) in constants.chunks_exact_mut(subgroups).enumerate() {
+        for (lane, filter) in layer.filters(block..block + 1).enumerate() {
+            let runs = codes[filter * filter_len..][..filter_len].chunks_exact(filter_len / subgroups);
+            for (constant, run) in constants.iter_mut().zip(runs) {
+                let minus: i32 = run.iter().map(|code| i32::from(*code < 0)).sum();
+                // The packing has checked that the product is below 2^24.
+                constant.0[lane] = -minus * i32::from(largest);
+            }
+        }
+    }
+    constants
+}
+
+/// Calls `put` with each element, a lane of it and the channels that go there.
+fn fill<T, W: Copy>(layer: &PackedConv, weights: &[T], zero: W, put: impl Fn(&mut W, usize, &[T])) -> Vec<W> {
+    let (positions, plane_len) = (layer.geometry.positions(), layer.layout.plane_len());
+    let (channels, step) = (layer.geometry.group_channels(), layer.layout.format().channels());
+    let mut packed = vec![zero; layer.blocks() * positions * plane_len];
+    for (block, packed) in packed.chunks_exact_mut(positions * plane_len).enumerate() {
+        for (lane, filter) in layer.filters(block..block + 1).enumerate() {
+            let rows = weights[filter * positions * channels..][..positions * channels].chunks_exact(channels);
+            for (elements, row) in packed.chunks_exact_mut(plane_len).zip(rows) {
+                for (element, channels) in elements.iter_mut().zip(row.chunks(step)) {
+                    put(element, lane, channels);
+                }
+            }
+        }
+    }
+    packed
+}
+
+/// Which of up to 32 codes are +1 and which are −1, the first in the lowest bit.
+fn signs(codes: &[i8]) -> [u32; 2] {
+    let mut filled = [0i8; 32];
+    match codes.first_chunk::<32>() {
+        Some(full) => filled = *full,
+        None => filled[..codes.len()].copy_from_slice(codes),
+    }
+    let mut signs = [0u32; 2];
+    for (byte, codes) in bytemuck::cast::<_, [[u8; 8]; 4]>(filled).into_iter().enumerate() {
+        // −1 is 0xff, +1 is 0x01. The product moves bit 8·i to 56 + i; no two terms meet.
+        let codes = u64::from_le_bytes(codes);
+        let ones = 0x0101_0101_0101_0101;
+        let minus = (codes >> 7) & ones;
+        let plus = codes & !minus & ones;
+        for (sign, bits) in signs.iter_mut().zip([plus, minus]) {
+            *sign |= ((bits.wrapping_mul(0x0102_0408_1020_4080) >> 56) as u32) << (8 * byte);
+        }
+    }
+    signs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::signs;
+
+    #[test]
+    fn signs_find_every_place() {
+        for len in 1..=32 {
+            let codes: Vec<i8> = (0..len).map(|i| [1, 0, -1, -1, 1][i * i % 5]).collect();
+            let bits = |wanted: i8| (0..len).filter(|i| codes[*i] == wanted).fold(0u32, |word, i| word | 1 << i);
+            assert_eq!(signs(&codes), [bits(1), bits(-1)], "{codes:?}");
+        }
+    }
+}
