@@ -3,6 +3,12 @@
 pub mod checkpoint;
 pub mod config;
 pub mod data;
+pub mod error;
+pub mod graph;
+pub mod kernels;
+pub mod layers;
 pub mod metrics;
 pub mod optim;
+pub mod parallel;
 pub mod rng;
+pub mod tape;

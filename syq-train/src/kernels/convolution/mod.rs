@@ -1,0 +1,137 @@
+//! The direct convolution of the trainer in all three passes, over batches.
+//!
+//! Nothing is lowered to a matrix: each pass walks a zero-padded copy of one image in four-byte
+//! elements (f32, or two bf16). The forward pass of quantized layers sums each subgroup's integers
+//! exactly and follows the numeric contract bit for bit, in either precision. Work goes by units of
+//! images; weight gradients go into a fixed number of partial sums that are added in order, so the
+//! bytes do not depend on the number of threads.
+
+mod backward;
+mod forward;
+mod operand;
+mod pack;
+mod plan;
+mod walk;
+mod weight_gradient;
+
+use super::isa::{Isa, Precision};
+use crate::parallel::Workers;
+use operand::Packing;
+use syq_core::{ConvGeometry, Granularity, Levels};
+
+/// The input of a convolution: `[image][row][column][channel]`.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// Floats, used as they are.
+    Float(&'a [f32]),
+    /// Floats that the convolution quantizes; it then works on their codes.
+    Quantized {
+        /// The values before quantization.
+        x: &'a [f32],
+        /// The quantizer's levels.
+        levels: Levels,
+    },
+}
+
+impl<'a> Input<'a> {
+    fn values(self) -> &'a [f32] {
+        match self {
+            Self::Float(x) | Self::Quantized { x, .. } => x,
+        }
+    }
+}
+
+/// The weights, `[filter][kernel row][kernel column][channel]`.
+#[derive(Clone, Copy, Debug)]
+pub enum Weights<'a> {
+    /// Floats.
+    Float(&'a [f32]),
+    /// Codes −1, 0, +1 with scales α.
+    Codes {
+        /// The codes.
+        codes: &'a [i8],
+        /// One scale a subgroup.
+        scales: &'a [f32],
+        /// The subgroups.
+        granularity: Granularity,
+    },
+}
+
+/// What happens to the values that a gradient buffer holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GradMode {
+    /// They are overwritten.
+    Overwrite,
+    /// The gradient is added to them.
+    Accumulate,
+}
+
+/// Σ x and Σ x² of each channel over a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChannelSums {
+    /// Σ x.
+    pub sum: Vec<f64>,
+    /// Σ x².
+    pub sum_of_squares: Vec<f64>,
+}
+
+/// One convolution, ready for batches of any size.
+#[derive(Clone, Copy, Debug)]
+pub struct ConvOp {
+    geometry: ConvGeometry,
+    precision: Precision,
+    isa: Isa,
+}
+
+/// Units that a batch is divided into; fixed, so that partial sums do not depend on the threads.
+const UNITS: usize = 8;
+
+impl ConvOp {
+    /// A convolution with operands of `precision` on `isa`; f32 where `isa` has no bf16
+    /// ([`Isa::check`] tells).
+    pub fn new(geometry: ConvGeometry, precision: Precision, isa: Isa) -> Self {
+        let isa = if isa.is_available() { isa } else { Isa::Portable };
+        let precision = if isa.check(precision).is_ok() { precision } else { Precision::F32 };
+        Self { geometry, precision, isa }
+    }
+
+    /// The geometry.
+    pub fn geometry(&self) -> &ConvGeometry {
+        &self.geometry
+    }
+
+    fn packing(&self) -> Packing {
+        match self.precision {
+            Precision::F32 => Packing::Single,
+            Precision::Bf16 => Packing::ChannelPairs,
+        }
+    }
+
+    /// z = x * w for every image, and the channel sums of z.
+    ///
+    /// With codes on both sides z = Σ_i fma(α_i·s, S_i, z) over the subgroups in ascending order,
+    /// S_i exact: what the engine computes, bit for bit.
+    pub fn forward(&self, workers: &Workers, x: Input<'_>, w: Weights<'_>, z: &mut [f32]) -> ChannelSums {
+        forward::run(self, workers, x, w, z)
+    }
+
+    /// From `dz` = ∂L/∂z: the gradient of the dequantized weights into `dw`, and, if wanted, that of
+    /// the input (before its quantizer, straight-through) into or onto `dx`. Returns the sum that
+    /// the gradient of a learned step consists of, Σ ∂L/∂(u·s) · ∂(u·s)/∂s (LSQ), else 0.
+    pub fn backward(
+        &self,
+        workers: &Workers,
+        x: Input<'_>,
+        w: Weights<'_>,
+        dz: &[f32],
+        dx: Option<(&mut [f32], GradMode)>,
+        dw: &mut [f32],
+    ) -> f64 {
+        backward::run(self, workers, x, w, dz, dx, dw)
+    }
+}
+
+/// The subgroup of a weight's index.
+fn subgroup(g: &ConvGeometry, granularity: Granularity, index: usize) -> usize {
+    index / g.group_channels() % g.positions() / granularity.run(g.window.kernel)
+}

@@ -1,0 +1,61 @@
+//! Sixteen lanes in two 256-bit registers.
+
+use super::{Kernel, Lanes};
+use std::arch::x86_64::{__m256, _mm256_fmadd_ps, _mm256_set1_ps, _mm256_setzero_ps};
+
+/// f32 operands.
+#[derive(Clone, Copy)]
+pub(crate) struct Avx2(());
+
+#[target_feature(enable = "avx2,fma")]
+pub(super) fn enter(kernel: impl Kernel) {
+    kernel.run(Avx2(()));
+}
+
+impl Avx2 {
+    #[inline(always)]
+    fn broadcast(self, x: f32) -> __m256 {
+        // SAFETY: `self` exists only inside `enter`, where AVX2 is enabled.
+        unsafe { _mm256_set1_ps(x) }
+    }
+
+    #[inline(always)]
+    fn fma(self, a: __m256, x: __m256, sum: __m256) -> __m256 {
+        // SAFETY: `self` exists only inside `enter`, where FMA is enabled.
+        unsafe { _mm256_fmadd_ps(a, x, sum) }
+    }
+}
+
+impl Lanes for Avx2 {
+    type Sums = [__m256; 2];
+    type Operand = [__m256; 2];
+
+    #[inline(always)]
+    fn zero(self) -> [__m256; 2] {
+        // SAFETY: `self` exists only inside `enter`, where AVX2 is enabled.
+        let zero = unsafe { _mm256_setzero_ps() };
+        [zero, zero]
+    }
+
+    #[inline(always)]
+    fn load(self, elements: &[u32; 16]) -> [__m256; 2] {
+        bytemuck::cast(*elements)
+    }
+
+    #[inline(always)]
+    fn multiply_add(self, sums: [__m256; 2], a: [__m256; 2], x: u32) -> [__m256; 2] {
+        let x = self.broadcast(f32::from_bits(x));
+        [self.fma(a[0], x, sums[0]), self.fma(a[1], x, sums[1])]
+    }
+
+    #[inline(always)]
+    fn scale_add(self, scale: f32, sums: [__m256; 2], total: [__m256; 2]) -> [__m256; 2] {
+        let scale = self.broadcast(scale);
+        [self.fma(scale, sums[0], total[0]), self.fma(scale, sums[1], total[1])]
+    }
+
+    #[inline(always)]
+    fn values(self, sums: [__m256; 2]) -> [f32; 16] {
+        bytemuck::cast(sums)
+    }
+}

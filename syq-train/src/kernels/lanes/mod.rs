@@ -1,0 +1,58 @@
+//! Sixteen lanes: the only thing that the instruction sets and precisions differ in.
+//!
+//! An operand element is four bytes: one f32, or two bf16 that are multiplied pairwise and added.
+//! The loops of the convolution are written once over [`Lanes`]; an instruction set instantiates
+//! them inside one function that enables its features, into which everything is inlined.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod portable;
+
+pub(crate) use portable::Portable;
+
+use super::isa::Precision;
+
+/// Sixteen accumulators and what can be done with them.
+///
+/// A value of the implementing type exists only where its instructions do: see `ConvOp`'s dispatch.
+pub(crate) trait Lanes: Copy {
+    /// Sixteen f32 accumulators.
+    type Sums: Copy;
+    /// Sixteen operand elements.
+    type Operand: Copy;
+
+    fn zero(self) -> Self::Sums;
+    fn load(self, elements: &[u32; 16]) -> Self::Operand;
+    /// sums + a · broadcast(x), lane by lane; with bf16 the two products of a lane are added.
+    fn multiply_add(self, sums: Self::Sums, a: Self::Operand, x: u32) -> Self::Sums;
+    /// fma(scale, sums, total): how an exact integer sum enters the output.
+    fn scale_add(self, scale: f32, sums: Self::Sums, total: Self::Sums) -> Self::Sums;
+    fn values(self, sums: Self::Sums) -> [f32; 16];
+}
+
+/// Runs a piece of work with the instruction set of `lanes` enabled.
+pub(crate) trait Kernel {
+    fn run<L: Lanes>(self, lanes: L);
+}
+
+/// Enters the instruction set `isa` with `precision`, once for a whole piece of work.
+pub(crate) fn dispatch(isa: super::Isa, precision: Precision, kernel: impl Kernel) {
+    use super::Isa;
+    // A value of `Isa` can be made by anyone, so availability is checked here, where it matters.
+    #[cfg(target_arch = "x86_64")]
+    if isa.is_available() {
+        match (isa, precision) {
+            // SAFETY: the instruction set was just detected.
+            (Isa::Avx512Bf16, Precision::Bf16) => return unsafe { avx512::enter_bf16(kernel) },
+            // SAFETY: the instruction set was just detected.
+            (Isa::Avx512Bf16 | Isa::Avx512, Precision::F32) => return unsafe { avx512::enter(kernel) },
+            // SAFETY: the instruction set was just detected.
+            (Isa::Avx2, Precision::F32) => return unsafe { avx2::enter(kernel) },
+            _ => {}
+        }
+    }
+    let _ = (isa, precision);
+    kernel.run(Portable);
+}

@@ -1,0 +1,44 @@
+//! Sixteen lanes in plain Rust, which the compiler vectorises as far as the target allows.
+
+use super::Lanes;
+
+#[derive(Clone, Copy)]
+pub(crate) struct Portable;
+
+impl Lanes for Portable {
+    type Sums = [f32; 16];
+    type Operand = [f32; 16];
+
+    #[inline(always)]
+    fn zero(self) -> Self::Sums {
+        [0.0; 16]
+    }
+
+    #[inline(always)]
+    fn load(self, elements: &[u32; 16]) -> Self::Operand {
+        elements.map(f32::from_bits)
+    }
+
+    #[inline(always)]
+    fn multiply_add(self, mut sums: Self::Sums, a: Self::Operand, x: u32) -> Self::Sums {
+        let x = f32::from_bits(x);
+        // Without an FMA instruction `mul_add` is a call. Integer sums are exact either way.
+        for (sum, a) in sums.iter_mut().zip(a) {
+            *sum += a * x;
+        }
+        sums
+    }
+
+    #[inline(always)]
+    fn scale_add(self, scale: f32, sums: Self::Sums, mut total: Self::Sums) -> Self::Sums {
+        for (total, sum) in total.iter_mut().zip(sums) {
+            *total = scale.mul_add(sum, *total);
+        }
+        total
+    }
+
+    #[inline(always)]
+    fn values(self, sums: Self::Sums) -> [f32; 16] {
+        sums
+    }
+}

@@ -1,0 +1,11 @@
+//! The trainer's kernels: the direct convolution and the passes over whole feature maps.
+//!
+//! `unsafe` is allowed in this folder alone, for entering an instruction set that was detected.
+
+mod convolution;
+pub mod elementwise;
+mod isa;
+mod lanes;
+
+pub use convolution::{ChannelSums, ConvOp, GradMode, Input, Weights};
+pub use isa::{Isa, Precision, PrecisionError};

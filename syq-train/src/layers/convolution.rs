@@ -1,0 +1,204 @@
+//! Convolutions and fully connected layers, with the SYQ weight quantizer and the activation
+//! quantizer of their input.
+//!
+//! The activation quantizer belongs to the convolution that reads its codes: the float feature map
+//! stays on the tape (a residual stream needs it), and the codes exist only in the convolution's
+//! operand. The forward pass follows the numeric contract: exact integer sums, then one fused
+//! multiply-add a subgroup.
+
+use crate::error::TrainError;
+use crate::kernels::{ConvOp, GradMode, Input, Weights};
+use crate::tape::{Context, Gradient, Layer, Tensor};
+use syq_core::{ActivationQuantizer, ConvGeometry, Levels, WeightGradients, WeightQuantizer, WeightShape};
+
+/// Where a layer's weights come from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum WeightSource {
+    /// The parameter itself.
+    Float,
+    /// Codes of the parameter, times learned scales.
+    Codebook {
+        /// Codebook, granularity and threshold.
+        quantizer: WeightQuantizer,
+        /// Index of the scales among the parameters.
+        scales: usize,
+    },
+}
+
+/// The quantizer of a layer's input.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct InputQuantizer {
+    /// Bits and range.
+    pub quantizer: ActivationQuantizer,
+    /// Index of the learned step among the parameters, where the range is learned. A step of 0 is
+    /// set from the first batch (LSQ's 2·mean|x|/√Q).
+    pub step: Option<usize>,
+}
+
+/// A convolution, or a fully connected layer as a 1×1 convolution of one pixel.
+#[derive(Debug)]
+pub struct Convolution {
+    name: String,
+    op: ConvOp,
+    shape: WeightShape,
+    output: syq_core::Shape,
+    weights: usize,
+    source: WeightSource,
+    input: Option<InputQuantizer>,
+    bias: Option<usize>,
+    codes: Vec<i8>,
+    /// The levels of the last forward pass.
+    levels: Option<Levels>,
+}
+
+impl Convolution {
+    /// A layer called `name` on `op`, whose geometry is `geometry`, with the parameter `weights`.
+    pub fn new(name: &str, geometry: &ConvGeometry, op: ConvOp, weights: usize, source: WeightSource) -> Self {
+        let shape = WeightShape::from(geometry);
+        let codes = match source {
+            WeightSource::Float => Vec::new(),
+            WeightSource::Codebook { .. } => vec![0; shape.len()],
+        };
+        let name = name.to_owned();
+        Self { name, op, shape, output: geometry.output, weights, source, input: None, bias: None, codes, levels: None }
+    }
+
+    /// Quantizes the input.
+    pub fn with_input(mut self, input: Option<InputQuantizer>) -> Self {
+        self.input = input;
+        self
+    }
+
+    /// Adds the parameter `bias` to every output.
+    pub fn with_bias(mut self, bias: Option<usize>) -> Self {
+        self.bias = bias;
+        self
+    }
+
+    /// The levels of the input's quantizer; sets a learned step that is still 0 from this batch.
+    fn levels(&self, cx: &mut Context<'_>, x: &Tensor) -> Result<Option<Levels>, TrainError> {
+        let Some(input) = self.input else { return Ok(None) };
+        let step = input.step.map(|index| {
+            let step = &mut cx.parameters[index].values[0];
+            if *step == 0.0 {
+                let sum: f64 = x.values.iter().map(|x| f64::from(x.max(0.0))).sum();
+                *step = Levels::initial_step((sum / x.values.len() as f64) as f32, input.quantizer.bits);
+            }
+            *step
+        });
+        Ok(Some(input.quantizer.levels(&self.name, step)?))
+    }
+
+    fn input<'a>(&self, x: &'a Tensor) -> Input<'a> {
+        match self.levels {
+            None => Input::Float(&x.values),
+            Some(levels) => Input::Quantized { x: &x.values, levels },
+        }
+    }
+}
+
+impl Layer for Convolution {
+    fn forward(&mut self, cx: &mut Context<'_>, inputs: &[&Tensor]) -> Result<Tensor, TrainError> {
+        let x = inputs[0];
+        self.levels = self.levels(cx, x)?;
+        let mut z = cx.buffers.take(cx.batch * self.output.len());
+        let latent = &cx.parameters[self.weights].values;
+        let weights = match self.source {
+            WeightSource::Float => Weights::Float(latent),
+            WeightSource::Codebook { quantizer, scales } => {
+                quantizer.quantize(&self.name, latent, self.shape, &mut self.codes)?;
+                let scales = &cx.parameters[scales].values;
+                Weights::Codes { codes: &self.codes, scales, granularity: quantizer.granularity() }
+            }
+        };
+        let sums = self.op.forward(cx.workers, self.input(x), weights, &mut z);
+        let Some(bias) = self.bias else { return Ok(Tensor { shape: self.output, values: z, sums: Some(sums) }) };
+        let bias = &cx.parameters[bias].values;
+        for pixel in z.chunks_exact_mut(bias.len()) {
+            for (z, bias) in pixel.iter_mut().zip(bias) {
+                *z += bias;
+            }
+        }
+        Ok(Tensor::new(self.output, z))
+    }
+
+    fn backward(
+        &mut self,
+        cx: &mut Context<'_>,
+        inputs: &[&Tensor],
+        _output: &Tensor,
+        gradient: Vec<f32>,
+        into: &mut [Gradient],
+    ) -> Result<(), TrainError> {
+        let x = inputs[0];
+        if let Some(bias) = self.bias {
+            let bias = &mut cx.parameters[bias].gradient;
+            bias.fill(0.0);
+            for pixel in gradient.chunks_exact(bias.len()) {
+                for (bias, g) in bias.iter_mut().zip(pixel) {
+                    *bias += g;
+                }
+            }
+        }
+        let mut dw = cx.buffers.take(self.shape.len());
+        let latent = &cx.parameters[self.weights].values;
+        let weights = match self.source {
+            WeightSource::Float => Weights::Float(latent),
+            WeightSource::Codebook { quantizer, scales } => {
+                let scales = &cx.parameters[scales].values;
+                Weights::Codes { codes: &self.codes, scales, granularity: quantizer.granularity() }
+            }
+        };
+        let mut fresh = None;
+        let dx = match &mut into[0] {
+            Gradient::Unwanted => None,
+            Gradient::Zero => {
+                let fresh = fresh.insert(cx.buffers.take(x.values.len()));
+                Some((fresh.as_mut_slice(), GradMode::Overwrite))
+            }
+            Gradient::Sum(sum) => Some((sum.as_mut_slice(), GradMode::Accumulate)),
+        };
+        let step_gradient = self.op.backward(cx.workers, self.input(x), weights, &gradient, dx, &mut dw);
+        if let Some(fresh) = fresh {
+            into[0] = Gradient::Sum(fresh);
+        }
+        cx.buffers.recycle(gradient);
+        self.parameter_gradients(cx, &dw, step_gradient, x.values.len())?;
+        cx.buffers.recycle(dw);
+        Ok(())
+    }
+}
+
+impl Convolution {
+    /// From ∂L/∂Wq = `dw` and the sum over the activations for the step, the parameters' gradients.
+    fn parameter_gradients(
+        &self,
+        cx: &mut Context<'_>,
+        dw: &[f32],
+        step_gradient: f64,
+        activations: usize,
+    ) -> Result<(), TrainError> {
+        match self.source {
+            WeightSource::Float => cx.parameters[self.weights].gradient.copy_from_slice(dw),
+            WeightSource::Codebook { quantizer, scales } => {
+                let mut d_scales = vec![0.0; cx.parameters[scales].values.len()];
+                let mut d_latent = std::mem::take(&mut cx.parameters[self.weights].gradient);
+                let into = WeightGradients { weights: &mut d_latent, scales: &mut d_scales };
+                let latent = &cx.parameters[self.weights].values;
+                let done =
+                    quantizer.backward(&self.name, latent, self.shape, &cx.parameters[scales].values, dw, into);
+                cx.parameters[self.weights].gradient = d_latent;
+                done?;
+                cx.parameters[scales].gradient.copy_from_slice(&d_scales);
+            }
+        }
+        if let (Some(InputQuantizer { quantizer, step: Some(step) }), Some(_)) = (self.input, self.levels) {
+            // LSQ scales the step's gradient by 1/√(N·Q).
+            let factor = 1.0 / (activations as f64 * f64::from(quantizer.bits.largest())).sqrt();
+            // Several layers may read one quantizer's codes, so the step's gradient accumulates; the
+            // graph clears it before the backward pass.
+            cx.parameters[step].gradient[0] += (step_gradient * factor) as f32;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,108 @@
+//! Softmax cross-entropy with label smoothing: the mean over the batch, and its gradient.
+
+/// Softmax cross-entropy.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct CrossEntropy {
+    /// Share of the target spread evenly over all classes, in [0, 1).
+    pub label_smoothing: f32,
+}
+
+/// What a batch gave.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Loss {
+    /// Sum of the images' losses, label smoothing included.
+    pub sum: f64,
+    /// Images whose highest logit is the label's (the first of equals counts).
+    pub correct: usize,
+    /// Images whose label is among the five highest logits.
+    pub correct_top5: usize,
+    /// Images.
+    pub images: usize,
+}
+
+impl CrossEntropy {
+    /// Measures `logits`, `[image][class]`, against `labels`, and writes ∂(mean loss)/∂logits into
+    /// `gradient`.
+    pub fn measure(&self, logits: &[f32], labels: &[u32], gradient: &mut [f32]) -> Loss {
+        let images = labels.len();
+        let classes = logits.len() / images.max(1);
+        let mut loss = Loss { images, ..Loss::default() };
+        let smooth = f64::from(self.label_smoothing) / classes as f64;
+        let rows = logits.chunks_exact(classes.max(1)).zip(gradient.chunks_exact_mut(classes.max(1)));
+        for ((logits, gradient), label) in rows.zip(labels) {
+            let label = *label as usize;
+            let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+            let total: f64 = logits.iter().map(|x| (f64::from(*x) - max).exp()).sum();
+            for (class, (x, g)) in logits.iter().zip(gradient).enumerate() {
+                let log_p = f64::from(*x) - max - total.ln();
+                let target = smooth + if class == label { 1.0 - f64::from(self.label_smoothing) } else { 0.0 };
+                loss.sum -= target * log_p;
+                *g = ((log_p.exp() - target) / images as f64) as f32;
+            }
+            let higher = |(class, x): (usize, &f32)| *x > logits[label] || (*x == logits[label] && class < label);
+            let rank = logits.iter().enumerate().filter(|entry| higher(*entry)).count();
+            loss.correct += usize::from(rank == 0);
+            loss.correct_top5 += usize::from(rank < 5);
+        }
+        loss
+    }
+}
+
+impl std::ops::AddAssign for Loss {
+    fn add_assign(&mut self, other: Self) {
+        self.sum += other.sum;
+        self.correct += other.correct;
+        self.correct_top5 += other.correct_top5;
+        self.images += other.images;
+    }
+}
+
+impl Loss {
+    /// Mean loss of an image.
+    pub fn mean(&self) -> f64 {
+        self.sum / self.images.max(1) as f64
+    }
+
+    /// Top-1 accuracy in percent.
+    pub fn top1(&self) -> f64 {
+        100.0 * self.correct as f64 / self.images.max(1) as f64
+    }
+
+    /// Top-5 accuracy in percent.
+    pub fn top5(&self) -> f64 {
+        100.0 * self.correct_top5 as f64 / self.images.max(1) as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gradient_is_the_derivative() {
+        let logits = [0.3f32, -1.2, 2.0, 0.5, 0.1, 0.4];
+        let labels = [2u32, 0];
+        for label_smoothing in [0.0, 0.1] {
+            let loss = CrossEntropy { label_smoothing };
+            let mut gradient = [0.0; 6];
+            let measured = loss.measure(&logits, &labels, &mut gradient);
+            assert_eq!((measured.correct, measured.images), (2, 2));
+            for i in 0..6 {
+                let at = |d: f32| {
+                    let mut moved = logits;
+                    moved[i] += d;
+                    loss.measure(&moved, &labels, &mut [0.0; 6]).mean()
+                };
+                let numeric = (at(1e-2) - at(-1e-2)) / 2e-2;
+                assert!((numeric - f64::from(gradient[i])).abs() < 1e-4, "{i}: {numeric} {}", gradient[i]);
+            }
+        }
+    }
+
+    #[test]
+    fn uniform_logits_cost_the_logarithm_of_the_classes() {
+        let loss = CrossEntropy::default().measure(&[0.0; 10], &[3], &mut [0.0; 10]);
+        assert!((loss.mean() - 10f64.ln()).abs() < 1e-12);
+        assert_eq!((loss.correct, loss.correct_top5), (0, 1));
+    }
+}

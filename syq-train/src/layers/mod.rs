@@ -1,0 +1,18 @@
+//! The layers that the tape records: one file each, forward and backward. Their gradient checks
+//! stand in `tests/gradients.rs`.
+
+mod add;
+mod batch_norm;
+mod convolution;
+mod loss;
+mod pooling;
+mod relu;
+mod reshape;
+
+pub use add::Add;
+pub use batch_norm::{Activation, BatchNorm, BatchNormSettings, RunningStatistics};
+pub use convolution::{Convolution, InputQuantizer, WeightSource};
+pub use loss::{CrossEntropy, Loss};
+pub use pooling::{AveragePool, MaxPool};
+pub use relu::Relu;
+pub use reshape::Flatten;
