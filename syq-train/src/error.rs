@@ -1,7 +1,7 @@
 //! What can go wrong while a network is built or trained.
 
 use syq_core::CoreError;
-use syq_pack::NetworkError;
+use syq_pack::{NetworkError, PackError};
 use thiserror::Error;
 
 /// An error of the trainer's network and its passes.
@@ -14,6 +14,14 @@ pub enum TrainError {
     /// A network that does not fit together.
     #[error(transparent)]
     Network(#[from] NetworkError),
+    /// Codes that cannot be packed.
+    #[error("layer {layer:?}: {source}")]
+    Pack {
+        /// Name of the layer.
+        layer: String,
+        /// Why.
+        source: PackError,
+    },
     /// A layer that the trainer cannot place.
     #[error("layer {layer:?}: {reason}")]
     Unsupported {

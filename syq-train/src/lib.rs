@@ -11,4 +11,5 @@ pub mod metrics;
 pub mod optim;
 pub mod parallel;
 pub mod rng;
+pub mod run;
 pub mod tape;

@@ -6,7 +6,7 @@ use syq_pack::network::{Bias, Conv, INPUT, Layer, Linear, Op, WeightFormat};
 use syq_train::graph::{BuildOptions, Graph};
 use syq_train::kernels::{Isa, Precision};
 use syq_train::layers::{BatchNormSettings, CrossEntropy};
-use syq_train::optim::ParameterKind;
+use syq_train::optim::Group;
 use syq_train::parallel::Workers;
 use syq_train::rng::{Purpose, Random};
 
@@ -47,7 +47,7 @@ fn graph(network: &Network) -> Graph {
     // γ = 1 and β = 0 would hide mistakes in either.
     let mut random = Random::new(3, Purpose::Test, 9, 9);
     for parameter in graph.parameters_mut() {
-        if matches!(parameter.kind, ParameterKind::BatchNorm | ParameterKind::Bias) {
+        if matches!(parameter.group, Group::BatchNorm | Group::Bias) {
             parameter.values.iter_mut().for_each(|v| *v += 0.3 * random.normal());
         }
     }
@@ -67,7 +67,7 @@ fn loss(graph: &mut Graph, workers: &Workers) -> f64 {
 }
 
 /// Compares every parameter's gradient (up to 40 of a tensor) with central differences.
-fn check(network: &Network, kinds: &[ParameterKind]) {
+fn check(network: &Network, kinds: &[Group]) {
     let workers = Workers::new(1).unwrap();
     let mut graph = graph(network);
     let (images, labels) = batch();
@@ -75,7 +75,7 @@ fn check(network: &Network, kinds: &[ParameterKind]) {
     let analytic: Vec<Vec<f32>> = graph.parameters().iter().map(|p| p.gradient.clone()).collect();
     let mut checked = 0;
     for index in 0..analytic.len() {
-        if !kinds.contains(&graph.parameters()[index].kind) {
+        if !kinds.contains(&graph.parameters()[index].group) {
             continue;
         }
         let name = graph.parameters()[index].name.clone();
@@ -103,7 +103,7 @@ fn check(network: &Network, kinds: &[ParameterKind]) {
     assert!(checked > 10, "only {checked} gradients could be checked");
 }
 
-const ALL: [ParameterKind; 3] = [ParameterKind::Weight, ParameterKind::BatchNorm, ParameterKind::Bias];
+const ALL: [Group; 3] = [Group::Weight, Group::BatchNorm, Group::Bias];
 
 #[test]
 fn convolution_batch_norm_relu_and_linear() {
@@ -193,7 +193,7 @@ fn scales_of_quantized_layers() {
                     ("f", &["r"], Op::Flatten),
                     ("l", &["f"], linear()),
                 ]),
-                &[ParameterKind::Scale, ParameterKind::BatchNorm, ParameterKind::Bias],
+                &[Group::Scale, Group::BatchNorm, Group::Bias],
             );
         }
     }

@@ -11,7 +11,8 @@ use crate::layers::{
     Activation, Add, AveragePool, BatchNorm, BatchNormSettings, Convolution, Flatten, InputQuantizer, MaxPool, Relu,
     WeightSource,
 };
-use crate::optim::{Parameter, ParameterKind};
+use crate::optim::Group;
+use crate::tape::Parameter;
 use crate::tape::{Buffers, Layer as TapeLayer, Tape};
 use std::collections::BTreeMap;
 use syq_core::{ActivationRange, Codebook, ConvGeometry, Padding, Window, WeightQuantizer};
@@ -125,7 +126,7 @@ impl Build<'_> {
             Op::Flatten => Value { index: self.push(Box::new(Flatten), &[input.index]), ..input },
             Op::Quantize(quantizer) => {
                 let step = (quantizer.range == ActivationRange::Learned)
-                    .then(|| self.parameter(&format!("{}.step", layer.name), ParameterKind::Step, vec![0.0]));
+                    .then(|| self.parameter(&format!("{}.step", layer.name), Group::Step, vec![0.0]));
                 Value { quantizer: Some(InputQuantizer { quantizer: *quantizer, step }), ..input }
             }
         })
@@ -153,7 +154,7 @@ impl Build<'_> {
         let missing = || TrainError::Unsupported { layer: name.clone(), reason: "it has no geometry" };
         let geometry: ConvGeometry = self.resolved.layers[index].geometry.ok_or_else(missing)?;
         let values = initial::weights(&geometry, self.options.seed, index);
-        let weights = self.parameter(&format!("{name}.weight"), ParameterKind::Weight, values);
+        let weights = self.parameter(&format!("{name}.weight"), Group::Weight, values);
         let source = match format {
             WeightFormat::Float => WeightSource::Float,
             WeightFormat::Codebook { codebook, granularity } => {
@@ -161,14 +162,14 @@ impl Build<'_> {
                 let quantizer = WeightQuantizer::new(&name, codebook, granularity, eta)?;
                 let latent = &self.parameters[weights].values;
                 let scales = quantizer.initial_scales(&name, latent, (&geometry).into())?;
-                let scales = self.parameter(&format!("{name}.scales"), ParameterKind::Scale, scales);
+                let scales = self.parameter(&format!("{name}.scales"), Group::Scale, scales);
                 let source = WeightSource::Codebook { quantizer, scales };
                 self.coded.push(CodedLayer { name: name.clone(), shape: (&geometry).into(), weights, source });
                 source
             }
         };
         let bias = (bias == Bias::PerFilter)
-            .then(|| self.parameter(&format!("{name}.bias"), ParameterKind::Bias, vec![0.0; geometry.filters()]));
+            .then(|| self.parameter(&format!("{name}.bias"), Group::Bias, vec![0.0; geometry.filters()]));
         // Three channels are no work, and the picture deserves its precision.
         let precision = if index == 0 { Precision::F32 } else { self.options.precision };
         let op = ConvOp::new(geometry, precision, self.options.isa);
@@ -179,8 +180,8 @@ impl Build<'_> {
     fn batch_norm(&mut self, index: usize, input: usize) -> Result<usize, TrainError> {
         let name = self.network.layers[index].name.clone();
         let channels = self.resolved.layers[index].output.channels;
-        let gamma = self.parameter(&format!("{name}.gamma"), ParameterKind::BatchNorm, vec![1.0; channels]);
-        let beta = self.parameter(&format!("{name}.beta"), ParameterKind::BatchNorm, vec![0.0; channels]);
+        let gamma = self.parameter(&format!("{name}.gamma"), Group::BatchNorm, vec![1.0; channels]);
+        let beta = self.parameter(&format!("{name}.beta"), Group::BatchNorm, vec![0.0; channels]);
         let (mut inputs, mut taken, mut last) = (vec![input], Vec::new(), index);
         let mut activation = Activation::Linear;
         if let Some(add) = self.only_reader(last, &Op::Add)
@@ -220,8 +221,8 @@ impl Build<'_> {
         }
     }
 
-    fn parameter(&mut self, name: &str, kind: ParameterKind, values: Vec<f32>) -> usize {
-        self.parameters.push(Parameter::new(name, kind, values));
+    fn parameter(&mut self, name: &str, group: Group, values: Vec<f32>) -> usize {
+        self.parameters.push(Parameter::new(name, group, values));
         self.parameters.len() - 1
     }
 

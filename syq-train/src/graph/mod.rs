@@ -2,6 +2,7 @@
 //! their parameters.
 
 mod build;
+mod export;
 mod initial;
 mod state;
 
@@ -10,7 +11,8 @@ pub use state::Tensors;
 
 use crate::error::TrainError;
 use crate::layers::{CrossEntropy, Loss, WeightSource};
-use crate::optim::{Parameter, ParameterKind};
+use crate::optim::Group;
+use crate::tape::Parameter;
 use crate::parallel::Workers;
 use crate::tape::{Buffers, Context, Layer, Tape, Tensor, Var};
 use std::collections::BTreeMap;
@@ -81,7 +83,7 @@ impl Graph {
         let mut gradient = self.buffers.take(values.len());
         let measured = loss.measure(values, labels, &mut gradient);
         for parameter in &mut self.parameters {
-            if parameter.kind == ParameterKind::Step {
+            if parameter.group == Group::Step {
                 parameter.gradient.fill(0.0);
             }
         }

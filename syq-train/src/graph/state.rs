@@ -4,7 +4,7 @@
 use super::Graph;
 use crate::error::TrainError;
 use crate::layers::{RunningStatistics, WeightSource};
-use crate::optim::ParameterKind;
+use crate::optim::Group;
 use std::collections::BTreeMap;
 
 /// Named tensors, in the order of their names.
@@ -38,20 +38,20 @@ impl Graph {
     /// # Errors
     /// A tensor that is missing or has another length; the graph is then unchanged.
     pub fn start_from(&mut self, state: &Tensors) -> Result<(), TrainError> {
-        self.load(state, |kind| !matches!(kind, ParameterKind::Scale | ParameterKind::Step))?;
+        self.load(state, |kind| !matches!(kind, Group::Scale | Group::Step))?;
         for plan in &self.coded {
             let WeightSource::Codebook { quantizer, scales } = plan.source else { continue };
             let latent = &self.parameters[plan.weights].values;
             let initial = quantizer.initial_scales(&plan.name, latent, plan.shape)?;
             self.parameters[scales].values.copy_from_slice(&initial);
         }
-        for parameter in self.parameters.iter_mut().filter(|p| p.kind == ParameterKind::Step) {
+        for parameter in self.parameters.iter_mut().filter(|p| p.group == Group::Step) {
             parameter.values.fill(0.0);
         }
         Ok(())
     }
 
-    fn load(&mut self, state: &Tensors, wanted: impl Fn(ParameterKind) -> bool) -> Result<(), TrainError> {
+    fn load(&mut self, state: &Tensors, wanted: impl Fn(Group) -> bool) -> Result<(), TrainError> {
         let find = |name: &str, expected: usize| {
             let missing = || TrainError::Missing { name: name.to_owned() };
             let values = state.get(name).ok_or_else(missing)?;
@@ -62,7 +62,7 @@ impl Graph {
         };
         // Everything is looked up before anything changes.
         let mut values = Vec::new();
-        for parameter in self.parameters.iter().filter(|p| wanted(p.kind)) {
+        for parameter in self.parameters.iter().filter(|p| wanted(p.group)) {
             values.push(find(&parameter.name, parameter.values.len())?);
         }
         let mut statistics = Vec::new();
@@ -72,7 +72,7 @@ impl Graph {
             let variance = find(&format!("{name}.running_variance"), channels)?.clone();
             statistics.push((*layer, RunningStatistics { mean, variance }));
         }
-        for (parameter, values) in self.parameters.iter_mut().filter(|p| wanted(p.kind)).zip(values) {
+        for (parameter, values) in self.parameters.iter_mut().filter(|p| wanted(p.group)).zip(values) {
             parameter.values.copy_from_slice(values);
         }
         for (layer, statistics) in statistics {

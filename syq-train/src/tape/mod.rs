@@ -7,15 +7,16 @@
 
 mod buffers;
 mod gradient;
+mod parameter;
 mod tensor;
 
 pub use buffers::Buffers;
 pub use gradient::Gradient;
+pub use parameter::Parameter;
 pub use tensor::Tensor;
 
 use crate::error::TrainError;
 use crate::layers::RunningStatistics;
-use crate::optim::Parameter;
 use crate::parallel::Workers;
 
 /// A value on the tape.

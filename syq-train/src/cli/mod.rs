@@ -1,0 +1,40 @@
+//! The command line of `syq-train`.
+
+mod progress;
+mod train;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Trains convolutional networks with binary or ternary weights and low-bit activations.
+#[derive(Debug, Parser)]
+#[command(version, about, after_help = "Start with a float network, then quantize it:\n  \
+    syq-train float --config syq-train/configs/cifar10-resnet20-float.toml --out runs/float\n  \
+    syq-train quantize --config syq-train/configs/cifar10-resnet20-w2a2-pixel.toml --init runs/float --out runs/w2a2\n  \
+    syq-train export runs/w2a2 --out w2a2.safetensors")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Train the float network of a configuration.
+    Float(train::Arguments),
+    /// Fine-tune the quantized network of a configuration, from float weights.
+    Quantize(train::Arguments),
+}
+
+pub(crate) fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Float(arguments) => train::run(&arguments, train::Kind::Float),
+        Command::Quantize(arguments) => train::run(&arguments, train::Kind::Quantize),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            progress::say(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

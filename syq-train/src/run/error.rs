@@ -1,0 +1,66 @@
+//! What can go wrong in a run.
+
+use crate::checkpoint::CheckpointError;
+use crate::config::ConfigError;
+use crate::data::DataError;
+use crate::error::TrainError;
+use crate::kernels::PrecisionError;
+use crate::metrics::MetricsError;
+use crate::optim::OptimError;
+use crate::parallel::WorkersError;
+use std::path::PathBuf;
+use thiserror::Error;
+
+/// An error of a run.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// A checkpoint that cannot be read or written.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// A configuration that does not fit.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Data that cannot be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A network that cannot be trained.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    /// A precision that the machine does not have.
+    #[error(transparent)]
+    Precision(#[from] PrecisionError),
+    /// Metrics that cannot be written.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
+    /// An optimizer that does not fit the checkpoint.
+    #[error(transparent)]
+    Optim(#[from] OptimError),
+    /// Threads that cannot be started.
+    #[error(transparent)]
+    Workers(#[from] WorkersError),
+    /// A folder or file that cannot be made.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The path.
+        path: PathBuf,
+        /// The system's reason.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A new run in a folder that holds one.
+    #[error("{} holds a run already: resume it, or choose another folder", folder.display())]
+    Exists {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A resumed run whose configuration is not the checkpoint's.
+    #[error("{}: the checkpoint was made with another configuration", path.display())]
+    Changed {
+        /// The checkpoint.
+        path: PathBuf,
+    },
+    /// Quantized training without a float network to start from.
+    #[error("the configuration names no `init` under [train]: quantized training starts from float weights")]
+    NoInit,
+}

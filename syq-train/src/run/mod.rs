@@ -1,0 +1,203 @@
+//! A training run: configuration and data in, a folder with metrics and a checkpoint out.
+//!
+//! The folder holds `config.toml` (the configuration as it was read), `metrics.csv` and
+//! `checkpoint.safetensors`. Everything random is a function of (seed, epoch, image), so a run that
+//! is stopped and resumed anywhere ends in the same bytes.
+
+mod error;
+mod prepare;
+mod state;
+
+pub use error::RunError;
+pub use prepare::{Part as DataPart, Start, load_part, threads};
+pub use state::{RunMetadata, Seen};
+
+use crate::config::Config;
+use crate::data::{Dataset, Loader, Normalization, Order, Pass, Split};
+use crate::graph::Graph;
+use crate::layers::{CrossEntropy, Loss};
+use crate::metrics::{Metrics, Part, Row};
+use crate::optim::{Optimizer, Schedule};
+use crate::parallel::Workers;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Name of the checkpoint in a run's folder.
+pub const CHECKPOINT: &str = "checkpoint.safetensors";
+/// Name of the metrics in a run's folder.
+pub const METRICS: &str = "metrics.csv";
+/// Name of the configuration in a run's folder.
+pub const CONFIG: &str = "config.toml";
+
+/// Where a run is, after every step.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// Epoch, from 0.
+    pub epoch: u64,
+    /// Steps done in this epoch, of how many.
+    pub batch: [usize; 2],
+    /// Steps done in the run, of how many.
+    pub step: [u64; 2],
+    /// What the epoch's images gave so far.
+    pub seen: Loss,
+    /// Learning rate of the step.
+    pub learning_rate: f32,
+    /// Images a second since the run was started or resumed.
+    pub images_per_second: f64,
+}
+
+/// What a run tells whoever watches it.
+pub trait Observer {
+    /// After every step.
+    fn step(&mut self, progress: &Progress);
+    /// After every epoch, with the row that goes to the metrics.
+    fn epoch(&mut self, row: &Row);
+}
+
+/// A run in memory.
+#[derive(Debug)]
+pub struct Run {
+    config: Config,
+    folder: PathBuf,
+    graph: Graph,
+    optimizer: OptimizerBox,
+    schedule: Schedule,
+    workers: Workers,
+    data: Arc<Dataset>,
+    split: Split,
+    normalization: Arc<Normalization>,
+    step: u64,
+    seen: Seen,
+}
+
+struct OptimizerBox(Box<dyn Optimizer>);
+
+impl std::fmt::Debug for OptimizerBox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Optimizer")
+    }
+}
+
+impl Run {
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The network with its parameters.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The training images.
+    pub fn data(&self) -> &Arc<Dataset> {
+        &self.data
+    }
+
+    /// Which images train and which are held out.
+    pub fn split(&self) -> &Split {
+        &self.split
+    }
+
+    /// Steps done.
+    pub fn steps_done(&self) -> u64 {
+        self.step
+    }
+
+    /// Steps of the whole run.
+    pub fn steps(&self) -> u64 {
+        self.batches() as u64 * u64::from(self.config.train.epochs)
+    }
+
+    fn batches(&self) -> usize {
+        self.split.train.len() / self.config.train.batch
+    }
+
+    /// Trains to the end, or until step `until` where one is given, and leaves a checkpoint.
+    ///
+    /// # Errors
+    /// A loss that is no number (the last checkpoint stays as it is), or a file that cannot be
+    /// written.
+    pub fn train(&mut self, until: Option<u64>, observer: &mut dyn Observer) -> Result<(), RunError> {
+        let end = until.unwrap_or(u64::MAX).min(self.steps());
+        let mut metrics = Metrics::open(&self.folder.join(METRICS), self.step)?;
+        let started = Instant::now();
+        let mut images = 0u64;
+        while self.step < end {
+            let batches = self.batches() as u64;
+            let epoch = self.step / batches;
+            let order = Order::Shuffled {
+                seed: self.config.train.seed,
+                epoch,
+                augmentation: self.config.augmentation(),
+            };
+            let pass =
+                Pass::new(&self.data, &self.split.train, &self.normalization, order, self.config.train.batch)?;
+            let mut loader = Loader::new(pass, (self.step % batches) as usize)?;
+            while self.step < end && self.step / batches == epoch {
+                let Some(batch) = loader.next() else { break };
+                let batch = batch?;
+                let learning_rate = self.schedule.rate(self.step);
+                self.update(&batch.images, &batch.labels, learning_rate)?;
+                images += batch.labels.len() as u64;
+                loader.recycle(batch);
+                observer.step(&Progress {
+                    epoch,
+                    batch: [(self.step - epoch * batches) as usize, batches as usize],
+                    step: [self.step, self.steps()],
+                    seen: self.seen.loss(),
+                    learning_rate,
+                    images_per_second: images as f64 / started.elapsed().as_secs_f64(),
+                });
+            }
+            if self.step % batches == 0 {
+                let row = self.row(started, images);
+                metrics.append(&row)?;
+                observer.epoch(&row);
+                self.seen = Seen::default();
+                if (epoch + 1).is_multiple_of(u64::from(self.config.train.checkpoint_epochs)) {
+                    self.checkpoint()?;
+                }
+            }
+        }
+        self.checkpoint()
+    }
+
+    /// One step: forward, backward and update.
+    fn update(&mut self, images: &[f32], labels: &[u32], learning_rate: f32) -> Result<(), RunError> {
+        let loss = CrossEntropy { label_smoothing: self.config.train.label_smoothing };
+        let measured = self.graph.step(&self.workers, images, labels, loss)?;
+        if !measured.sum.is_finite() {
+            let loss = measured.mean();
+            return Err(crate::error::TrainError::Diverged { loss, step: self.step as usize }.into());
+        }
+        self.seen.add(&measured);
+        let mut parameters: Vec<_> =
+            self.graph.parameters_mut().iter_mut().map(|parameter| parameter.for_optimizer()).collect();
+        self.optimizer.0.step(learning_rate, &mut parameters)?;
+        self.step += 1;
+        Ok(())
+    }
+
+    fn row(&self, started: Instant, images: u64) -> Row {
+        let loss = self.seen.loss();
+        let seconds = started.elapsed().as_secs_f64();
+        Row {
+            step: self.step,
+            epoch: self.step as f64 / self.batches() as f64,
+            split: Part::Train,
+            loss: loss.mean(),
+            top1: loss.top1(),
+            top5: loss.top5(),
+            lr: f64::from(self.schedule.rate(self.step - 1)),
+            images_per_second: images as f64 / seconds,
+            seconds,
+        }
+    }
+
+    /// Path of the run's folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+}

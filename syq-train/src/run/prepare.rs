@@ -1,0 +1,134 @@
+//! Opens a run: loads the data, compiles the network, and starts or resumes.
+
+use super::{CHECKPOINT, CONFIG, OptimizerBox, Run, RunError, Seen};
+use crate::config::{Config, DataFormat, Weights};
+use crate::data::cifar::{self, CifarPart};
+use crate::data::folder::{self, FolderOptions};
+use crate::data::split::split;
+use crate::data::{DataError, Dataset};
+use crate::graph::{BuildOptions, Graph};
+use crate::kernels::{Isa, Precision};
+use crate::layers::BatchNormSettings;
+use crate::parallel::Workers;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Which images of the configured data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Those to train on.
+    Train,
+    /// The test images, where the configuration names some.
+    Test,
+}
+
+/// Loads a part of the configured data set; `None` where the configuration names no test images.
+/// `progress` is called with the pictures read so far and their number.
+///
+/// # Errors
+/// Images that cannot be read; names the file.
+pub fn load_part(
+    config: &Config,
+    part: Part,
+    threads: usize,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Result<Option<Dataset>, DataError> {
+    let size = config.image_size();
+    let options = FolderOptions { size: Some([size, size]), threads };
+    match (config.data.format, part) {
+        (DataFormat::Folder, Part::Train) => folder::load(&config.data.train, options, progress).map(Some),
+        (DataFormat::Folder, Part::Test) => {
+            config.data.test.as_deref().map(|path| folder::load(path, options, progress)).transpose()
+        }
+        (DataFormat::Cifar10, Part::Train) => cifar::load(&config.data.train, CifarPart::Train).map(Some),
+        (DataFormat::Cifar10, Part::Test) => {
+            let path = config.data.test.as_deref().unwrap_or(&config.data.train);
+            cifar::load(path, CifarPart::Test).map(Some)
+        }
+    }
+}
+
+/// How a run's folder is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// A new run; the folder must not hold one.
+    New,
+    /// Goes on where the folder's checkpoint stands.
+    Resume,
+}
+
+/// The number of threads that a configuration asks for; 0 means one for each core.
+pub fn threads(config: &Config) -> usize {
+    match config.train.threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        threads => threads,
+    }
+}
+
+impl Run {
+    /// Opens a run on `data`, the training images.
+    ///
+    /// # Errors
+    /// A configuration that does not fit the machine or the data, a folder that holds a run already
+    /// (or none to resume), or float weights that do not fit.
+    pub fn open(config: Config, folder: &Path, data: Dataset, start: Start) -> Result<Self, RunError> {
+        let at = |source| RunError::File { path: folder.to_owned(), source };
+        if start == Start::New && folder.join(CHECKPOINT).exists() {
+            return Err(RunError::Exists { folder: folder.to_owned() });
+        }
+        let split = split(&data, config.held_out(), config.train.seed)?;
+        let isa = Isa::detect();
+        let precision = match config.train.precision {
+            crate::config::Precision::F32 => Precision::F32,
+            crate::config::Precision::Bf16 => Precision::Bf16,
+            crate::config::Precision::Auto if isa.check(Precision::Bf16).is_ok() => Precision::Bf16,
+            crate::config::Precision::Auto => Precision::F32,
+        };
+        isa.check(precision)?;
+        let options = BuildOptions {
+            precision,
+            isa,
+            eta: config.eta(),
+            batch_norm: BatchNormSettings::default(),
+            seed: config.train.seed,
+        };
+        let network = config.network.name.build(config.scheme(), config.image_size(), data.classes().len());
+        let graph = Graph::new(&network, options)?;
+        let batches = split.train.len() / config.train.batch;
+        let normalization = Arc::new(config.normalization(&data)?);
+        let mut run = Self {
+            graph,
+            optimizer: OptimizerBox(config.optimizer()),
+            schedule: config.schedule(batches),
+            workers: Workers::new(threads(&config))?,
+            data: Arc::new(data),
+            split,
+            normalization,
+            step: 0,
+            seen: Seen::default(),
+            folder: folder.to_owned(),
+            config,
+        };
+        match start {
+            Start::Resume => run.resume()?,
+            Start::New => {
+                std::fs::create_dir_all(folder).map_err(at)?;
+                if let Some(init) = run.config.train.init.clone() {
+                    run.start_from(&init)?;
+                } else if run.config.network.weights != Weights::Float {
+                    return Err(RunError::NoInit);
+                }
+            }
+        }
+        Ok(run)
+    }
+
+    /// Writes the configuration's own text into the run's folder.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn keep_config(&self, text: &str) -> Result<(), RunError> {
+        let path = self.folder.join(CONFIG);
+        std::fs::write(&path, text).map_err(|source| RunError::File { path, source })
+    }
+}

@@ -1,0 +1,92 @@
+//! The state of a run as a checkpoint holds it.
+
+use super::{CHECKPOINT, Run, RunError};
+use crate::checkpoint::{Checkpoint, Tensor};
+use crate::config::Config;
+use crate::layers::Loss;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// What a checkpoint says beside its tensors.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunMetadata {
+    /// The configuration of the run.
+    pub config: Config,
+    /// Class names, in the order of the logits.
+    pub classes: Vec<String>,
+    /// Mean and standard deviation that the images were normalised with.
+    pub normalization: [[f32; 3]; 2],
+    /// Steps done.
+    pub step: u64,
+    /// What the current epoch's images gave so far.
+    pub seen: Seen,
+}
+
+/// Running sums of an epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Sum of the losses, as the bits of an f64: JSON's decimals need not round-trip.
+    loss_bits: u64,
+    correct: usize,
+    correct_top5: usize,
+    images: usize,
+}
+
+impl Seen {
+    pub(super) fn loss(&self) -> Loss {
+        let Self { loss_bits, correct, correct_top5, images } = *self;
+        Loss { sum: f64::from_bits(loss_bits), correct, correct_top5, images }
+    }
+
+    pub(super) fn add(&mut self, batch: &Loss) {
+        let mut loss = self.loss();
+        loss += *batch;
+        let Loss { sum, correct, correct_top5, images } = loss;
+        *self = Self { loss_bits: sum.to_bits(), correct, correct_top5, images };
+    }
+}
+
+impl Run {
+    /// Writes the checkpoint.
+    ///
+    /// # Errors
+    /// The file cannot be written, or a parameter is not finite any more.
+    pub fn checkpoint(&self) -> Result<(), RunError> {
+        let mut tensors: std::collections::BTreeMap<_, _> =
+            self.graph.state().into_iter().map(|(name, values)| (name, Tensor::flat(values))).collect();
+        for state in self.optimizer.0.state() {
+            tensors.insert(state.name, Tensor::flat(state.values));
+        }
+        let metadata = RunMetadata {
+            config: self.config.clone(),
+            classes: self.data.classes().to_vec(),
+            normalization: [self.normalization.mean(), self.normalization.deviation()],
+            step: self.step,
+            seen: self.seen,
+        };
+        Ok(Checkpoint { metadata, tensors }.write(&self.folder.join(CHECKPOINT))?)
+    }
+
+    /// Goes on where the checkpoint in the run's folder stands.
+    pub(super) fn resume(&mut self) -> Result<(), RunError> {
+        let path = self.folder.join(CHECKPOINT);
+        let Checkpoint { metadata, tensors } = Checkpoint::<RunMetadata>::read(&path)?;
+        if metadata.config != self.config {
+            return Err(RunError::Changed { path });
+        }
+        self.graph.restore(&tensors.iter().map(|(name, tensor)| (name.clone(), tensor.values.clone())).collect())?;
+        let parameters: Vec<(&str, usize)> =
+            self.graph.parameters().iter().map(|p| (p.name.as_str(), p.values.len())).collect();
+        self.optimizer.0.restore(&parameters, &|name| tensors.get(name).map(|tensor| tensor.values.as_slice()))?;
+        self.step = metadata.step;
+        self.seen = metadata.seen;
+        Ok(())
+    }
+
+    /// Starts from the weights of the checkpoint at `path`, such as the float twin's.
+    pub(super) fn start_from(&mut self, path: &Path) -> Result<(), RunError> {
+        let Checkpoint { tensors, .. } = Checkpoint::<RunMetadata>::read(path)?;
+        let state = tensors.into_iter().map(|(name, tensor)| (name, tensor.values)).collect();
+        Ok(self.graph.start_from(&state)?)
+    }
+}
