@@ -2,8 +2,8 @@
 //!
 //! The algorithm of `src/libImaging/Resample.c` in Pillow 3.3 to 12: separable, the horizontal pass
 //! first, the result of each pass rounded to bytes. (Pillow 13 does the vertical pass first when the
-//! height shrinks more than the width, which moves some bytes by one.) The filter is widened by the scale when shrinking. Weights
-//! are computed and normalized in f64, then rounded to 22 fractional bits.
+//! height shrinks more than the width, which moves some bytes by one.) The filter is widened by the
+//! scale when shrinking. Weights are computed and normalized in f64, then rounded to 22 fractional bits.
 
 use super::region::Region;
 use crate::rgb::RgbView;
