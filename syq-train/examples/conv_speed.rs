@@ -14,7 +14,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let workers = Workers::new(threads)?;
     let isa = Isa::detect();
     // (size, channels, filters, stride, how many)
-    let layers = [(32, 3, 16, 1, 1), (32, 16, 16, 1, 6), (32, 16, 32, 2, 1), (16, 32, 32, 1, 5), (16, 32, 64, 2, 1), (8, 64, 64, 1, 5)];
+    let layers = [
+        (32, 3, 16, 1, 1),
+        (32, 16, 16, 1, 6),
+        (32, 16, 32, 2, 1),
+        (16, 32, 32, 1, 5),
+        (16, 32, 64, 2, 1),
+        (8, 64, 64, 1, 5),
+    ];
     for precision in [Precision::F32, Precision::Bf16] {
         if isa.check(precision).is_err() {
             println!("{precision:?}: skipped, {} has none", isa.name());

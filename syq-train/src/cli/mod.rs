@@ -8,10 +8,14 @@ use std::process::ExitCode;
 
 /// Trains convolutional networks with binary or ternary weights and low-bit activations.
 #[derive(Debug, Parser)]
-#[command(version, about, after_help = "Start with a float network, then quantize it:\n  \
+#[command(
+    version,
+    about,
+    after_help = "Start with a float network, then quantize it:\n  \
     syq-train float --config syq-train/configs/cifar10-resnet20-float.toml --out runs/float\n  \
     syq-train quantize --config syq-train/configs/cifar10-resnet20-w2a2-pixel.toml --init runs/float --out runs/w2a2\n  \
-    syq-train export runs/w2a2 --out w2a2.safetensors")]
+    syq-train export runs/w2a2 --out w2a2.safetensors"
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -55,7 +55,13 @@ impl Observer for Watcher {
             time(left)
         ));
         if self.bar.is_hidden() && p.batch[0] == 100 {
-            say(&format!("  step {} of {}: {:.0} images/s, {} left", p.step[0], p.step[1], p.images_per_second, time(left)));
+            say(&format!(
+                "  step {} of {}: {:.0} images/s, {} left",
+                p.step[0],
+                p.step[1],
+                p.images_per_second,
+                time(left)
+            ));
         }
     }
 

@@ -15,7 +15,7 @@ use crate::optim::Group;
 use crate::tape::Parameter;
 use crate::tape::{Buffers, Layer as TapeLayer, Tape};
 use std::collections::BTreeMap;
-use syq_core::{ActivationRange, Codebook, ConvGeometry, Padding, Window, WeightQuantizer};
+use syq_core::{ActivationRange, Codebook, ConvGeometry, Padding, WeightQuantizer, Window};
 use syq_pack::Network;
 use syq_pack::network::{Bias, Op, Resolved, Source, WeightFormat};
 

@@ -4,8 +4,8 @@
 //! each direction reads and writes a feature map two or three times less than separate layers.
 
 use crate::error::TrainError;
-use crate::kernels::elementwise::{self, BatchNormGradient};
 use crate::kernels::ChannelSums;
+use crate::kernels::elementwise::{self, BatchNormGradient};
 use crate::tape::{Context, Gradient, Layer, Tensor};
 
 /// What happens to the normalised value.
@@ -60,7 +60,13 @@ pub struct RunningStatistics {
 
 impl BatchNorm {
     /// A batch norm whose γ and β are the parameters `gamma` and `beta`.
-    pub fn new(gamma: usize, beta: usize, channels: usize, activation: Activation, settings: BatchNormSettings) -> Self {
+    pub fn new(
+        gamma: usize,
+        beta: usize,
+        channels: usize,
+        activation: Activation,
+        settings: BatchNormSettings,
+    ) -> Self {
         Self {
             gamma,
             beta,

@@ -185,8 +185,7 @@ impl Convolution {
                 let mut d_latent = std::mem::take(&mut cx.parameters[self.weights].gradient);
                 let into = WeightGradients { weights: &mut d_latent, scales: &mut d_scales };
                 let latent = &cx.parameters[self.weights].values;
-                let done =
-                    quantizer.backward(&self.name, latent, self.shape, &cx.parameters[scales].values, dw, into);
+                let done = quantizer.backward(&self.name, latent, self.shape, &cx.parameters[scales].values, dw, into);
                 cx.parameters[self.weights].gradient = d_latent;
                 done?;
                 cx.parameters[scales].gradient.copy_from_slice(&d_scales);

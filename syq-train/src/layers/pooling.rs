@@ -6,7 +6,12 @@ use std::ops::Range;
 use syq_core::{Shape, Window};
 
 /// Calls `visit` with each window's output pixel, rows and columns inside the image.
-fn for_each_window(window: Window, input: Shape, output: Shape, mut visit: impl FnMut(usize, Range<usize>, Range<usize>)) {
+fn for_each_window(
+    window: Window,
+    input: Shape,
+    output: Shape,
+    mut visit: impl FnMut(usize, Range<usize>, Range<usize>),
+) {
     let span = |index: usize, axis: usize, padding: usize, size: usize| {
         let start = index * window.stride[axis];
         start.saturating_sub(padding)..(start + window.kernel[axis]).saturating_sub(padding).min(size)

@@ -127,13 +127,9 @@ impl Run {
         while self.step < end {
             let batches = self.batches() as u64;
             let epoch = self.step / batches;
-            let order = Order::Shuffled {
-                seed: self.config.train.seed,
-                epoch,
-                augmentation: self.config.augmentation(),
-            };
-            let pass =
-                Pass::new(&self.data, &self.split.train, &self.normalization, order, self.config.train.batch)?;
+            let order =
+                Order::Shuffled { seed: self.config.train.seed, epoch, augmentation: self.config.augmentation() };
+            let pass = Pass::new(&self.data, &self.split.train, &self.normalization, order, self.config.train.batch)?;
             let mut loader = Loader::new(pass, (self.step % batches) as usize)?;
             while self.step < end && self.step / batches == epoch {
                 let Some(batch) = loader.next() else { break };

@@ -37,9 +37,9 @@ pub(super) fn run(
         let (placement, walks) = plan::backward_data(&g, packing);
         let weights = match w {
             Weights::Float(w) => pack(&g, packing, Direction::Backward, |j| w[j]),
-            Weights::Codes { codes, scales, granularity } => pack(&g, packing, Direction::Backward, |j| {
-                f32::from(codes[j]) * scales[subgroup(&g, granularity, j)]
-            }),
+            Weights::Codes { codes, scales, granularity } => {
+                pack(&g, packing, Direction::Backward, |j| f32::from(codes[j]) * scales[subgroup(&g, granularity, j)])
+            }
         };
         (placement, walks, weights)
     });

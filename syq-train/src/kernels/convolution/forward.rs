@@ -19,9 +19,9 @@ pub(super) fn run(op: &ConvOp, workers: &Workers, x: Input<'_>, w: Weights<'_>, 
             granularity = Some(of);
             pack(g, op.packing(), Direction::Forward, |j| f32::from(codes[j]))
         }
-        (Weights::Codes { codes, scales, granularity }, Input::Float(_)) => pack(g, op.packing(), Direction::Forward, |j| {
-            f32::from(codes[j]) * scales[subgroup(g, granularity, j)]
-        }),
+        (Weights::Codes { codes, scales, granularity }, Input::Float(_)) => {
+            pack(g, op.packing(), Direction::Forward, |j| f32::from(codes[j]) * scales[subgroup(g, granularity, j)])
+        }
         (Weights::Float(w), _) => pack(g, op.packing(), Direction::Forward, |j| w[j]),
     };
     let (placement, walks) = plan::forward(g, op.packing(), granularity);

@@ -1,0 +1,80 @@
+//! The memory that one image needs on its way through a plan.
+
+use crate::plan::{Element, Plan, Slot, SlotSize};
+
+/// One slot's memory.
+#[derive(Clone, Debug)]
+pub(crate) enum Buffer {
+    Floats(Vec<f32>),
+    Words(Vec<u32>),
+    Codes(Vec<u8>),
+}
+
+impl Buffer {
+    fn new(size: &SlotSize) -> Self {
+        match size.element {
+            Element::Float => Self::Floats(vec![0.0; size.len]),
+            Element::Word => Self::Words(vec![0; size.len]),
+            Element::Code => Self::Codes(vec![0; size.len]),
+        }
+    }
+}
+
+/// The slots of a plan, and a working space for the rows between a producer and its sinks.
+#[derive(Clone, Debug)]
+pub(crate) struct Buffers {
+    slots: Vec<Buffer>,
+    pub(super) rows: Vec<f32>,
+    pub(super) code_rows: Vec<u8>,
+}
+
+impl Buffers {
+    pub(crate) fn new(plan: &Plan) -> Self {
+        let codes = plan.steps.iter().filter(|step| step.producer.gives_codes());
+        Self {
+            slots: plan.slots.iter().map(Buffer::new).collect(),
+            rows: vec![0.0; plan.row_len()],
+            code_rows: vec![0; codes.map(|step| step.shape.len()).max().unwrap_or(0)],
+        }
+    }
+
+    /// Takes a slot out, to be written while others are read; [`Self::put`] brings it back.
+    pub(super) fn take(&mut self, slot: Slot) -> Buffer {
+        std::mem::replace(&mut self.slots[slot.0], Buffer::Codes(Vec::new()))
+    }
+
+    pub(super) fn put(&mut self, slot: Slot, buffer: Buffer) {
+        self.slots[slot.0] = buffer;
+    }
+
+    /// The first `len` floats of a slot; empty where the slot has none, which no kernel accepts.
+    pub(super) fn floats(&self, slot: Slot, len: usize) -> &[f32] {
+        match &self.slots[slot.0] {
+            Buffer::Floats(values) => values.get(..len).unwrap_or_default(),
+            _ => &[],
+        }
+    }
+
+    pub(super) fn floats_mut(&mut self, slot: Slot) -> &mut [f32] {
+        match &mut self.slots[slot.0] {
+            Buffer::Floats(values) => values,
+            _ => &mut [],
+        }
+    }
+
+    /// The first `len` words of a slot.
+    pub(super) fn words(&self, slot: Slot, len: usize) -> &[u32] {
+        match &self.slots[slot.0] {
+            Buffer::Words(words) => words.get(..len).unwrap_or_default(),
+            _ => &[],
+        }
+    }
+
+    /// The first `len` codes of a slot.
+    pub(super) fn codes(&self, slot: Slot, len: usize) -> &[u8] {
+        match &self.slots[slot.0] {
+            Buffer::Codes(codes) => codes.get(..len).unwrap_or_default(),
+            _ => &[],
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The forms in which a value is stored: those that its readers need, and no others.
+
+use super::error::PlanError;
+use crate::kernels::{InputFormat, InputLayout, Kernels, QuantizedKernel};
+use syq_core::{Levels, Padding};
+use syq_pack::network::{Domain, Op, Source, WeightFormat};
+use syq_pack::{LayerView, ModelView};
+
+/// A value of the network, in one form.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Stored {
+    /// The value: the picture or a layer's output.
+    pub(super) value: Source,
+    pub(super) form: Form,
+}
+
+/// One form of a value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Form {
+    /// Floats in a layout; without padding they lie `[row][column][channel]`.
+    Floats(InputLayout),
+    /// Codes side by side.
+    Codes,
+    /// Codes in a kernel's layout.
+    Placed(InputLayout),
+}
+
+impl Form {
+    /// Floats of `view`'s input without padding.
+    pub(super) fn plain(shape: syq_core::Shape) -> Result<Self, PlanError> {
+        Ok(Self::Floats(InputLayout::new(InputFormat::Float, shape, Padding::NONE, 1)?))
+    }
+}
+
+/// The layers that read `value`.
+pub(super) fn readers<'a, 'b>(
+    view: &'b ModelView<'a>,
+    value: Source,
+) -> impl Iterator<Item = (usize, &'b LayerView<'a>)> {
+    view.layers.iter().enumerate().filter(move |(_, layer)| layer.resolved.inputs.contains(&value))
+}
+
+/// The form in which `layer` reads its input; `None` for a quantizer, which reads nothing itself.
+pub(super) fn read_form(layer: &LayerView<'_>, kernels: Kernels) -> Result<Option<Form>, PlanError> {
+    let resolved = &layer.resolved;
+    let coded = resolved.input_domain != Domain::Float;
+    Ok(Some(match (&layer.layer.op, resolved.geometry) {
+        (Op::Quantize(_), _) => return Ok(None),
+        (op, Some(geometry)) => match (op.weights(), resolved.input_domain) {
+            (Some(WeightFormat::Codebook { codebook, .. }), Domain::Codes { quantizer, .. }) => {
+                let kernel = QuantizedKernel::choose(kernels.isa(), &geometry, codebook, quantizer.bits);
+                Form::Placed(InputLayout::of(&geometry, kernel.format(quantizer.bits))?)
+            }
+            // A float layer on codes reads the values that they stand for, made by a step of its own.
+            (_, Domain::Codes { .. }) => Form::Codes,
+            (_, Domain::Float) => Form::Floats(InputLayout::of(&geometry, InputFormat::Float)?),
+        },
+        _ if coded => Form::Codes,
+        _ => Form::plain(resolved.input)?,
+    }))
+}
+
+/// Every form of `value` that somebody reads, with the quantizer's levels for forms that lie behind
+/// one: (the value read, its form, levels).
+pub(super) fn needed(
+    view: &ModelView<'_>,
+    value: Source,
+    kernels: Kernels,
+) -> Result<Vec<(Stored, Option<Levels>)>, PlanError> {
+    let mut forms: Vec<(Stored, Option<Levels>)> = Vec::new();
+    let mut add = |stored, levels| {
+        if !forms.iter().any(|(known, _)| *known == stored) {
+            forms.push((stored, levels));
+        }
+    };
+    for (index, reader) in readers(view, value) {
+        if let Some(form) = read_form(reader, kernels)? {
+            add(Stored { value, form }, None);
+            continue;
+        }
+        let quantized = Source::Layer(index);
+        for (_, reader) in readers(view, quantized) {
+            if let Some(form) = read_form(reader, kernels)? {
+                add(Stored { value: quantized, form }, reader_levels(view, index));
+            }
+        }
+    }
+    if value == Source::Layer(view.layers.len() - 1) {
+        let shape = view.layers[view.layers.len() - 1].resolved.output;
+        add(Stored { value, form: Form::plain(shape)? }, None);
+    }
+    Ok(forms)
+}
+
+fn reader_levels(view: &ModelView<'_>, quantizer: usize) -> Option<Levels> {
+    view.layers[quantizer].output_levels
+}

@@ -1,0 +1,96 @@
+//! Compiles a model into a plan: fused steps with their kernels, packed weights and buffers.
+//!
+//! A step produces the rows of one feature map, finishes them (bias, batch norm, residual, ReLU) and
+//! hands every row to its sinks, each of which stores it in the form that some later step reads:
+//! floats, codes, or codes laid out for a kernel, zero padding included. No step only moves data,
+//! but for flattening and for the picture itself.
+
+mod compile;
+mod error;
+mod forms;
+mod slots;
+mod step;
+
+pub use error::PlanError;
+pub use step::{PlanStep, StepKind};
+
+pub(crate) use step::{Producer, SinkKind, Slot, Step};
+
+use crate::isa::Isa;
+use crate::kernels::Kernels;
+use syq_core::Shape;
+use syq_pack::Model;
+
+/// A compiled model: immutable, and shared by every session that runs it.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub(crate) kernels: Kernels,
+    pub(crate) steps: Vec<Step>,
+    /// Elements of each slot (4 bytes for words and floats, 1 for codes).
+    pub(crate) slots: Vec<SlotSize>,
+    pub(crate) input: Slot,
+    pub(crate) output: Slot,
+    pub(crate) input_shape: Shape,
+    pub(crate) classes: usize,
+}
+
+/// How large a slot is, and of what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SlotSize {
+    pub(crate) element: Element,
+    pub(crate) len: usize,
+}
+
+/// The type of a slot's elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Element {
+    Float,
+    Word,
+    Code,
+}
+
+impl Plan {
+    /// Compiles `model` for the kernels of one instruction set.
+    ///
+    /// # Errors
+    /// A model that does not fit together, or a layer that no kernel can run.
+    pub fn new(model: &Model, kernels: Kernels) -> Result<Self, PlanError> {
+        compile::compile(model, kernels)
+    }
+
+    /// The instruction set.
+    pub fn isa(&self) -> Isa {
+        self.kernels.isa()
+    }
+
+    /// Shape of the input, `[row][column][channel]`.
+    pub fn input(&self) -> Shape {
+        self.input_shape
+    }
+
+    /// Number of logits.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// What the steps do, in the order in which they run.
+    pub fn steps(&self) -> impl Iterator<Item = PlanStep<'_>> {
+        self.steps.iter().map(|step| PlanStep::of(step, self.kernels))
+    }
+
+    /// Bytes of the packed weights in memory.
+    pub fn weight_bytes(&self) -> usize {
+        self.steps.iter().map(Step::weight_bytes).sum()
+    }
+
+    /// Bytes of feature maps that a session needs for each image that it works on at a time.
+    pub fn scratch_bytes(&self) -> usize {
+        let bytes = |slot: &SlotSize| slot.len * if slot.element == Element::Code { 1 } else { 4 };
+        self.slots.iter().map(bytes).sum::<usize>() + 4 * self.row_len()
+    }
+
+    /// Elements of the largest step's rows, all of them: the executor's working space.
+    pub(crate) fn row_len(&self) -> usize {
+        self.steps.iter().map(|step| step.shape.len()).max().unwrap_or(0)
+    }
+}

@@ -1,0 +1,166 @@
+//! The steps of a plan, and how they present themselves.
+
+use crate::kernels::{Activation, InputLayout, Kernels, PackedConv};
+use std::fmt;
+use syq_core::{Levels, Shape, Window};
+
+/// A buffer of the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Slot(pub(crate) usize);
+
+/// Where a step's rows come from.
+#[derive(Clone, Debug)]
+pub(crate) enum Producer {
+    /// A convolution or fully connected layer.
+    Conv { packed: Box<PackedConv>, input: Slot },
+    /// Floats, as they are.
+    Floats { input: Slot },
+    /// Codes, as they are.
+    Codes { input: Slot },
+    /// The values that codes stand for.
+    Dequantize { input: Slot, levels: Levels },
+    /// Max pooling of floats.
+    MaxPool { input: Slot, window: Window, shape: Shape },
+    /// Max pooling of codes.
+    MaxPoolCodes { input: Slot, window: Window, shape: Shape },
+    /// Average pooling.
+    AveragePool { input: Slot, window: Window, shape: Shape },
+}
+
+impl Producer {
+    pub(crate) fn input(&self) -> Slot {
+        match self {
+            Self::Conv { input, .. }
+            | Self::Floats { input }
+            | Self::Codes { input }
+            | Self::Dequantize { input, .. }
+            | Self::MaxPool { input, .. }
+            | Self::MaxPoolCodes { input, .. }
+            | Self::AveragePool { input, .. } => *input,
+        }
+    }
+
+    pub(crate) fn input_mut(&mut self) -> &mut Slot {
+        match self {
+            Self::Conv { input, .. }
+            | Self::Floats { input }
+            | Self::Codes { input }
+            | Self::Dequantize { input, .. }
+            | Self::MaxPool { input, .. }
+            | Self::MaxPoolCodes { input, .. }
+            | Self::AveragePool { input, .. } => input,
+        }
+    }
+
+    /// Whether the rows consist of codes.
+    pub(crate) fn gives_codes(&self) -> bool {
+        matches!(self, Self::Codes { .. } | Self::MaxPoolCodes { .. })
+    }
+}
+
+/// A form in which a row is stored.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum SinkKind {
+    /// Floats in a (possibly padded) layout.
+    Floats(InputLayout),
+    /// Codes side by side. `None` where the rows are codes already.
+    Codes(Option<Levels>),
+    /// Codes in a kernel's layout. `None` where the rows are codes already.
+    Placed(InputLayout, Option<Levels>),
+}
+
+/// Where a step's rows go.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Sink {
+    pub(crate) slot: Slot,
+    pub(crate) kind: SinkKind,
+}
+
+/// One step.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    /// The first layer's name.
+    pub(crate) name: String,
+    /// Layers of the network that the step carries out, in order.
+    pub(crate) layers: Vec<usize>,
+    pub(crate) producer: Producer,
+    /// The feature map whose rows the step produces.
+    pub(crate) shape: Shape,
+    pub(crate) bias: Option<Vec<f32>>,
+    pub(crate) affine: Option<[Vec<f32>; 2]>,
+    pub(crate) residual: Option<Slot>,
+    pub(crate) activation: Activation,
+    pub(crate) sinks: Vec<Sink>,
+}
+
+impl Step {
+    pub(crate) fn weight_bytes(&self) -> usize {
+        match &self.producer {
+            Producer::Conv { packed, .. } => packed.weight_bytes(),
+            _ => 0,
+        }
+    }
+
+    /// Multiply-accumulates.
+    pub(crate) fn macs(&self) -> usize {
+        match &self.producer {
+            Producer::Conv { packed, .. } => packed.geometry().macs(),
+            _ => 0,
+        }
+    }
+}
+
+/// What a step does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepKind {
+    /// A convolution or fully connected layer, by this kernel.
+    Kernel {
+        /// Name of the kernel without the instruction set.
+        name: &'static str,
+    },
+    /// Copies floats or codes to where a layer reads them.
+    Place,
+    /// Pools.
+    Pool,
+}
+
+/// A step as a person or a program is told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanStep<'a> {
+    /// The first layer's name.
+    pub name: &'a str,
+    /// Indices of the network's layers that it carries out.
+    pub layers: &'a [usize],
+    /// What it does.
+    pub kind: StepKind,
+    /// Its kernel's full name, or what it does.
+    pub kernel: String,
+    /// Multiply-accumulates.
+    pub macs: usize,
+    /// Bytes of its weights in memory.
+    pub weight_bytes: usize,
+}
+
+impl<'a> PlanStep<'a> {
+    pub(super) fn of(step: &'a Step, kernels: Kernels) -> Self {
+        let (kind, kernel) = match &step.producer {
+            Producer::Conv { packed, .. } => {
+                let name = packed.kernel();
+                (StepKind::Kernel { name }, format!("{name}_{}", kernels.isa()))
+            }
+            Producer::MaxPool { .. } | Producer::MaxPoolCodes { .. } => (StepKind::Pool, "max_pool".to_owned()),
+            Producer::AveragePool { .. } => (StepKind::Pool, "average_pool".to_owned()),
+            Producer::Floats { .. } | Producer::Codes { .. } | Producer::Dequantize { .. } => {
+                (StepKind::Place, "place".to_owned())
+            }
+        };
+        let (macs, weight_bytes) = (step.macs(), step.weight_bytes());
+        Self { name: &step.name, layers: &step.layers, kind, kernel, macs, weight_bytes }
+    }
+}
+
+impl fmt::Display for PlanStep<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.name, self.kernel)
+    }
+}

@@ -1,0 +1,169 @@
+//! The numeric contract: the same logits, bit for bit, as the reference executor, on every
+//! instruction set that the machine has, for any number of threads and images at once.
+#![allow(clippy::print_stderr, reason = "a skipped instruction set is said aloud")]
+
+use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Codebook, Granularity, Padding, Shape, Window};
+use syq_infer::{Isa, Session, SessionOptions};
+use syq_pack::network::{Bias, Conv, INPUT, Layer, Linear, Network, Op, WeightFormat};
+use syq_pack::random::SplitMix64;
+use syq_pack::zoo::{Architecture, Scheme};
+use syq_pack::{Model, reference};
+
+const IMAGES: usize = 3;
+
+/// Every scheme: codebooks × granularities × bit widths, with the three kinds of range in turn.
+fn schemes() -> Vec<Scheme> {
+    let ranges = [ActivationRange::Learned, ActivationRange::Unit, ActivationRange::FixedPoint(1)];
+    let mut schemes = Vec::new();
+    for codebook in Codebook::ALL {
+        for granularity in Granularity::ALL {
+            for bits in BitWidth::ALL {
+                let range = ranges[schemes.len() % ranges.len()];
+                schemes.push(Scheme::Quantized {
+                    codebook,
+                    granularity,
+                    activation: ActivationQuantizer { bits, range },
+                });
+            }
+        }
+    }
+    schemes
+}
+
+fn isas() -> Vec<Isa> {
+    let available = Isa::available();
+    for isa in Isa::ALL {
+        if !available.contains(&isa) {
+            eprintln!("skipped: this machine has no {isa}");
+        }
+    }
+    available
+}
+
+fn check(network: Network, seed: u64) {
+    let name = network.name.clone();
+    let model = Model::random(network, seed).unwrap();
+    let mut random = SplitMix64::new(seed);
+    let image = model.network.input.len();
+    let input: Vec<f32> = (0..IMAGES * image).map(|_| random.uniform(-2.0, 2.0)).collect();
+    let expected: Vec<u32> = input
+        .chunks_exact(image)
+        .flat_map(|input| reference::logits(&model, input).unwrap())
+        .map(f32::to_bits)
+        .collect();
+    let classes = model.labels.len();
+    assert!(expected[..classes] != expected[classes..2 * classes], "{name}: the logits do not depend on the input");
+    for isa in isas() {
+        for threads in [1, 2, 3] {
+            let options = SessionOptions { threads, isa: Some(isa) };
+            let mut session = Session::new(&model, options).unwrap();
+            // All images at once, then one at a time, then a repetition in the used session.
+            let at_once = session.run(&input).unwrap();
+            let mut single = Vec::new();
+            for input in input.chunks_exact(image) {
+                single.extend(session.run(input).unwrap());
+            }
+            for (how, logits) in [("at once", at_once), ("one at a time", single)] {
+                let bits: Vec<u32> = logits.iter().map(|x| x.to_bits()).collect();
+                assert_eq!(bits, expected, "{name} on {isa}, {threads} threads, {how}");
+            }
+        }
+    }
+}
+
+/// Every scheme for the small networks; for the large ones each bit width with another codebook and
+/// granularity.
+fn check_architecture(architecture: Architecture, image: usize, every: usize) {
+    check(architecture.build(Scheme::Float, image, 7), 1);
+    for (index, scheme) in schemes().into_iter().enumerate().filter(|(index, _)| index % every == 0) {
+        check(architecture.build(scheme, image, 7), index as u64 + 2);
+    }
+}
+
+#[test]
+fn resnet20() {
+    check_architecture(Architecture::ResNet20, 16, 1);
+}
+
+#[test]
+fn vgg_small() {
+    check_architecture(Architecture::VggSmall, 8, 7);
+}
+
+#[test]
+fn alexnet() {
+    check_architecture(Architecture::AlexNet, 64, 11);
+}
+
+#[test]
+fn resnet18() {
+    check_architecture(Architecture::ResNet18, 32, 7);
+}
+
+#[test]
+fn resnet34() {
+    check_architecture(Architecture::ResNet34, 32, 13);
+}
+
+#[test]
+fn resnet50() {
+    check_architecture(Architecture::ResNet50, 32, 11);
+}
+
+/// Odd channel counts, strides, asymmetric padding and groups, and every operation that codes and
+/// floats can meet in.
+fn odd_network(codebook: Codebook, granularity: Granularity, activation: ActivationQuantizer) -> Network {
+    let coded = WeightFormat::Codebook { codebook, granularity };
+    let coded_linear = WeightFormat::Codebook { codebook, granularity: Granularity::Layer };
+    let conv = |filters, window, groups, weights, bias| Op::Conv(Conv { filters, window, groups, weights, bias });
+    let lopsided = Padding { top: 2, bottom: 0, left: 1, right: 2 };
+    let wide = Window { kernel: [3, 5], stride: [2, 1], padding: lopsided };
+    let layers: [(&str, &[&str], Op); 22] = [
+        ("c0", &[INPUT], conv(21, Window::square(4, 1, lopsided), 3, WeightFormat::Float, Bias::PerFilter)),
+        ("r0", &["c0"], Op::Relu),
+        ("q0", &["r0"], Op::Quantize(activation)),
+        ("m0", &["q0"], Op::MaxPool(Window::square(2, 1, Padding { top: 0, bottom: 1, left: 1, right: 0 }))),
+        ("c1", &["m0"], conv(33, wide, 3, coded, Bias::PerFilter)),
+        ("b1", &["c1"], Op::BatchNorm),
+        // Two quantized readers and a float one of the same value.
+        ("q1", &["b1"], Op::Quantize(activation)),
+        ("c2", &["q1"], conv(33, Window::square(3, 1, Padding::uniform(1)), 1, coded, Bias::None)),
+        ("c3", &["q1"], conv(33, Window::square(1, 1, Padding::NONE), 1, coded, Bias::None)),
+        ("a1", &["c2", "c3"], Op::Add),
+        ("a2", &["b1", "a1"], Op::Add),
+        ("b2", &["a2"], Op::BatchNorm),
+        ("r2", &["b2"], Op::Relu),
+        ("p2", &["r2"], Op::AveragePool(Window::square(2, 2, Padding::NONE))),
+        ("q2", &["p2"], Op::Quantize(activation)),
+        ("f2", &["q2"], Op::Flatten),
+        ("l2", &["f2"], Op::Linear(Linear { outputs: 37, weights: coded_linear, bias: Bias::PerFilter })),
+        ("b3", &["l2"], Op::BatchNorm),
+        ("q3", &["b3"], Op::Quantize(activation)),
+        ("l3", &["q3"], Op::Linear(Linear { outputs: 40, weights: WeightFormat::Float, bias: Bias::None })),
+        ("r3", &["l3"], Op::Relu),
+        ("l4", &["r3"], Op::Linear(Linear { outputs: 5, weights: WeightFormat::Float, bias: Bias::PerFilter })),
+    ];
+    let layers = layers.map(|(name, inputs, op)| Layer {
+        name: name.to_owned(),
+        inputs: inputs.iter().map(|input| (*input).to_owned()).collect(),
+        op,
+    });
+    Network { name: "odd".to_owned(), input: Shape::new(11, 9, 3), layers: layers.to_vec() }
+}
+
+#[test]
+fn odd_shapes_in_every_scheme() {
+    for (index, scheme) in schemes().into_iter().enumerate() {
+        let Scheme::Quantized { codebook, granularity, activation } = scheme else { continue };
+        check(odd_network(codebook, granularity, activation), index as u64);
+    }
+}
+
+#[test]
+fn a_picture_of_the_wrong_size_is_refused() {
+    let model = Model::random(Architecture::ResNet20.build(Scheme::Float, 16, 7), 1).unwrap();
+    let mut session = Session::new(&model, SessionOptions::default()).unwrap();
+    for len in [0, 1, 16 * 16 * 3 - 1, 16 * 16 * 3 + 1] {
+        assert!(session.run(&vec![0.0; len]).is_err(), "{len}");
+    }
+}
