@@ -1,5 +1,5 @@
-//! Times the training convolutions of ResNet-20 at batch 128: `cargo run --release -p syq-train
-//! --example conv_speed [THREADS]`.
+//! Times the training convolutions of ResNet-20: `cargo run --release -p syq-train --example
+//! conv_speed [THREADS [batch [REPETITIONS]]]`, 2, 128 and 7 unless told. The best repetition counts.
 #![allow(clippy::print_stdout, reason = "an example prints its result")]
 
 use std::time::Instant;
@@ -7,10 +7,9 @@ use syq_core::{ConvGeometry, Padding, Shape, Window};
 use syq_train::kernels::{ConvOp, GradMode, Input, Isa, Precision, Weights};
 use syq_train::parallel::Workers;
 
-const BATCH: usize = 128;
-
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let threads = std::env::args().nth(1).map_or(Ok(2), |n| n.parse())?;
+    let argument = |index, default| std::env::args().nth(index).map_or(Ok(default), |n| n.parse::<usize>());
+    let [threads, batch, repetitions] = [argument(1, 2)?, argument(2, 128)?, argument(3, 7)?];
     let workers = Workers::new(threads)?;
     let isa = Isa::detect();
     // (size, channels, filters, stride, how many)
@@ -33,13 +32,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let geometry = ConvGeometry::new(Shape::new(size, size, channels), filters, window, 1)?;
             let precision = if channels == 3 { Precision::F32 } else { precision };
             let op = ConvOp::new(geometry, precision, isa);
-            let x: Vec<f32> = (0..BATCH * geometry.input.len()).map(|i| (i * 7 % 13) as f32 * 0.1).collect();
+            let x: Vec<f32> = (0..batch * geometry.input.len()).map(|i| (i * 7 % 13) as f32 * 0.1).collect();
             let w: Vec<f32> = (0..geometry.weights()).map(|i| (i * 5 % 11) as f32 * 0.1 - 0.5).collect();
-            let mut z = vec![0.0; BATCH * geometry.output.len()];
+            let mut z = vec![0.0; batch * geometry.output.len()];
             let mut dx = vec![0.0; x.len()];
             let mut dw = vec![0.0; w.len()];
             let mut best = [f64::INFINITY; 2];
-            for _ in 0..7 {
+            for _ in 0..repetitions {
                 let start = Instant::now();
                 op.forward(&workers, Input::Float(&x), Weights::Float(&w), &mut z);
                 let forward = start.elapsed().as_secs_f64();
@@ -48,7 +47,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 op.backward(&workers, Input::Float(&x), Weights::Float(&w), &z, into, &mut dw);
                 best = [best[0].min(forward), best[1].min(start.elapsed().as_secs_f64())];
             }
-            let macs = (geometry.macs() * BATCH) as f64 / 1e9;
+            let macs = (geometry.macs() * batch) as f64 / 1e9;
             let passes = if channels == 3 { 1.0 } else { 2.0 };
             println!(
                 "{precision:?} {size}x{size}x{channels} -> {filters} /{stride}: forward {:6.1}, backward {:6.1} GMAC/s",
@@ -57,7 +56,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             );
             total += f64::from(count) * (best[0] + best[1]);
         }
-        println!("{precision:?} convolutions of ResNet-20: {:.0} images/s on {threads} threads", BATCH as f64 / total);
+        println!("{precision:?} convolutions of ResNet-20: {:.0} images/s on {threads} threads", batch as f64 / total);
     }
     Ok(())
 }

@@ -1,12 +1,43 @@
 //! The trainer's threads: a rayon pool of its own, and no pool at all for one thread.
 
 use rayon::prelude::*;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Mutex, PoisonError};
 use thiserror::Error;
 
-/// Threads that work on chunks of slices.
+/// Threads that work on chunks of slices, and the buffers that they use again and again.
 #[derive(Debug)]
 pub struct Workers {
     pool: Option<rayon::ThreadPool>,
+    scratch: Mutex<Vec<Vec<f32>>>,
+}
+
+/// A buffer that goes back to its [`Workers`] when it is dropped.
+#[derive(Debug)]
+pub struct Scratch<'a> {
+    values: Vec<f32>,
+    home: &'a Mutex<Vec<Vec<f32>>>,
+}
+
+impl Deref for Scratch<'_> {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        &self.values
+    }
+}
+
+impl DerefMut for Scratch<'_> {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        &mut self.values
+    }
+}
+
+impl Drop for Scratch<'_> {
+    fn drop(&mut self) {
+        let values = std::mem::take(&mut self.values);
+        self.home.lock().unwrap_or_else(PoisonError::into_inner).push(values);
+    }
 }
 
 /// The threads could not be started.
@@ -27,16 +58,30 @@ impl Workers {
     /// The system refuses to start them.
     pub fn new(threads: usize) -> Result<Self, WorkersError> {
         if threads <= 1 {
-            return Ok(Self { pool: None });
+            return Ok(Self { pool: None, scratch: Mutex::default() });
         }
         let name = |index| format!("syq-train-{index}");
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(name).build();
-        Ok(Self { pool: Some(pool.map_err(|source| WorkersError { threads, source })?) })
+        let pool = pool.map_err(|source| WorkersError { threads, source })?;
+        Ok(Self { pool: Some(pool), scratch: Mutex::default() })
     }
 
     /// Number of threads.
     pub fn threads(&self) -> usize {
         self.pool.as_ref().map_or(1, rayon::ThreadPool::current_num_threads)
+    }
+
+    /// A buffer of `len` zeros, an earlier one if one is free.
+    pub fn scratch(&self, len: usize) -> Scratch<'_> {
+        let mut free = self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
+        // The smallest that is large enough, else the largest, which then grows.
+        let fits = (0..free.len()).filter(|i| free[*i].capacity() >= len).min_by_key(|i| free[*i].capacity());
+        let best = fits.or_else(|| (0..free.len()).max_by_key(|i| free[*i].capacity()));
+        let mut values = best.map(|index| free.swap_remove(index)).unwrap_or_default();
+        drop(free);
+        values.clear();
+        values.resize(len, 0.0);
+        Scratch { values, home: &self.scratch }
     }
 
     /// Calls `work(index, chunk)` for every chunk of `len` elements, the last as short as it must be.

@@ -5,7 +5,7 @@ use thiserror::Error;
 /// An instruction set; which one runs is decided at run time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Isa {
-    /// AVX-512 F with BF16.
+    /// AVX-512 F and BW with BF16.
     Avx512Bf16,
     /// AVX-512 F.
     Avx512,
@@ -41,7 +41,9 @@ impl Isa {
         #[cfg(target_arch = "x86_64")]
         match self {
             Self::Avx512Bf16 => {
-                std::arch::is_x86_feature_detected!("avx512f") && std::arch::is_x86_feature_detected!("avx512bf16")
+                std::arch::is_x86_feature_detected!("avx512f")
+                    && std::arch::is_x86_feature_detected!("avx512bw")
+                    && std::arch::is_x86_feature_detected!("avx512bf16")
             }
             Self::Avx512 => std::arch::is_x86_feature_detected!("avx512f"),
             Self::Avx2 => std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma"),

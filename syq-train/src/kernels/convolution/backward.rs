@@ -1,25 +1,37 @@
 //! The backward pass over a batch: weight gradient and input gradient of each image while it is in
 //! the cache, the quantizer's straight-through rule included.
 
-use super::operand::{Packing, Placement, pair};
-use super::pack::{Direction, pack};
-use super::walk::Walk;
+use super::operand::{Packing, Placement, code, couple};
+use super::pack::{Direction, floats, pack};
+use super::plan::Pass;
 use super::weight_gradient::Gather;
-use super::{ConvOp, GradMode, Input, UNITS, Weights, plan, subgroup};
+use super::{ConvOp, GradMode, Input, Weights, plan};
 use crate::kernels::isa::Precision;
 use crate::kernels::lanes::{Kernel, Lanes, dispatch};
 use crate::parallel::Workers;
 use syq_core::ConvGeometry;
 
+/// Parts that a batch is divided into, each with weight gradients of its own; fixed, so that these do
+/// not depend on the threads.
+const PARTS: usize = 8;
+
 /// What the units of a batch share.
 struct Shared<'a> {
-    geometry: ConvGeometry,
+    geometry: &'a ConvGeometry,
     packing: Packing,
+    precision: Precision,
     input: Placement,
-    gathers: Vec<Gather>,
-    data: Option<(Placement, Vec<Walk>, Vec<Vec<[u32; 16]>>)>,
+    gather: Gather,
+    data: Option<Data>,
     x: Input<'a>,
     mode: GradMode,
+    workers: &'a Workers,
+}
+
+/// Backward-data.
+struct Data {
+    placement: Placement,
+    passes: Vec<(Pass, Vec<[u32; 16]>)>,
 }
 
 pub(super) fn run(
@@ -31,64 +43,74 @@ pub(super) fn run(
     dx: Option<(&mut [f32], GradMode)>,
     dw: &mut [f32],
 ) -> f64 {
-    let g = op.geometry;
-    let packing = op.packing();
+    let g = &op.geometry;
     let data = dx.is_some().then(|| {
-        let (placement, walks) = plan::backward_data(&g, packing);
-        let weights = match w {
-            Weights::Float(w) => pack(&g, packing, Direction::Backward, |j| w[j]),
-            Weights::Codes { codes, scales, granularity } => {
-                pack(&g, packing, Direction::Backward, |j| f32::from(codes[j]) * scales[subgroup(&g, granularity, j)])
-            }
-        };
-        (placement, walks, weights)
+        let (placement, passes) = plan::backward_data(g, op.packing());
+        let weights = floats(g, w, true);
+        let packed = passes.into_iter().map(|pass| {
+            let packed = pack(op, Direction::Backward, &pass.taps, &weights);
+            (pass, packed)
+        });
+        Data { placement, passes: packed.collect() }
     });
-    let (input, gathers) = plan::weight_gradient(&g);
-    let mut no_dx: [f32; 0] = [];
-    let (dx, mode) = dx.unwrap_or((&mut no_dx, GradMode::Overwrite));
-    let shared = Shared { geometry: g, packing, input, gathers, data, x, mode };
+    let (input, gather) = plan::weight_gradient(g);
+    let (dx, mode) = dx.unwrap_or((&mut [], GradMode::Overwrite));
+    let precision = op.precision;
+    let shared =
+        Shared { geometry: g, packing: op.packing(), precision, input, gather, data, x, mode, workers };
     let batch = dz.len() / g.output.len();
-    let unit = batch.div_ceil(UNITS).max(1);
-    let vectors = g.groups * g.group_filters().div_ceil(16) * g.filter_len();
-    let mut parts = vec![Part { weights: vec![[0.0; 16]; vectors], step: 0.0 }; batch.div_ceil(unit)];
-    let work = |index: usize, dx: &mut [f32], part: &mut [Part]| {
-        let images = index * unit..((index + 1) * unit).min(batch);
-        if let [part] = part {
-            dispatch(op.isa, op.precision, Unit { shared: &shared, dz, images, dx, part, precision: op.precision });
-        }
+    let images = batch.div_ceil(PARTS).max(1);
+    let part_len = g.groups * g.group_filters().div_ceil(16) * g.filter_len() * 16;
+    let mut parts = workers.scratch(batch.div_ceil(images) * part_len);
+    let mut steps = vec![0.0f64; batch.div_ceil(images)];
+    let work = |index: usize, dx: &mut [f32], sums: &mut [f32], step: &mut f64| {
+        let images = index * images..((index + 1) * images).min(batch);
+        let sums = sums.as_chunks_mut::<16>().0;
+        *step = dispatch(op.isa, precision, Unit { shared: &shared, dz, images, dx, sums });
     };
-    if dx.is_empty() {
-        workers.chunks(&mut parts, 1, |index, part| work(index, &mut [], part));
-    } else {
-        workers.chunk_pairs((dx, &mut parts), [unit * g.input.len(), 1], work);
+    let dx_len = if dx.is_empty() { 0 } else { images * g.input.len() };
+    let mut units = Vec::with_capacity(steps.len());
+    let mut dx = dx;
+    for (sums, step) in parts.chunks_exact_mut(part_len).zip(&mut steps) {
+        let (now, later) = dx.split_at_mut(dx_len.min(dx.len()));
+        dx = later;
+        units.push((now, sums, step));
     }
+    workers.chunks(&mut units, 1, |index, unit| {
+        for (dx, sums, step) in unit {
+            work(index, dx, sums, step);
+        }
+    });
     let step = match x {
         Input::Float(_) => 1.0,
         Input::Quantized { levels, .. } => levels.step,
     };
-    scatter(&g, &parts, step, dw);
-    parts.iter().map(|part| part.step).sum()
+    add_parts(workers, &mut parts, part_len);
+    scatter(g, parts[..part_len].as_chunks::<16>().0, step, dw);
+    steps.iter().sum()
 }
 
-/// The partial sums of one unit.
-#[derive(Clone, Debug)]
-struct Part {
-    /// `[group][block][window element][16]`.
-    weights: Vec<[f32; 16]>,
-    step: f64,
+/// Adds all parts to the first, in order.
+fn add_parts(workers: &Workers, parts: &mut [f32], part_len: usize) {
+    /// Small enough for a part's stretch to stay in the L1 cache.
+    const STRETCH: usize = 4096;
+    let (first, others) = parts.split_at_mut(part_len.min(parts.len()));
+    workers.chunks(first, STRETCH, |index, sums| {
+        for part in others.chunks_exact(part_len) {
+            sums.iter_mut().zip(&part[index * STRETCH..]).for_each(|(sum, value)| *sum += value);
+        }
+    });
 }
 
-/// Adds the parts in order and brings them into the order of the weights; the operand held codes,
+/// Brings `[group][block][window element][16]` into the order of the weights; the operand held codes,
 /// so the step is still to come.
-fn scatter(g: &ConvGeometry, parts: &[Part], step: f32, dw: &mut [f32]) {
+fn scatter(g: &ConvGeometry, sums: &[[f32; 16]], step: f32, dw: &mut [f32]) {
     let (len, filters) = (g.filter_len(), g.group_filters());
     let blocks = filters.div_ceil(16);
     for (filter, dw) in dw.chunks_exact_mut(len).enumerate() {
         let (group, filter) = (filter / filters, filter % filters);
-        let first = (group * blocks + filter / 16) * len;
-        for (element, dw) in dw.iter_mut().enumerate() {
-            *dw = step * parts.iter().map(|part| part.weights[first + element][filter % 16]).sum::<f32>();
-        }
+        let sums = &sums[(group * blocks + filter / 16) * len..];
+        dw.iter_mut().zip(sums).for_each(|(dw, sum)| *dw = step * sum[filter % 16]);
     }
 }
 
@@ -98,71 +120,92 @@ struct Unit<'a> {
     dz: &'a [f32],
     images: std::ops::Range<usize>,
     dx: &'a mut [f32],
-    part: &'a mut Part,
-    precision: Precision,
+    sums: &'a mut [[f32; 16]],
 }
 
 impl Kernel for Unit<'_> {
+    /// The step's gradient.
+    type Output = f64;
+
     #[inline(always)]
-    fn run<L: Lanes>(self, lanes: L) {
+    fn run<L: Lanes>(self, lanes: L) -> f64 {
         let s = self.shared;
-        let g = &s.geometry;
+        let g = s.geometry;
         let (image_in, image_out) = (g.input.len(), g.output.len());
         let blocks = g.groups * g.group_filters().div_ceil(16);
-        let mut operand = vec![0u32; s.input.len(Packing::Single)];
-        let mut vectors = vec![[0u32; 16]; g.output.height * g.output.width * blocks];
-        let mut data = s.data.as_ref().map(|(placement, ..)| vec![0u32; placement.len(s.packing)]);
-        let mut fresh = vec![0.0f32; if data.is_some() { image_in } else { 0 }];
-        let nothing = [vec![0.0f32; image_in], vec![0.0f32; image_out]];
-        let together = if self.precision == Precision::Bf16 { 2 } else { 1 };
-        let code = |x: f32| match s.x {
-            Input::Float(_) => x,
-            Input::Quantized { levels, .. } => f32::from(levels.code(x)),
-        };
+        let mut operand = s.workers.scratch(s.input.len(Packing::Single));
+        let operand: &mut [u32] = bytemuck::cast_slice_mut(&mut operand);
+        let mut vectors = s.workers.scratch(g.output.height * g.output.width * blocks * 16);
+        let vectors: &mut [u32] = bytemuck::cast_slice_mut(&mut vectors);
+        let data_len = s.data.as_ref().map_or(0, |data| data.placement.len(s.packing));
+        let mut data_operand = s.workers.scratch(data_len);
+        let data_operand: &mut [u32] = bytemuck::cast_slice_mut(&mut data_operand);
+        let mut fresh = s.workers.scratch(if s.data.is_some() { image_in } else { 0 });
+        let together = if s.precision == Precision::Bf16 { 2 } else { 1 };
+        let mut step = 0.0;
         for image in self.images.clone().step_by(together) {
             let x = |image: usize| &s.x.values()[image * image_in..][..image_in];
             let dz = |image: usize| &self.dz[image * image_out..][..image_out];
             if together == 2 {
-                let two = image + 1 < self.images.end;
-                let second = if two { [x(image + 1), dz(image + 1)] } else { [&nothing[0][..], &nothing[1][..]] };
-                s.input.write_two([x(image), second[0]], &mut operand, code);
-                let second = second[1];
-                filter_vectors(g, dz(image), &mut vectors, |index, value| pair(value, second[index]));
+                // The last of an odd number meets itself with a gradient of zero.
+                let second = if image + 1 < self.images.end { image + 1 } else { image };
+                let keep = if second == image { 0.0 } else { 1.0 };
+                let images = [x(image), x(second)];
+                match s.x {
+                    Input::Float(_) => s.input.write_two(lanes, images, operand, |x| x),
+                    Input::Quantized { levels, .. } => {
+                        s.input.write_two(lanes, images, operand, |x| code(levels, x));
+                    }
+                }
+                filter_vectors(g, [dz(image), dz(second)], vectors, |a, b, to| couple(lanes, [a, b], to, &|x| x));
+                if keep == 0.0 {
+                    vectors.iter_mut().for_each(|pair| *pair &= 0xffff);
+                }
             } else {
-                s.input.write(Packing::Single, x(image), &mut operand, code);
-                filter_vectors(g, dz(image), &mut vectors, |_, value| value.to_bits());
+                match s.x {
+                    Input::Float(_) => s.input.write(lanes, Packing::Single, x(image), operand, |x| x),
+                    Input::Quantized { levels, .. } => {
+                        s.input.write(lanes, Packing::Single, x(image), operand, |x| code(levels, x));
+                    }
+                }
+                filter_vectors(g, [dz(image); 2], vectors, |a, _, to| to.copy_from_slice(bytemuck::cast_slice(a)));
             }
-            let mut sums = self.part.weights.as_mut_slice();
-            for gather in &s.gathers {
-                let (now, later) = sums.split_at_mut(gather.group_blocks * g.filter_len());
-                sums = later;
-                gather.run(lanes, &operand, &vectors, now);
-            }
-            let (Some(data), Some((placement, walks, weights))) = (&mut data, &s.data) else { continue };
+            s.gather.run(lanes, operand, vectors.as_chunks::<16>().0, self.sums);
+            let Some(data) = &s.data else { continue };
             for image in image..(image + together).min(self.images.end) {
-                placement.write(s.packing, dz(image), data, |x| x);
-                for (walk, weights) in walks.iter().zip(weights) {
-                    walk.run(lanes, data, weights, None, &mut fresh);
+                data.placement.write(lanes, s.packing, dz(image), data_operand, |x| x);
+                for (pass, weights) in &data.passes {
+                    let each = weights.len() / g.groups;
+                    for group in 0..g.groups {
+                        let [from, to] = pass.group_step.map(|step| step * group);
+                        let weights = &weights[group * each..][..each];
+                        pass.walk.run(lanes, &data_operand[from..], weights, None, &mut fresh[to..], &mut []);
+                    }
                 }
                 let dx = &mut self.dx[(image - self.images.start) * image_in..][..image_in];
-                self.part.step += pass_on(s.x, x(image), &fresh, dx, s.mode);
+                step += pass_on(s.x, x(image), &fresh, dx, s.mode);
             }
         }
+        step
     }
 }
 
-/// One image's output gradient as vectors `[pixel][group][block]` of 16 filters.
+/// Output gradients as vectors `[pixel][group][block]` of 16 filters, which `write` makes of one or
+/// two images' values.
 #[inline(always)]
-fn filter_vectors(g: &ConvGeometry, dz: &[f32], vectors: &mut [[u32; 16]], element: impl Fn(usize, f32) -> u32) {
+fn filter_vectors(
+    g: &ConvGeometry,
+    dz: [&[f32]; 2],
+    vectors: &mut [u32],
+    write: impl Fn(&[f32], &[f32], &mut [u32]),
+) {
     let filters = g.group_filters();
-    let blocks = filters.div_ceil(16);
-    for (index, (from, to)) in dz.chunks_exact(filters).zip(vectors.chunks_exact_mut(blocks)).enumerate() {
-        for (block, (from, to)) in from.chunks(16).zip(to).enumerate() {
-            let first = index * filters + block * 16;
-            for (lane, (to, value)) in to.iter_mut().zip(from).enumerate() {
-                *to = element(first + lane, *value);
-            }
-        }
+    if filters.is_multiple_of(16) {
+        return write(dz[0], dz[1], vectors);
+    }
+    let pixels = dz[0].chunks_exact(filters).zip(dz[1].chunks_exact(filters));
+    for ((a, b), to) in pixels.zip(vectors.chunks_exact_mut(filters.next_multiple_of(16))) {
+        write(a, b, &mut to[..filters]);
     }
 }
 
@@ -170,25 +213,47 @@ fn filter_vectors(g: &ConvGeometry, dz: &[f32], vectors: &mut [[u32; 16]], eleme
 /// returns the image's share of the step's gradient.
 #[inline(always)]
 fn pass_on(input: Input<'_>, x: &[f32], gradient: &[f32], dx: &mut [f32], mode: GradMode) -> f64 {
-    let mut lanes = [0.0f32; 16];
-    let chunks = x.chunks(16).zip(gradient.chunks(16)).zip(dx.chunks_mut(16));
-    match input {
-        Input::Float(_) => match mode {
-            GradMode::Overwrite => dx.copy_from_slice(gradient),
-            GradMode::Accumulate => dx.iter_mut().zip(gradient).for_each(|(dx, g)| *dx += g),
-        },
-        Input::Quantized { levels, .. } => {
-            for ((x, gradient), dx) in chunks {
-                for (((x, g), dx), lane) in x.iter().zip(gradient).zip(dx).zip(&mut lanes) {
-                    *lane += g * levels.step_gradient(*x);
-                    let passed = levels.input_gradient(*x, *g);
-                    *dx = match mode {
-                        GradMode::Overwrite => passed,
-                        GradMode::Accumulate => *dx + passed,
-                    };
-                }
-            }
+    match (input, mode) {
+        (Input::Float(_), GradMode::Overwrite) => dx.copy_from_slice(gradient),
+        (Input::Float(_), GradMode::Accumulate) => dx.iter_mut().zip(gradient).for_each(|(dx, g)| *dx += g),
+        (Input::Quantized { levels, .. }, GradMode::Overwrite) => {
+            return straight_through(levels, x, gradient, dx, |_, passed| passed);
+        }
+        (Input::Quantized { levels, .. }, GradMode::Accumulate) => {
+            return straight_through(levels, x, gradient, dx, |dx, passed| dx + passed);
         }
     }
-    lanes.iter().map(|lane| f64::from(*lane)).sum()
+    0.0
+}
+
+#[inline(always)]
+fn straight_through(
+    levels: syq_core::Levels,
+    x: &[f32],
+    gradient: &[f32],
+    dx: &mut [f32],
+    put: impl Fn(f32, f32) -> f32,
+) -> f64 {
+    let largest = f32::from(levels.largest);
+    let mut sums = [0.0f32; 16];
+    // `Levels::input_gradient` and `Levels::step_gradient`, without branches.
+    let one = |x: f32, g: f32, dx: &mut f32, sum: &mut f32| {
+        let t = x * levels.inverse_step;
+        let inside = t >= 0.0 && t <= largest;
+        *dx = put(*dx, if inside { g } else { 0.0 });
+        let above = if t > largest { largest } else { 0.0 };
+        *sum += g * if inside { code(levels, x) - t } else { above };
+    };
+    let (xs, x_rest) = x.as_chunks::<16>();
+    let (gradients, gradient_rest) = gradient.as_chunks::<16>();
+    let (dxs, dx_rest) = dx.as_chunks_mut::<16>();
+    for ((x, g), dx) in xs.iter().zip(gradients).zip(dxs) {
+        for i in 0..16 {
+            one(x[i], g[i], &mut dx[i], &mut sums[i]);
+        }
+    }
+    for (((x, g), dx), sum) in x_rest.iter().zip(gradient_rest).zip(dx_rest).zip(&mut sums) {
+        one(*x, *g, dx, sum);
+    }
+    sums.iter().map(|sum| f64::from(*sum)).sum()
 }

@@ -1,95 +1,102 @@
 //! The forward pass over a batch.
 
-use super::operand::{Packing, Placement};
-use super::pack::{Direction, pack};
-use super::walk::Walk;
-use super::{ChannelSums, ConvOp, Input, UNITS, Weights, plan, subgroup};
-use crate::kernels::elementwise::reduce;
+use super::operand::{Packing, Placement, code};
+use super::pack::{Direction, floats, pack};
+use super::plan::Pass;
+use super::{ChannelSums, ConvOp, Input, Weights, plan};
 use crate::kernels::lanes::{Kernel, Lanes, dispatch};
 use crate::parallel::Workers;
+use syq_core::ConvGeometry;
 use syq_core::reference::effective_scales;
+
+/// Images of one unit of work. Outputs do not depend on it; sums go by image.
+const UNIT: usize = 4;
 
 pub(super) fn run(op: &ConvOp, workers: &Workers, x: Input<'_>, w: Weights<'_>, z: &mut [f32]) -> ChannelSums {
     let g = &op.geometry;
-    let mut scales = None;
-    let mut granularity = None;
-    let weights = match (w, x) {
-        (Weights::Codes { codes, scales: alpha, granularity: of }, Input::Quantized { levels, .. }) => {
-            scales = Some(effective_scales(alpha, levels.step));
-            granularity = Some(of);
-            pack(g, op.packing(), Direction::Forward, |j| f32::from(codes[j]))
+    let (scales, granularity) = match (w, x) {
+        (Weights::Codes { scales, granularity, .. }, Input::Quantized { levels, .. }) => {
+            (Some(effective_scales(scales, levels.step)), Some(granularity))
         }
-        (Weights::Codes { codes, scales, granularity }, Input::Float(_)) => {
-            pack(g, op.packing(), Direction::Forward, |j| f32::from(codes[j]) * scales[subgroup(g, granularity, j)])
-        }
-        (Weights::Float(w), _) => pack(g, op.packing(), Direction::Forward, |j| w[j]),
+        _ => (None, None),
     };
-    let (placement, walks) = plan::forward(g, op.packing(), granularity);
-    let (image_in, image_out, filters) = (g.input.len(), g.output.len(), g.filters());
-    let batch = z.len() / image_out;
-    let unit = batch.div_ceil(UNITS).max(1);
-    let mut parts = vec![0.0f32; batch * 2 * filters];
-    workers.chunk_pairs((z, &mut parts), [unit * image_out, unit * 2 * filters], |index, z, parts| {
-        let first = index * unit * image_in;
-        let values = &x.values()[first..first + z.len() / image_out * image_in];
-        let kernel = Unit {
-            packing: op.packing(),
-            placement,
-            walks: &walks,
-            weights: &weights,
-            scales: scales.as_deref(),
-            x,
-            values,
-            filters,
-            z,
-            parts,
-        };
-        dispatch(op.isa, op.precision, kernel);
+    let (placement, pass) = plan::forward(g, op.packing(), granularity);
+    let weights = pack(op, Direction::Forward, &pass.taps, &floats(g, w, scales.is_none()));
+    let batch = z.len() / g.output.len();
+    let blocks = g.groups * g.group_filters().div_ceil(16);
+    let mut moments = workers.scratch(batch * blocks * 32);
+    let shared =
+        Shared { geometry: g, packing: op.packing(), placement, pass, weights, scales, x, workers };
+    workers.chunk_pairs((z, &mut moments), [UNIT * g.output.len(), UNIT * blocks * 32], |index, z, moments| {
+        let unit = Unit { shared: &shared, first: index * UNIT, z, moments: bytemuck::cast_slice_mut(moments) };
+        dispatch(op.isa, op.precision, unit);
     });
-    let [sum, sum_of_squares] = reduce(&parts, filters);
-    ChannelSums { sum, sum_of_squares }
+    channel_sums(g, bytemuck::cast_slice(&moments))
+}
+
+/// Adds the images' moments in order.
+fn channel_sums(g: &ConvGeometry, moments: &[[[f32; 16]; 2]]) -> ChannelSums {
+    let blocks = g.group_filters().div_ceil(16);
+    let mut sums = vec![[[0.0f64; 16]; 2]; g.groups * blocks];
+    for image in moments.chunks_exact(sums.len()) {
+        for (sum, moment) in sums.as_flattened_mut().iter_mut().zip(image.as_flattened()) {
+            sum.iter_mut().zip(moment).for_each(|(sum, moment)| *sum += f64::from(*moment));
+        }
+    }
+    let of = |which: usize| {
+        let block = |filter: usize| filter / g.group_filters() * blocks + filter % g.group_filters() / 16;
+        (0..g.filters()).map(|filter| sums[block(filter)][which][filter % g.group_filters() % 16]).collect()
+    };
+    ChannelSums { sum: of(0), sum_of_squares: of(1) }
+}
+
+/// What the units of a batch share.
+struct Shared<'a> {
+    geometry: &'a ConvGeometry,
+    packing: Packing,
+    placement: Placement,
+    pass: Pass,
+    weights: Vec<[u32; 16]>,
+    scales: Option<Vec<f32>>,
+    x: Input<'a>,
+    workers: &'a Workers,
 }
 
 /// Some images of a batch.
 struct Unit<'a> {
-    packing: Packing,
-    placement: Placement,
-    walks: &'a [Walk],
-    weights: &'a [Vec<[u32; 16]>],
-    scales: Option<&'a [f32]>,
-    x: Input<'a>,
-    values: &'a [f32],
-    filters: usize,
+    shared: &'a Shared<'a>,
+    first: usize,
     z: &'a mut [f32],
-    parts: &'a mut [f32],
+    /// `[image][group][block]`: Σ z and Σ z² of 16 filters.
+    moments: &'a mut [[[f32; 16]; 2]],
 }
 
 impl Kernel for Unit<'_> {
+    type Output = ();
+
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
-        let mut operand = vec![0u32; self.placement.len(self.packing)];
-        let images = self.parts.len() / (2 * self.filters);
-        let parts = self.parts.chunks_exact_mut(2 * self.filters);
-        let outputs = self.z.chunks_exact_mut(self.z.len() / images.max(1));
-        for ((image, z), part) in self.values.chunks_exact(self.values.len() / images.max(1)).zip(outputs).zip(parts) {
-            match (self.x, self.scales) {
-                (Input::Float(_), _) => self.placement.write(self.packing, image, &mut operand, |x| x),
+        let s = self.shared;
+        let g = s.geometry;
+        let mut operand = s.workers.scratch(s.placement.len(s.packing));
+        let operand: &mut [u32] = bytemuck::cast_slice_mut(&mut operand);
+        let images = s.x.values()[self.first * g.input.len()..].chunks_exact(g.input.len());
+        let blocks = g.groups * g.group_filters().div_ceil(16);
+        let outputs = self.z.chunks_exact_mut(g.output.len()).zip(self.moments.chunks_exact_mut(blocks));
+        for (image, (z, moments)) in images.zip(outputs) {
+            match (s.x, &s.scales) {
+                (Input::Float(_), _) => s.placement.write(lanes, s.packing, image, operand, |x| x),
                 (Input::Quantized { levels, .. }, Some(_)) => {
-                    self.placement.write(self.packing, image, &mut operand, |x| f32::from(levels.code(x)));
+                    s.placement.write(lanes, s.packing, image, operand, |x| code(levels, x));
                 }
                 (Input::Quantized { levels, .. }, None) => {
-                    self.placement.write(self.packing, image, &mut operand, |x| levels.value(levels.code(x)));
+                    s.placement.write(lanes, s.packing, image, operand, |x| code(levels, x) * levels.step);
                 }
             }
-            for (walk, weights) in self.walks.iter().zip(self.weights) {
-                walk.run(lanes, &operand, weights, self.scales, z);
-            }
-            let (sum, squares) = part.split_at_mut(self.filters);
-            for pixel in z.chunks_exact(self.filters) {
-                for ((s, q), z) in sum.iter_mut().zip(squares.iter_mut()).zip(pixel) {
-                    *s += z;
-                    *q += z * z;
-                }
+            let weights = s.weights.chunks_exact(s.weights.len() / g.groups);
+            for (group, (weights, moments)) in weights.zip(moments.chunks_exact_mut(blocks / g.groups)).enumerate() {
+                let [from, to] = s.pass.group_step.map(|step| step * group);
+                s.pass.walk.run(lanes, &operand[from..], weights, s.scales.as_deref(), &mut z[to..], moments);
             }
         }
     }

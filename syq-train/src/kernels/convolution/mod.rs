@@ -14,6 +14,9 @@ mod plan;
 mod walk;
 mod weight_gradient;
 
+#[cfg(test)]
+mod tests;
+
 use super::isa::{Isa, Precision};
 use crate::parallel::Workers;
 use operand::Packing;
@@ -83,9 +86,6 @@ pub struct ConvOp {
     isa: Isa,
 }
 
-/// Units that a batch is divided into; fixed, so that partial sums do not depend on the threads.
-const UNITS: usize = 8;
-
 impl ConvOp {
     /// A convolution with operands of `precision` on `isa`; f32 where `isa` has no bf16
     /// ([`Isa::check`] tells).
@@ -129,9 +129,4 @@ impl ConvOp {
     ) -> f64 {
         backward::run(self, workers, x, w, dz, dx, dw)
     }
-}
-
-/// The subgroup of a weight's index.
-fn subgroup(g: &ConvGeometry, granularity: Granularity, index: usize) -> usize {
-    index / g.group_channels() % g.positions() / granularity.run(g.window.kernel)
 }

@@ -3,6 +3,9 @@
 //! A pixel is `[group][element]`; an element is one f32 channel, two bf16 channels (the last of an
 //! odd number paired with 0), or, for the weight gradient in bf16, one channel of two images.
 
+use crate::kernels::lanes::{Lanes, pair};
+use syq_core::Levels;
+
 /// How channels stand in elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Packing {
@@ -22,31 +25,24 @@ impl Packing {
     }
 }
 
-/// The bits of `x` as bf16, rounded to nearest even: what `half::bf16::from_f32` gives, for finite
-/// values, without its branch on NaN, so that whole rows are converted in vectors.
+/// [`Levels::code`] as a float, without a conversion to an integer, which would not vectorise.
 #[inline(always)]
-fn half_bits(x: f32) -> u32 {
-    let bits = x.to_bits();
-    bits.wrapping_add(0x7fff + (bits >> 16 & 1)) >> 16
-}
-
-/// Two values as one element, the first in the low half.
-#[inline(always)]
-pub(super) fn pair(low: f32, high: f32) -> u32 {
-    half_bits(low) | half_bits(high) << 16
+pub(super) fn code(levels: Levels, x: f32) -> f32 {
+    let u = x.mul_add(levels.inverse_step, 0.5).floor();
+    let u = if u > 0.0 { u } else { 0.0 };
+    let largest = f32::from(levels.largest);
+    if u < largest { u } else { largest }
 }
 
 /// Where the pixels of a feature map stand in a padded operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Placement {
-    /// Rows and columns of the feature map.
-    pub(super) size: [usize; 2],
+    /// Columns of the feature map.
+    pub(super) width: usize,
     /// Rows and columns of the operand.
     pub(super) padded: [usize; 2],
     /// Row and column of the first pixel.
     pub(super) origin: [usize; 2],
-    /// Rows and columns from one pixel to the next.
-    pub(super) spacing: [usize; 2],
     /// Channels of a group, and groups.
     pub(super) channels: usize,
     pub(super) groups: usize,
@@ -61,75 +57,81 @@ impl Placement {
     /// Writes one image whose channel values `value` gives from the feature map's. The padding must
     /// be zero already; it is never written.
     #[inline(always)]
-    pub(super) fn write(&self, packing: Packing, image: &[f32], operand: &mut [u32], value: impl Fn(f32) -> f32) {
-        let elements = packing.elements(self.channels);
-        self.for_each_pixel(image, elements * self.groups, operand, |from, to| {
-            for (from, to) in from.chunks_exact(self.channels).zip(to.chunks_exact_mut(elements)) {
-                match packing {
-                    Packing::Single => {
-                        for (to, x) in to.iter_mut().zip(from) {
-                            *to = value(*x).to_bits();
-                        }
+    pub(super) fn write<L: Lanes>(
+        &self,
+        lanes: L,
+        packing: Packing,
+        image: &[f32],
+        operand: &mut [u32],
+        value: impl Fn(f32) -> f32,
+    ) {
+        let elements = packing.elements(self.channels) * self.groups;
+        for (row, from) in image.chunks_exact(self.width * self.channels * self.groups).enumerate() {
+            let to = &mut operand[self.row_start(row) * elements..][..self.width * elements];
+            match packing {
+                Packing::Single => {
+                    for (to, x) in to.iter_mut().zip(from) {
+                        *to = value(*x).to_bits();
                     }
-                    Packing::ChannelPairs => {
-                        let (pairs, last) = from.as_chunks::<2>();
-                        for (to, x) in to.iter_mut().zip(pairs) {
-                            *to = pair(value(x[0]), value(x[1]));
-                        }
-                        if let ([last], Some(to)) = (last, to.last_mut()) {
-                            *to = pair(value(*last), 0.0);
-                        }
+                }
+                // Pairs follow each other without gaps from pixel to pixel.
+                Packing::ChannelPairs if self.channels.is_multiple_of(2) => write_pairs(lanes, from, to, &value),
+                Packing::ChannelPairs => {
+                    let each = packing.elements(self.channels);
+                    for (from, to) in from.chunks_exact(self.channels).zip(to.chunks_exact_mut(each)) {
+                        write_pairs(lanes, from, to, &value);
                     }
                 }
             }
-        });
+        }
     }
 
     /// Writes the same channel of two images into each element, in bf16.
     #[inline(always)]
-    pub(super) fn write_two(&self, images: [&[f32]; 2], operand: &mut [u32], value: impl Fn(f32) -> f32) {
-        let pixel = self.channels * self.groups;
-        let mut second = images[1].chunks_exact(pixel);
-        self.for_each_pixel(images[0], pixel, operand, |from, to| {
-            let other = second.next().unwrap_or(from);
-            for ((to, a), b) in to.iter_mut().zip(from).zip(other) {
-                *to = pair(value(*a), value(*b));
-            }
-        });
-    }
-
-    #[inline(always)]
-    fn for_each_pixel(
+    pub(super) fn write_two<L: Lanes>(
         &self,
-        image: &[f32],
-        elements: usize,
+        lanes: L,
+        images: [&[f32]; 2],
         operand: &mut [u32],
-        mut visit: impl FnMut(&[f32], &mut [u32]),
+        value: impl Fn(f32) -> f32,
     ) {
         let pixel = self.channels * self.groups;
-        for (row, values) in image.chunks_exact(self.size[1] * pixel).enumerate() {
-            let start = (self.origin[0] + row * self.spacing[0]) * self.padded[1] + self.origin[1];
-            let to = &mut operand[start * elements..];
-            for (from, to) in values.chunks_exact(pixel).zip(to.chunks_mut(elements * self.spacing[1])) {
-                visit(from, &mut to[..elements]);
-            }
+        let rows = images[0].chunks_exact(self.width * pixel).zip(images[1].chunks_exact(self.width * pixel));
+        for (row, (a, b)) in rows.enumerate() {
+            let to = &mut operand[self.row_start(row) * pixel..][..self.width * pixel];
+            couple(lanes, [a, b], to, &value);
         }
+    }
+
+    fn row_start(&self, row: usize) -> usize {
+        (self.origin[0] + row) * self.padded[1] + self.origin[1]
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+#[inline(always)]
+fn write_pairs<L: Lanes>(lanes: L, from: &[f32], to: &mut [u32], value: &impl Fn(f32) -> f32) {
+    let (from, from_rest) = from.as_chunks::<32>();
+    let (to, to_rest) = to.as_chunks_mut::<16>();
+    for (from, to) in from.iter().zip(to) {
+        *to = lanes.pairs(&from.map(value));
+    }
+    for (from, to) in from_rest.chunks(2).zip(to_rest) {
+        *to = match from {
+            [low, high] => pair(value(*low), value(*high)),
+            rest => rest.first().map_or(0, |low| pair(value(*low), 0.0)),
+        };
+    }
+}
 
-    #[test]
-    fn rounding_is_that_of_the_half_crate() {
-        let mut bits = 1u32;
-        for _ in 0..100_000 {
-            bits = bits.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let x = f32::from_bits(bits);
-            if !x.is_nan() {
-                assert_eq!(half_bits(x), u32::from(half::bf16::from_f32(x).to_bits()), "{x:e}");
-            }
-        }
+/// The same values of two images as bf16 elements.
+#[inline(always)]
+pub(super) fn couple<L: Lanes>(lanes: L, [a, b]: [&[f32]; 2], to: &mut [u32], value: &impl Fn(f32) -> f32) {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
+    let (to, to_rest) = to.as_chunks_mut::<16>();
+    for ((a, b), to) in a.iter().zip(b).zip(to) {
+        *to = lanes.couple(&a.map(value), &b.map(value));
+    }
+    for ((a, b), to) in a_rest.iter().zip(b_rest).zip(to_rest) {
+        *to = pair(value(*a), value(*b));
     }
 }

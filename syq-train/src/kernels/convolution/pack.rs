@@ -1,6 +1,8 @@
-//! Weights as vectors of 16 filters, in the order in which a walk reads its operand.
+//! Weights as vectors of 16 outputs, in the order in which a walk reads its operand.
 
-use super::operand::{Packing, pair};
+use super::operand::Packing;
+use super::{ConvOp, Weights};
+use crate::kernels::lanes::{Kernel, Lanes, dispatch};
 use syq_core::ConvGeometry;
 
 /// Which way the weights are read.
@@ -12,46 +14,84 @@ pub(super) enum Direction {
     Backward,
 }
 
-/// `[group][block of 16 outputs][kernel position][element]` vectors of 16 lanes; `value` gives the
-/// weight at an index of `[filter][kernel row][kernel column][channel]`.
-pub(super) fn pack(
-    g: &ConvGeometry,
+/// The weights as floats: themselves, or their codes, scaled or not.
+pub(super) fn floats(g: &ConvGeometry, weights: Weights<'_>, scaled: bool) -> Vec<f32> {
+    match weights {
+        Weights::Float(w) => w.to_vec(),
+        Weights::Codes { codes, .. } if !scaled => codes.iter().map(|code| f32::from(*code)).collect(),
+        Weights::Codes { codes, scales, granularity } => {
+            let mut values = Vec::with_capacity(codes.len());
+            let run = granularity.run(g.window.kernel) * g.group_channels();
+            for (index, codes) in codes.chunks_exact(run).enumerate() {
+                let scale = scales[index % scales.len()];
+                values.extend(codes.iter().map(|code| f32::from(*code) * scale));
+            }
+            values
+        }
+    }
+}
+
+/// Packs float weights `[filter][kernel row][kernel column][channel]` as `[group][block of 16
+/// outputs][tap][element]` vectors of 16 lanes.
+pub(super) fn pack(op: &ConvOp, direction: Direction, taps: &[usize], weights: &[f32]) -> Vec<[u32; 16]> {
+    let pack = Pack { geometry: &op.geometry, packing: op.packing(), direction, taps, weights };
+    dispatch(op.isa, op.precision, pack)
+}
+
+struct Pack<'a> {
+    geometry: &'a ConvGeometry,
     packing: Packing,
     direction: Direction,
-    value: impl Fn(usize) -> f32,
-) -> Vec<Vec<[u32; 16]>> {
-    let (channels, filters, positions) = (g.group_channels(), g.group_filters(), g.positions());
-    let [inputs, outputs] = match direction {
-        Direction::Forward => [channels, filters],
-        Direction::Backward => [filters, channels],
-    };
-    let weight = |group: usize, output: usize, position: usize, input: usize| {
-        if output >= outputs || input >= inputs {
-            return 0.0;
-        }
-        let (filter, position, channel) = match direction {
-            Direction::Forward => (output, position, input),
-            Direction::Backward => (input, positions - 1 - position, output),
+    taps: &'a [usize],
+    weights: &'a [f32],
+}
+
+impl Kernel for Pack<'_> {
+    type Output = Vec<[u32; 16]>;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) -> Vec<[u32; 16]> {
+        let g = self.geometry;
+        let (channels, filters) = (g.group_channels(), g.group_filters());
+        let [inputs, outputs] = match self.direction {
+            Direction::Forward => [channels, filters],
+            Direction::Backward => [filters, channels],
         };
-        value(((group * filters + filter) * positions + position) * channels + channel)
-    };
-    let elements = packing.elements(inputs);
-    let group = |group: usize| {
-        let mut vectors = Vec::with_capacity(outputs.div_ceil(16) * positions * elements);
-        for block in 0..outputs.div_ceil(16) {
-            for position in 0..positions {
-                for e in 0..elements {
-                    vectors.push(std::array::from_fn(|lane| {
-                        let at = |input| weight(group, block * 16 + lane, position, input);
-                        match packing {
-                            Packing::Single => at(e).to_bits(),
-                            Packing::ChannelPairs => pair(at(2 * e), at(2 * e + 1)),
+        let blocks = outputs.div_ceil(16);
+        let mut vectors = Vec::with_capacity(g.groups * blocks * self.taps.len() * self.packing.elements(inputs));
+        for index in 0..g.groups * blocks {
+            let (group, first) = (index / blocks, index % blocks * 16);
+            let present = (outputs - first).min(16);
+            for tap in self.taps {
+                // The 16 outputs' weights of one input.
+                let lane_values = |input: usize| -> [f32; 16] {
+                    let at = |filter, channel| ((group * filters + filter) * g.positions() + tap) * channels + channel;
+                    let mut values = [0.0; 16];
+                    match self.direction {
+                        _ if input >= inputs => {}
+                        Direction::Forward => {
+                            let column = self.weights[at(first, input)..].iter().step_by(g.filter_len());
+                            values.iter_mut().zip(column).take(present).for_each(|(to, from)| *to = *from);
                         }
-                    }));
+                        Direction::Backward => {
+                            let row = &self.weights[at(input, first)..][..present];
+                            match row.first_chunk::<16>() {
+                                Some(row) => values = *row,
+                                None => values[..present].copy_from_slice(row),
+                            }
+                        }
+                    }
+                    values
+                };
+                match self.packing {
+                    Packing::Single => vectors.extend((0..inputs).map(|i| lane_values(i).map(f32::to_bits))),
+                    Packing::ChannelPairs => {
+                        let pairs = (0..inputs).step_by(2);
+                        vectors.extend(pairs.map(|i| lanes.couple(&lane_values(i), &lane_values(i + 1))));
+                    }
                 }
             }
         }
         vectors
-    };
-    (0..g.groups).map(group).collect()
+    }
 }

@@ -1,90 +1,136 @@
-//! What the three passes of one convolution read: derived once from its geometry.
+//! What the three passes of one convolution read, derived from its geometry.
 
 use super::operand::{Packing, Placement};
 use super::walk::{Segment, Walk};
 use super::weight_gradient::Gather;
+use std::ops::Range;
 use syq_core::{ConvGeometry, Granularity};
 
-/// The forward walk of each group and where its operand's pixels stand.
-pub(super) fn forward(g: &ConvGeometry, packing: Packing, granularity: Option<Granularity>) -> (Placement, Vec<Walk>) {
-    let placement = input_placement(g);
-    let elements = packing.elements(g.group_channels());
-    let segments = segments(g.window.kernel, placement.padded[1], elements, g.groups, granularity);
-    let pixel = elements * g.groups;
-    let segments_a_scale = match granularity {
-        None => segments.len(),
-        Some(granularity) => segments.len() / granularity.subgroups(g.window.kernel),
-    };
-    let walks = (0..g.groups).map(|group| Walk {
-        segments: segments.clone(),
-        segments_a_scale,
-        pixel_step: g.window.stride[1] * pixel,
-        row_step: g.window.stride[0] * placement.padded[1] * pixel,
-        rows: g.output.height,
-        columns: g.output.width,
-        first: group * elements,
-        output_step: g.filters(),
-        output_first: group * g.group_filters(),
-        filters: g.group_filters(),
-    });
-    (placement, walks.collect())
+/// A walk and the kernel positions of its weights, in walking order.
+#[derive(Clone, Debug)]
+pub(super) struct Pass {
+    /// The walk of the first group.
+    pub(super) walk: Walk,
+    /// Kernel positions.
+    pub(super) taps: Vec<usize>,
+    /// How far the next group is: operand elements, output elements.
+    pub(super) group_step: [usize; 2],
 }
 
-/// The backward-data walk of each group, over the output gradient spread by the stride.
-pub(super) fn backward_data(g: &ConvGeometry, packing: Packing) -> (Placement, Vec<Walk>) {
+/// The forward pass and where its operand's pixels stand.
+pub(super) fn forward(g: &ConvGeometry, packing: Packing, granularity: Option<Granularity>) -> (Placement, Pass) {
+    let placement = input_placement(g);
     let kernel = g.window.kernel;
+    let elements = packing.elements(g.group_channels());
+    let segments = segments(kernel, placement.padded[1], elements, g.groups, granularity);
+    let segments_a_scale = match granularity {
+        None => segments.len(),
+        Some(granularity) => segments.len() / granularity.subgroups(kernel),
+    };
+    let pixel = elements * g.groups;
+    let mut windows = Vec::with_capacity(g.output.height * g.output.width);
+    for row in 0..g.output.height {
+        for column in 0..g.output.width {
+            let from = (row * g.window.stride[0] * placement.padded[1] + column * g.window.stride[1]) * pixel;
+            windows.push([from, (row * g.output.width + column) * g.filters()]);
+        }
+    }
+    let walk = Walk { segments, segments_a_scale, windows, filters: g.group_filters() };
+    (placement, Pass { walk, taps: (0..g.positions()).collect(), group_step: [elements, g.group_filters()] })
+}
+
+/// One axis of backward-data for the input coordinates that leave one remainder by the stride.
+struct Case {
+    /// Kernel coordinates that reach them, in ascending order of the output coordinate.
+    taps: Vec<usize>,
+    /// Output coordinate, which may be negative, of the first tap for the first input coordinate.
+    first: isize,
+    /// The input coordinates.
+    inputs: std::iter::StepBy<Range<usize>>,
+}
+
+/// The stride's cases of one axis: input i takes part in output o through tap i + padding − o·stride.
+fn cases(input: usize, padding: usize, kernel: usize, stride: usize) -> Vec<Case> {
+    let case = |remainder: usize| {
+        let tap = (remainder + padding) % stride;
+        let taps: Vec<usize> = (tap..kernel).step_by(stride).rev().collect();
+        let first = ((remainder + padding) / stride) as isize - taps.len() as isize + 1;
+        Case { taps, first, inputs: (remainder..input).step_by(stride) }
+    };
+    (0..stride.min(input)).map(case).collect()
+}
+
+/// Rows or columns of zero padding that the cases need before and after `outputs` coordinates.
+fn margins(cases: &[Case], outputs: usize) -> [usize; 2] {
+    let before = cases.iter().map(|case| -case.first).max().unwrap_or(0).max(0);
+    let last = |case: &Case| case.first + (case.taps.len() + case.inputs.len()) as isize - 2;
+    let after = cases.iter().map(last).max().unwrap_or(0) - (outputs as isize - 1);
+    [before as usize, after.max(0) as usize]
+}
+
+/// Backward-data over the output gradient: one pass for each remainder of the input's coordinates by
+/// the stride, so that no multiplication meets a zero that the stride put there.
+pub(super) fn backward_data(g: &ConvGeometry, packing: Packing) -> (Placement, Vec<Pass>) {
+    let (kernel, stride, padding) = (g.window.kernel, g.window.stride, g.window.padding);
+    let rows = cases(g.input.height, padding.top, kernel[0], stride[0]);
+    let columns = cases(g.input.width, padding.left, kernel[1], stride[1]);
+    let [top, bottom] = margins(&rows, g.output.height);
+    let [left, right] = margins(&columns, g.output.width);
     let placement = Placement {
-        size: [g.output.height, g.output.width],
-        padded: [g.input.height + kernel[0] - 1, g.input.width + kernel[1] - 1],
-        origin: [kernel[0] - 1 - g.window.padding.top, kernel[1] - 1 - g.window.padding.left],
-        spacing: g.window.stride,
+        width: g.output.width,
+        padded: [g.output.height + top + bottom, g.output.width + left + right],
+        origin: [top, left],
         channels: g.group_filters(),
         groups: g.groups,
     };
     let elements = packing.elements(g.group_filters());
-    let segments = segments(kernel, placement.padded[1], elements, g.groups, None);
     let pixel = elements * g.groups;
-    let walks = (0..g.groups).map(|group| Walk {
-        segments_a_scale: segments.len(),
-        segments: segments.clone(),
-        pixel_step: pixel,
-        row_step: placement.padded[1] * pixel,
-        rows: g.input.height,
-        columns: g.input.width,
-        first: group * elements,
-        output_step: g.input.channels,
-        output_first: group * g.group_channels(),
-        filters: g.group_channels(),
-    });
-    (placement, walks.collect())
+    let pass = |row: &Case, column: &Case| {
+        let taps = row.taps.iter().flat_map(|r| column.taps.iter().map(move |c| r * kernel[1] + c)).collect();
+        let extent = [row.taps.len(), column.taps.len()];
+        let mut segments = segments(extent, placement.padded[1], elements, g.groups, None);
+        segments.retain(|segment| segment.len > 0);
+        let origin = [row.first + top as isize, column.first + left as isize].map(|o| o.max(0) as usize);
+        let mut windows = Vec::new();
+        for (i, y) in row.inputs.clone().enumerate() {
+            for (j, x) in column.inputs.clone().enumerate() {
+                let from = ((origin[0] + i) * placement.padded[1] + origin[1] + j) * pixel;
+                // A case without taps reads nothing, and may lie outside.
+                let from = if extent.contains(&0) { 0 } else { from };
+                windows.push([from, (y * g.input.width + x) * g.input.channels]);
+            }
+        }
+        let walk = Walk { segments_a_scale: segments.len(), segments, windows, filters: g.group_channels() };
+        Pass { walk, taps, group_step: [elements, g.group_channels()] }
+    };
+    let passes = rows.iter().flat_map(|row| columns.iter().map(move |column| (row, column)));
+    (placement, passes.map(|(row, column)| pass(row, column)).collect())
 }
 
-/// The weight gradient of each group. Its operand has one element a channel in either precision.
-pub(super) fn weight_gradient(g: &ConvGeometry) -> (Placement, Vec<Gather>) {
+/// The weight gradient. Its operand has one element a channel in either precision.
+pub(super) fn weight_gradient(g: &ConvGeometry) -> (Placement, Gather) {
     let placement = input_placement(g);
-    let (channels, pixel) = (g.group_channels(), g.input.channels);
+    let channels = g.group_channels();
     let segments = segments(g.window.kernel, placement.padded[1], channels, g.groups, None);
-    let group_blocks = g.group_filters().div_ceil(16);
-    let gathers = (0..g.groups).map(|group| Gather {
-        runs: segments.iter().map(|s| (group * channels + s.offset, s.len)).collect(),
-        pixel_step: g.window.stride[1] * pixel,
-        row_step: g.window.stride[0] * placement.padded[1] * pixel,
+    let gather = Gather {
+        runs: segments,
+        pixel_step: g.window.stride[1] * g.input.channels,
+        row_step: g.window.stride[0] * placement.padded[1] * g.input.channels,
         rows: g.output.height,
         columns: g.output.width,
-        blocks: group_blocks * g.groups,
-        first_block: group * group_blocks,
-        group_blocks,
-    });
-    (placement, gathers.collect())
+        groups: g.groups,
+        group_step: channels,
+        group_blocks: g.group_filters().div_ceil(16),
+    };
+    (placement, gather)
 }
 
 fn input_placement(g: &ConvGeometry) -> Placement {
     let p = g.window.padding;
     Placement {
-        size: [g.input.height, g.input.width],
+        width: g.input.width,
         padded: [g.input.height + p.top + p.bottom, g.input.width + p.left + p.right],
         origin: [p.top, p.left],
-        spacing: [1, 1],
         channels: g.group_channels(),
         groups: g.groups,
     }

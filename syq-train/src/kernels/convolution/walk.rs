@@ -17,21 +17,19 @@ pub(super) struct Segment {
 pub(super) struct Walk {
     /// Segments of one window, in the order of the weights.
     pub(super) segments: Vec<Segment>,
-    /// Segments that one scale covers; all of them where there are no scales.
+    /// Segments that one scale covers.
     pub(super) segments_a_scale: usize,
-    /// Elements from one window to the next in a row, and from one row of windows to the next.
-    pub(super) pixel_step: usize,
-    pub(super) row_step: usize,
-    /// Rows and columns of windows.
-    pub(super) rows: usize,
-    pub(super) columns: usize,
-    /// First element of the group's channels in a pixel.
-    pub(super) first: usize,
-    /// Distance of two pixels in the output, and the first of its values that the group writes.
-    pub(super) output_step: usize,
-    pub(super) output_first: usize,
-    /// Filters of the group.
+    /// First operand element of each window, and first output element of its pixel.
+    pub(super) windows: Vec<[usize; 2]>,
+    /// Filters.
     pub(super) filters: usize,
+}
+
+/// Accumulates Σ z and Σ z² of 16 filters.
+#[derive(Clone, Copy)]
+struct Moments<L: Lanes> {
+    sum: L::Sums,
+    squares: L::Sums,
 }
 
 impl Walk {
@@ -42,7 +40,8 @@ impl Walk {
 
     /// Computes every output of one image. `weights` holds, for each block of 16 filters,
     /// [`Self::window_len`] vectors. With `scales`, each output is Σ fma(scale, exact sum of its
-    /// segments, ·) in ascending order.
+    /// segments, ·) in ascending order. Σ z and Σ z² of each filter are written to `moments`, two
+    /// vectors a block, where there is room.
     #[inline(always)]
     pub(super) fn run<L: Lanes>(
         &self,
@@ -51,73 +50,111 @@ impl Walk {
         weights: &[[u32; 16]],
         scales: Option<&[f32]>,
         output: &mut [f32],
+        moments: &mut [[[f32; 16]; 2]],
     ) {
-        for (block, weights) in weights.chunks_exact(self.window_len().max(1)).enumerate() {
+        let window_len = self.window_len();
+        let mut moments = moments.iter_mut();
+        for block in 0..self.filters.div_ceil(16) {
+            let weights = &weights[block * window_len..][..window_len];
             let filters = (self.filters - block * 16).min(16);
-            for row in 0..self.rows {
-                let mut column = 0;
-                while column < self.columns {
-                    let first = self.first + row * self.row_step + column * self.pixel_step;
-                    let to = (row * self.columns + column) * self.output_step + self.output_first + block * 16;
-                    let rest = self.columns - column;
-                    column += if rest >= 8 {
-                        self.tile::<L, 8>(lanes, &operand[first..], weights, scales, &mut output[to..], filters)
-                    } else if rest >= 4 {
-                        self.tile::<L, 4>(lanes, &operand[first..], weights, scales, &mut output[to..], filters)
-                    } else {
-                        self.tile::<L, 1>(lanes, &operand[first..], weights, scales, &mut output[to..], filters)
-                    };
-                }
+            let mut m = Moments::<L> { sum: lanes.zero(), squares: lanes.zero() };
+            let (tiles, rest) = self.windows.as_chunks::<8>();
+            for tile in tiles {
+                let sums = self.tile(lanes, operand, tile, weights, scales);
+                store(lanes, sums, tile, &mut output[block * 16..], filters, &mut m);
+            }
+            for tile in rest.chunks(4) {
+                // The last window stands in for those that are missing; its output is stored once.
+                let full: [_; 4] = std::array::from_fn(|i| tile[i.min(tile.len() - 1)]);
+                let sums = self.tile(lanes, operand, &full, weights, scales);
+                store(lanes, sums, tile, &mut output[block * 16..], filters, &mut m);
+            }
+            if let Some(to) = moments.next() {
+                *to = [lanes.values(m.sum), lanes.values(m.squares)];
             }
         }
     }
 
+    /// The sums of `P` windows × 16 filters.
     #[inline(always)]
     fn tile<L: Lanes, const P: usize>(
         &self,
         lanes: L,
         operand: &[u32],
+        windows: &[[usize; 2]; P],
         mut weights: &[[u32; 16]],
         scales: Option<&[f32]>,
-        output: &mut [f32],
-        filters: usize,
-    ) -> usize {
+    ) -> [L::Sums; P] {
         let mut sums = [lanes.zero(); P];
+        let windows = windows.map(|[first, _]| &operand[first..]);
+        let Some(scales) = scales else {
+            for segment in &self.segments {
+                sums = walk(lanes, windows, *segment, &mut weights, sums);
+            }
+            return sums;
+        };
         let mut totals = [lanes.zero(); P];
-        let mut segments = self.segments.as_slice();
-        let mut scale_index = 0;
-        while !segments.is_empty() {
-            let (covered, rest) = segments.split_at(self.segments_a_scale.min(segments.len()));
-            segments = rest;
-            for segment in covered {
-                let (now, later) = weights.split_at(segment.len);
-                weights = later;
-                let pixels: [&[u32]; P] =
-                    std::array::from_fn(|p| &operand[p * self.pixel_step + segment.offset..][..segment.len]);
-                for (e, w) in now.iter().enumerate() {
-                    let w = lanes.load(w);
-                    for p in 0..P {
-                        sums[p] = lanes.multiply_add(sums[p], w, pixels[p][e]);
-                    }
-                }
+        for (segments, scale) in self.segments.chunks(self.segments_a_scale).zip(scales) {
+            for segment in segments {
+                sums = walk(lanes, windows, *segment, &mut weights, sums);
             }
-            if let Some(scales) = scales {
-                for p in 0..P {
-                    totals[p] = lanes.scale_add(scales[scale_index], sums[p], totals[p]);
-                    sums[p] = lanes.zero();
-                }
-                scale_index += 1;
+            for p in 0..P {
+                totals[p] = lanes.scale_add(*scale, sums[p], totals[p]);
+                sums[p] = lanes.zero();
             }
         }
-        let results = if scales.is_some() { totals } else { sums };
-        for (p, result) in results.into_iter().enumerate() {
-            let values = lanes.values(result);
-            let to = &mut output[p * self.output_step..][..filters];
-            match to.first_chunk_mut::<16>() {
-                Some(all) => *all = values,
-                None => to.copy_from_slice(&values[..filters]),
+        totals
+    }
+}
+
+/// Adds one segment to the sums of `P` windows and takes its weights off the front.
+#[inline(always)]
+fn walk<L: Lanes, const P: usize>(
+    lanes: L,
+    windows: [&[u32]; P],
+    segment: Segment,
+    weights: &mut &[[u32; 16]],
+    mut sums: [L::Sums; P],
+) -> [L::Sums; P] {
+    let (now, later) = weights.split_at(segment.len);
+    *weights = later;
+    let pixels = windows.map(|window| &window[segment.offset..][..segment.len]);
+    let (now, now_rest) = now.as_chunks::<4>();
+    let (pixels, pixels_rest) = (pixels.map(|p| p.as_chunks::<4>().0), pixels.map(|p| p.as_chunks::<4>().1));
+    for (i, w) in now.iter().enumerate() {
+        for (j, w) in w.iter().enumerate() {
+            let w = lanes.load(w);
+            for p in 0..P {
+                sums[p] = lanes.multiply_add(sums[p], w, pixels[p][i][j]);
             }
         }
-        P
+    }
+    for (e, w) in now_rest.iter().enumerate() {
+        let w = lanes.load(w);
+        for p in 0..P {
+            sums[p] = lanes.multiply_add(sums[p], w, pixels_rest[p][e]);
+        }
+    }
+    sums
+}
+
+#[inline(always)]
+fn store<L: Lanes, const P: usize>(
+    lanes: L,
+    sums: [L::Sums; P],
+    windows: &[[usize; 2]],
+    output: &mut [f32],
+    filters: usize,
+    m: &mut Moments<L>,
+) {
+    for (sums, [_, to]) in sums.into_iter().zip(windows) {
+        m.sum = lanes.add(m.sum, sums);
+        m.squares = lanes.square_add(sums, m.squares);
+        let values = lanes.values(sums);
+        let to = &mut output[*to..][..filters];
+        match to.first_chunk_mut::<16>() {
+            Some(all) => *all = values,
+            None => to.copy_from_slice(&values[..filters]),
+        }
     }
 }

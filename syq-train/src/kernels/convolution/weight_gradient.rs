@@ -1,41 +1,46 @@
 //! The weight gradient: lane = filter, a tile of consecutive (kernel column, channel) accumulators
 //! in registers, the reduction over the pixels of one image, or of two in bf16.
 
+use super::walk::Segment;
 use crate::kernels::lanes::Lanes;
 
-/// What the weight gradient of one group reads and where it adds.
+/// What the weight gradient reads and where it adds.
 #[derive(Clone, Debug)]
 pub(super) struct Gather {
-    /// Offsets and lengths, in elements from a window's first, of the runs that make up a window.
-    pub(super) runs: Vec<(usize, usize)>,
+    /// The runs of elements that make up a window.
+    pub(super) runs: Vec<Segment>,
     /// Elements from one window to the next in a row, and from one row of windows to the next.
     pub(super) pixel_step: usize,
     pub(super) row_step: usize,
     pub(super) rows: usize,
     pub(super) columns: usize,
-    /// Blocks of 16 filters of all groups, and the first of this group.
-    pub(super) blocks: usize,
-    pub(super) first_block: usize,
-    /// Blocks of this group.
+    /// Groups, elements from one group's channels to the next one's, blocks of 16 filters a group.
+    pub(super) groups: usize,
+    pub(super) group_step: usize,
     pub(super) group_blocks: usize,
 }
 
 impl Gather {
-    /// Adds Σ x·dz to `sums`, `[block][window element][16]`. `gradients` is
-    /// `[pixel][block]` vectors of 16 filters.
+    /// Adds Σ x·dz to `sums`, `[group][block][window element][16]`. `gradients` is
+    /// `[pixel][group][block]` vectors of 16 filters.
     #[inline(always)]
     pub(super) fn run<L: Lanes>(&self, lanes: L, operand: &[u32], gradients: &[[u32; 16]], sums: &mut [[f32; 16]]) {
         let mut sums = sums;
-        for block in self.first_block..self.first_block + self.group_blocks {
-            for &(offset, len) in &self.runs {
+        for block in 0..self.groups * self.group_blocks {
+            let operand = &operand[block / self.group_blocks * self.group_step..];
+            for run in &self.runs {
                 let mut done = 0;
-                while done < len {
-                    let from = offset + done;
-                    let count = match len - done {
-                        24.. => self.tile::<L, 24>(lanes, operand, from, gradients, block, sums),
-                        16.. => self.tile::<L, 16>(lanes, operand, from, gradients, block, sums),
-                        8.. => self.tile::<L, 8>(lanes, operand, from, gradients, block, sums),
-                        _ => self.tile::<L, 1>(lanes, operand, from, gradients, block, sums),
+                while done < run.len {
+                    let operand = &operand[run.offset + done..];
+                    let count = match run.len - done {
+                        24.. => self.tile::<L, 24>(lanes, operand, gradients, block, sums),
+                        16.. => self.tile::<L, 16>(lanes, operand, gradients, block, sums),
+                        12.. => self.tile::<L, 12>(lanes, operand, gradients, block, sums),
+                        // Three channels of three kernel columns.
+                        9.. => self.tile::<L, 9>(lanes, operand, gradients, block, sums),
+                        8.. => self.tile::<L, 8>(lanes, operand, gradients, block, sums),
+                        4.. => self.tile::<L, 4>(lanes, operand, gradients, block, sums),
+                        _ => self.tile::<L, 1>(lanes, operand, gradients, block, sums),
                     };
                     sums = &mut sums[count..];
                     done += count;
@@ -49,31 +54,25 @@ impl Gather {
         &self,
         lanes: L,
         operand: &[u32],
-        from: usize,
         gradients: &[[u32; 16]],
         block: usize,
         sums: &mut [[f32; 16]],
     ) -> usize {
         let mut accumulators = [lanes.zero(); E];
-        let mut gradients = gradients.chunks_exact(self.blocks);
-        for row in 0..self.rows {
-            let mut x = &operand[row * self.row_step + from..];
-            for column in 0..self.columns {
-                if let (Some(gradient), Some(window)) = (gradients.next(), x.first_chunk::<E>()) {
-                    let gradient = lanes.load(&gradient[block]);
+        let blocks = self.groups * self.group_blocks;
+        for (row, gradients) in gradients.chunks_exact(self.columns * blocks).enumerate().take(self.rows) {
+            let operand = &operand[row * self.row_step..];
+            for (column, gradients) in gradients.chunks_exact(blocks).enumerate() {
+                let gradient = lanes.load(&gradients[block]);
+                if let Some(window) = operand[column * self.pixel_step..].first_chunk::<E>() {
                     for e in 0..E {
                         accumulators[e] = lanes.multiply_add(accumulators[e], gradient, window[e]);
                     }
                 }
-                if column + 1 < self.columns {
-                    x = &x[self.pixel_step..];
-                }
             }
         }
         for (sum, accumulator) in sums.iter_mut().zip(accumulators) {
-            for (sum, value) in sum.iter_mut().zip(lanes.values(accumulator)) {
-                *sum += value;
-            }
+            *sum = lanes.values(lanes.add(lanes.floats(sum), accumulator));
         }
         E
     }

@@ -1,15 +1,15 @@
 //! Sixteen lanes in two 256-bit registers.
 
 use super::{Kernel, Lanes};
-use std::arch::x86_64::{__m256, _mm256_fmadd_ps, _mm256_set1_ps, _mm256_setzero_ps};
+use std::arch::x86_64::{__m256, _mm256_add_ps, _mm256_fmadd_ps, _mm256_set1_ps, _mm256_setzero_ps};
 
 /// f32 operands.
 #[derive(Clone, Copy)]
 pub(crate) struct Avx2(());
 
 #[target_feature(enable = "avx2,fma")]
-pub(super) fn enter(kernel: impl Kernel) {
-    kernel.run(Avx2(()));
+pub(super) fn enter<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Avx2(()))
 }
 
 impl Avx2 {
@@ -43,6 +43,11 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    fn floats(self, values: &[f32; 16]) -> [__m256; 2] {
+        bytemuck::cast(*values)
+    }
+
+    #[inline(always)]
     fn multiply_add(self, sums: [__m256; 2], a: [__m256; 2], x: u32) -> [__m256; 2] {
         let x = self.broadcast(f32::from_bits(x));
         [self.fma(a[0], x, sums[0]), self.fma(a[1], x, sums[1])]
@@ -52,6 +57,20 @@ impl Lanes for Avx2 {
     fn scale_add(self, scale: f32, sums: [__m256; 2], total: [__m256; 2]) -> [__m256; 2] {
         let scale = self.broadcast(scale);
         [self.fma(scale, sums[0], total[0]), self.fma(scale, sums[1], total[1])]
+    }
+
+    #[inline(always)]
+    fn add(self, a: [__m256; 2], b: [__m256; 2]) -> [__m256; 2] {
+        // SAFETY: `self` exists only inside `enter`, where AVX2 is enabled.
+        let low = unsafe { _mm256_add_ps(a[0], b[0]) };
+        // SAFETY: as above.
+        let high = unsafe { _mm256_add_ps(a[1], b[1]) };
+        [low, high]
+    }
+
+    #[inline(always)]
+    fn square_add(self, x: [__m256; 2], total: [__m256; 2]) -> [__m256; 2] {
+        [self.fma(x[0], x[0], total[0]), self.fma(x[1], x[1], total[1])]
     }
 
     #[inline(always)]

@@ -2,7 +2,8 @@
 
 use super::{Kernel, Lanes};
 use std::arch::x86_64::{
-    __m512, __m512bh, __m512i, _mm512_dpbf16_ps, _mm512_fmadd_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
+    __m512, __m512bh, __m512i, _mm512_add_ps, _mm512_cvtne2ps_pbh, _mm512_dpbf16_ps, _mm512_fmadd_ps,
+    _mm512_permutexvar_epi16, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
 };
 
 /// f32 operands.
@@ -14,14 +15,25 @@ pub(crate) struct Avx512(());
 pub(crate) struct Avx512Bf16(());
 
 #[target_feature(enable = "avx512f")]
-pub(super) fn enter(kernel: impl Kernel) {
-    kernel.run(Avx512(()));
+pub(super) fn enter<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Avx512(()))
 }
 
-#[target_feature(enable = "avx512f,avx512bf16")]
-pub(super) fn enter_bf16(kernel: impl Kernel) {
-    kernel.run(Avx512Bf16(()));
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+pub(super) fn enter_bf16<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Avx512Bf16(()))
 }
+
+/// For each 32-bit lane i of 32 halves: half i, then half 16 + i.
+const INTERLEAVED: [u16; 32] = {
+    let mut order = [0; 32];
+    let mut i = 0;
+    while i < 32 {
+        order[i] = (i / 2 + i % 2 * 16) as u16;
+        i += 1;
+    }
+    order
+};
 
 impl Lanes for Avx512 {
     type Sums = __m512;
@@ -39,6 +51,11 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn floats(self, values: &[f32; 16]) -> __m512 {
+        bytemuck::cast(*values)
+    }
+
+    #[inline(always)]
     fn multiply_add(self, sums: __m512, a: __m512, x: u32) -> __m512 {
         // SAFETY: `self` exists only inside `enter`, where AVX-512 F is enabled.
         let x = unsafe { _mm512_set1_ps(f32::from_bits(x)) };
@@ -52,6 +69,18 @@ impl Lanes for Avx512 {
         let scale = unsafe { _mm512_set1_ps(scale) };
         // SAFETY: as above.
         unsafe { _mm512_fmadd_ps(scale, sums, total) }
+    }
+
+    #[inline(always)]
+    fn add(self, a: __m512, b: __m512) -> __m512 {
+        // SAFETY: `self` exists only inside `enter`, where AVX-512 F is enabled.
+        unsafe { _mm512_add_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn square_add(self, x: __m512, total: __m512) -> __m512 {
+        // SAFETY: `self` exists only inside `enter`, where AVX-512 F is enabled.
+        unsafe { _mm512_fmadd_ps(x, x, total) }
     }
 
     #[inline(always)]
@@ -75,6 +104,11 @@ impl Lanes for Avx512Bf16 {
     }
 
     #[inline(always)]
+    fn floats(self, values: &[f32; 16]) -> __m512 {
+        bytemuck::cast(*values)
+    }
+
+    #[inline(always)]
     fn multiply_add(self, sums: __m512, a: __m512i, x: u32) -> __m512 {
         // SAFETY: `self` exists only inside `enter_bf16`, where AVX-512 F is enabled.
         let x = unsafe { _mm512_set1_epi32(x as i32) };
@@ -94,7 +128,38 @@ impl Lanes for Avx512Bf16 {
     }
 
     #[inline(always)]
+    fn add(self, a: __m512, b: __m512) -> __m512 {
+        Avx512(()).add(a, b)
+    }
+
+    #[inline(always)]
+    fn square_add(self, x: __m512, total: __m512) -> __m512 {
+        Avx512(()).square_add(x, total)
+    }
+
+    #[inline(always)]
     fn values(self, sums: __m512) -> [f32; 16] {
         bytemuck::cast(sums)
+    }
+
+    #[inline(always)]
+    fn pairs(self, values: &[f32; 32]) -> [u32; 16] {
+        let [low, high]: [__m512; 2] = bytemuck::cast(*values);
+        // SAFETY: `self` exists only inside `enter_bf16`, where AVX-512 BF16 is enabled.
+        let halves = unsafe { _mm512_cvtne2ps_pbh(high, low) };
+        // SAFETY: both are 64 plain bytes.
+        unsafe { std::mem::transmute(halves) }
+    }
+
+    #[inline(always)]
+    fn couple(self, low: &[f32; 16], high: &[f32; 16]) -> [u32; 16] {
+        let (low, high): (__m512, __m512) = (bytemuck::cast(*low), bytemuck::cast(*high));
+        // SAFETY: `self` exists only inside `enter_bf16`, where AVX-512 BF16 is enabled.
+        let halves = unsafe { _mm512_cvtne2ps_pbh(high, low) };
+        // SAFETY: both are 64 plain bytes.
+        let halves: __m512i = unsafe { std::mem::transmute(halves) };
+        // SAFETY: `self` exists only inside `enter_bf16`, where AVX-512 BW is enabled.
+        let coupled = unsafe { _mm512_permutexvar_epi16(bytemuck::cast(INTERLEAVED), halves) };
+        bytemuck::cast(coupled)
     }
 }

@@ -13,10 +13,11 @@ mod portable;
 pub(crate) use portable::Portable;
 
 use super::isa::Precision;
+use half::bf16;
 
 /// Sixteen accumulators and what can be done with them.
 ///
-/// A value of the implementing type exists only where its instructions do: see `ConvOp`'s dispatch.
+/// A value of the implementing type exists only where its instructions do: see [`dispatch`].
 pub(crate) trait Lanes: Copy {
     /// Sixteen f32 accumulators.
     type Sums: Copy;
@@ -25,20 +26,48 @@ pub(crate) trait Lanes: Copy {
 
     fn zero(self) -> Self::Sums;
     fn load(self, elements: &[u32; 16]) -> Self::Operand;
+    fn floats(self, values: &[f32; 16]) -> Self::Sums;
     /// sums + a · broadcast(x), lane by lane; with bf16 the two products of a lane are added.
     fn multiply_add(self, sums: Self::Sums, a: Self::Operand, x: u32) -> Self::Sums;
     /// fma(scale, sums, total): how an exact integer sum enters the output.
     fn scale_add(self, scale: f32, sums: Self::Sums, total: Self::Sums) -> Self::Sums;
+    fn add(self, a: Self::Sums, b: Self::Sums) -> Self::Sums;
+    /// x² + total.
+    fn square_add(self, x: Self::Sums, total: Self::Sums) -> Self::Sums;
     fn values(self, sums: Self::Sums) -> [f32; 16];
+
+    /// The bf16 elements of neighbouring pairs of values.
+    #[inline(always)]
+    fn pairs(self, values: &[f32; 32]) -> [u32; 16] {
+        std::array::from_fn(|i| pair(values[2 * i], values[2 * i + 1]))
+    }
+
+    /// The bf16 elements with `low` in the low halves and `high` in the high ones.
+    #[inline(always)]
+    fn couple(self, low: &[f32; 16], high: &[f32; 16]) -> [u32; 16] {
+        std::array::from_fn(|i| pair(low[i], high[i]))
+    }
 }
 
-/// Runs a piece of work with the instruction set of `lanes` enabled.
+/// Two values as one bf16 element, the first in the low half.
+#[inline(always)]
+pub(crate) fn pair(low: f32, high: f32) -> u32 {
+    let half = |x: f32| u32::from(bf16::from_f32(x).to_bits());
+    half(low) | half(high) << 16
+}
+
+/// A piece of work that an instruction set can be entered for.
 pub(crate) trait Kernel {
-    fn run<L: Lanes>(self, lanes: L);
+    /// What it gives.
+    type Output;
+
+    /// Does the work with the instruction set of `lanes` enabled.
+    fn run<L: Lanes>(self, lanes: L) -> Self::Output;
 }
 
 /// Enters the instruction set `isa` with `precision`, once for a whole piece of work.
-pub(crate) fn dispatch(isa: super::Isa, precision: Precision, kernel: impl Kernel) {
+pub(crate) fn dispatch<K: Kernel>(isa: super::Isa, precision: Precision, kernel: K) -> K::Output {
+    #[cfg(target_arch = "x86_64")]
     use super::Isa;
     // A value of `Isa` can be made by anyone, so availability is checked here, where it matters.
     #[cfg(target_arch = "x86_64")]
@@ -54,5 +83,5 @@ pub(crate) fn dispatch(isa: super::Isa, precision: Precision, kernel: impl Kerne
         }
     }
     let _ = (isa, precision);
-    kernel.run(Portable);
+    kernel.run(Portable)
 }

@@ -20,6 +20,11 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
+    fn floats(self, values: &[f32; 16]) -> Self::Sums {
+        *values
+    }
+
+    #[inline(always)]
     fn multiply_add(self, mut sums: Self::Sums, a: Self::Operand, x: u32) -> Self::Sums {
         let x = f32::from_bits(x);
         // Without an FMA instruction `mul_add` is a call. Integer sums are exact either way.
@@ -35,6 +40,16 @@ impl Lanes for Portable {
             *total = scale.mul_add(sum, *total);
         }
         total
+    }
+
+    #[inline(always)]
+    fn add(self, a: Self::Sums, b: Self::Sums) -> Self::Sums {
+        std::array::from_fn(|i| a[i] + b[i])
+    }
+
+    #[inline(always)]
+    fn square_add(self, x: Self::Sums, total: Self::Sums) -> Self::Sums {
+        std::array::from_fn(|i| x[i] * x[i] + total[i])
     }
 
     #[inline(always)]
