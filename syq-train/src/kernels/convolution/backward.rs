@@ -56,8 +56,7 @@ pub(super) fn run(
     let (input, gather) = plan::weight_gradient(g);
     let (dx, mode) = dx.unwrap_or((&mut [], GradMode::Overwrite));
     let precision = op.precision;
-    let shared =
-        Shared { geometry: g, packing: op.packing(), precision, input, gather, data, x, mode, workers };
+    let shared = Shared { geometry: g, packing: op.packing(), precision, input, gather, data, x, mode, workers };
     let batch = dz.len() / g.output.len();
     let images = batch.div_ceil(PARTS).max(1);
     let part_len = g.groups * g.group_filters().div_ceil(16) * g.filter_len() * 16;
@@ -193,12 +192,7 @@ impl Kernel for Unit<'_> {
 /// Output gradients as vectors `[pixel][group][block]` of 16 filters, which `write` makes of one or
 /// two images' values.
 #[inline(always)]
-fn filter_vectors(
-    g: &ConvGeometry,
-    dz: [&[f32]; 2],
-    vectors: &mut [u32],
-    write: impl Fn(&[f32], &[f32], &mut [u32]),
-) {
+fn filter_vectors(g: &ConvGeometry, dz: [&[f32]; 2], vectors: &mut [u32], write: impl Fn(&[f32], &[f32], &mut [u32])) {
     let filters = g.group_filters();
     if filters.is_multiple_of(16) {
         return write(dz[0], dz[1], vectors);

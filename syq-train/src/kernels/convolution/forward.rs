@@ -25,8 +25,7 @@ pub(super) fn run(op: &ConvOp, workers: &Workers, x: Input<'_>, w: Weights<'_>, 
     let batch = z.len() / g.output.len();
     let blocks = g.groups * g.group_filters().div_ceil(16);
     let mut moments = workers.scratch(batch * blocks * 32);
-    let shared =
-        Shared { geometry: g, packing: op.packing(), placement, pass, weights, scales, x, workers };
+    let shared = Shared { geometry: g, packing: op.packing(), placement, pass, weights, scales, x, workers };
     workers.chunk_pairs((z, &mut moments), [UNIT * g.output.len(), UNIT * blocks * 32], |index, z, moments| {
         let unit = Unit { shared: &shared, first: index * UNIT, z, moments: bytemuck::cast_slice_mut(moments) };
         dispatch(op.isa, op.precision, unit);

@@ -113,7 +113,9 @@ fn float_passes_match_plain_loops() {
             let sums = op.forward(&workers, Input::Float(&x), Weights::Float(&w), &mut z);
             assert_close(&what("z"), &z, &expected.z, 2e-6);
             for filter in 0..g.filters() {
-                let of = |power: i32| z.iter().skip(filter).step_by(g.filters()).map(|z| f64::from(*z).powi(power)).sum::<f64>();
+                let of = |power: i32| {
+                    z.iter().skip(filter).step_by(g.filters()).map(|z| f64::from(*z).powi(power)).sum::<f64>()
+                };
                 assert!((sums.sum[filter] - of(1)).abs() < 1e-3, "{}", what("Σ z"));
                 assert!((sums.sum_of_squares[filter] - of(2)).abs() < 1e-5 * of(2) + 1e-4, "{}", what("Σ z²"));
             }
