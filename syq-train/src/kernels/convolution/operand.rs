@@ -108,12 +108,22 @@ impl Placement {
     }
 }
 
+/// As `from.map(value)`, but a plain loop is always inlined into the instruction set's function.
+#[inline(always)]
+fn each<const N: usize>(from: &[f32; N], value: &impl Fn(f32) -> f32) -> [f32; N] {
+    let mut values = [0.0; N];
+    for i in 0..N {
+        values[i] = value(from[i]);
+    }
+    values
+}
+
 #[inline(always)]
 fn write_pairs<L: Lanes>(lanes: L, from: &[f32], to: &mut [u32], value: &impl Fn(f32) -> f32) {
     let (from, from_rest) = from.as_chunks::<32>();
     let (to, to_rest) = to.as_chunks_mut::<16>();
     for (from, to) in from.iter().zip(to) {
-        *to = lanes.pairs(&from.map(value));
+        *to = lanes.pairs(&each(from, value));
     }
     for (from, to) in from_rest.chunks(2).zip(to_rest) {
         *to = match from {
@@ -129,7 +139,7 @@ pub(super) fn couple<L: Lanes>(lanes: L, [a, b]: [&[f32]; 2], to: &mut [u32], va
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
     let (to, to_rest) = to.as_chunks_mut::<16>();
     for ((a, b), to) in a.iter().zip(b).zip(to) {
-        *to = lanes.couple(&a.map(value), &b.map(value));
+        *to = lanes.couple(&each(a, value), &each(b, value));
     }
     for ((a, b), to) in a_rest.iter().zip(b_rest).zip(to_rest) {
         *to = pair(value(*a), value(*b));

@@ -46,49 +46,59 @@ struct Pack<'a> {
     weights: &'a [f32],
 }
 
+impl Pack<'_> {
+    /// The weights of up to 16 outputs from `first` on for one input; zero where there is none.
+    #[inline(always)]
+    fn lanes(&self, group: usize, first: usize, tap: usize, input: usize) -> [f32; 16] {
+        let g = self.geometry;
+        let (channels, filters, positions) = (g.group_channels(), g.group_filters(), g.positions());
+        let at = |filter: usize, channel: usize| ((group * filters + filter) * positions + tap) * channels + channel;
+        let mut values = [0.0; 16];
+        match self.direction {
+            Direction::Forward if input < channels => {
+                let present = (filters - first).min(16);
+                let column = &self.weights[at(first, input)..];
+                for (lane, value) in values[..present].iter_mut().enumerate() {
+                    *value = column[lane * positions * channels];
+                }
+            }
+            Direction::Backward if input < filters => {
+                let present = (channels - first).min(16);
+                let row = &self.weights[at(input, first)..][..present];
+                match row.first_chunk::<16>() {
+                    Some(row) => values = *row,
+                    None => values[..present].copy_from_slice(row),
+                }
+            }
+            Direction::Forward | Direction::Backward => {}
+        }
+        values
+    }
+}
+
 impl Kernel for Pack<'_> {
     type Output = Vec<[u32; 16]>;
 
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) -> Vec<[u32; 16]> {
         let g = self.geometry;
-        let (channels, filters) = (g.group_channels(), g.group_filters());
         let [inputs, outputs] = match self.direction {
-            Direction::Forward => [channels, filters],
-            Direction::Backward => [filters, channels],
+            Direction::Forward => [g.group_channels(), g.group_filters()],
+            Direction::Backward => [g.group_filters(), g.group_channels()],
         };
         let blocks = outputs.div_ceil(16);
         let mut vectors = Vec::with_capacity(g.groups * blocks * self.taps.len() * self.packing.elements(inputs));
         for index in 0..g.groups * blocks {
             let (group, first) = (index / blocks, index % blocks * 16);
-            let present = (outputs - first).min(16);
             for tap in self.taps {
-                // The 16 outputs' weights of one input.
-                let lane_values = |input: usize| -> [f32; 16] {
-                    let at = |filter, channel| ((group * filters + filter) * g.positions() + tap) * channels + channel;
-                    let mut values = [0.0; 16];
-                    match self.direction {
-                        _ if input >= inputs => {}
-                        Direction::Forward => {
-                            let column = self.weights[at(first, input)..].iter().step_by(g.filter_len());
-                            values.iter_mut().zip(column).take(present).for_each(|(to, from)| *to = *from);
+                for element in 0..self.packing.elements(inputs) {
+                    vectors.push(match self.packing {
+                        Packing::Single => bytemuck::cast(self.lanes(group, first, *tap, element)),
+                        Packing::ChannelPairs => {
+                            let low = self.lanes(group, first, *tap, 2 * element);
+                            lanes.couple(&low, &self.lanes(group, first, *tap, 2 * element + 1))
                         }
-                        Direction::Backward => {
-                            let row = &self.weights[at(input, first)..][..present];
-                            match row.first_chunk::<16>() {
-                                Some(row) => values = *row,
-                                None => values[..present].copy_from_slice(row),
-                            }
-                        }
-                    }
-                    values
-                };
-                match self.packing {
-                    Packing::Single => vectors.extend((0..inputs).map(|i| lane_values(i).map(f32::to_bits))),
-                    Packing::ChannelPairs => {
-                        let pairs = (0..inputs).step_by(2);
-                        vectors.extend(pairs.map(|i| lanes.couple(&lane_values(i), &lane_values(i + 1))));
-                    }
+                    });
                 }
             }
         }

@@ -86,17 +86,20 @@ impl Walk {
         scales: Option<&[f32]>,
     ) -> [L::Sums; P] {
         let mut sums = [lanes.zero(); P];
-        let windows = windows.map(|[first, _]| &operand[first..]);
         let Some(scales) = scales else {
             for segment in &self.segments {
-                sums = walk(lanes, windows, *segment, &mut weights, sums);
+                let (now, later) = weights.split_at(segment.len);
+                weights = later;
+                walk(lanes, operand, windows, segment.offset, now, &mut sums);
             }
             return sums;
         };
         let mut totals = [lanes.zero(); P];
         for (segments, scale) in self.segments.chunks(self.segments_a_scale).zip(scales) {
             for segment in segments {
-                sums = walk(lanes, windows, *segment, &mut weights, sums);
+                let (now, later) = weights.split_at(segment.len);
+                weights = later;
+                walk(lanes, operand, windows, segment.offset, now, &mut sums);
             }
             for p in 0..P {
                 totals[p] = lanes.scale_add(*scale, sums[p], totals[p]);
@@ -107,35 +110,29 @@ impl Walk {
     }
 }
 
-/// Adds one segment to the sums of `P` windows and takes its weights off the front.
+/// Adds one segment, with one vector of weights an element, to the sums of `P` windows.
 #[inline(always)]
 fn walk<L: Lanes, const P: usize>(
     lanes: L,
-    windows: [&[u32]; P],
-    segment: Segment,
-    weights: &mut &[[u32; 16]],
-    mut sums: [L::Sums; P],
-) -> [L::Sums; P] {
-    let (now, later) = weights.split_at(segment.len);
-    *weights = later;
-    let pixels = windows.map(|window| &window[segment.offset..][..segment.len]);
-    let (now, now_rest) = now.as_chunks::<4>();
-    let (pixels, pixels_rest) = (pixels.map(|p| p.as_chunks::<4>().0), pixels.map(|p| p.as_chunks::<4>().1));
-    for (i, w) in now.iter().enumerate() {
-        for (j, w) in w.iter().enumerate() {
-            let w = lanes.load(w);
-            for p in 0..P {
-                sums[p] = lanes.multiply_add(sums[p], w, pixels[p][i][j]);
-            }
-        }
+    operand: &[u32],
+    windows: &[[usize; 2]; P],
+    offset: usize,
+    weights: &[[u32; 16]],
+    sums: &mut [L::Sums; P],
+) {
+    // Plain indices and a local copy: that way the compiler keeps every sum in a register.
+    let mut local = *sums;
+    let mut pixels: [&[u32]; P] = [&[]; P];
+    for p in 0..P {
+        pixels[p] = &operand[windows[p][0] + offset..][..weights.len()];
     }
-    for (e, w) in now_rest.iter().enumerate() {
-        let w = lanes.load(w);
+    for e in 0..weights.len() {
+        let w = lanes.load(&weights[e]);
         for p in 0..P {
-            sums[p] = lanes.multiply_add(sums[p], w, pixels_rest[p][e]);
+            local[p] = lanes.multiply_add(local[p], w, pixels[p][e]);
         }
     }
-    sums
+    *sums = local;
 }
 
 #[inline(always)]
@@ -147,10 +144,10 @@ fn store<L: Lanes, const P: usize>(
     filters: usize,
     m: &mut Moments<L>,
 ) {
-    for (sums, [_, to]) in sums.into_iter().zip(windows) {
-        m.sum = lanes.add(m.sum, sums);
-        m.squares = lanes.square_add(sums, m.squares);
-        let values = lanes.values(sums);
+    for (sums, [_, to]) in sums.iter().zip(windows) {
+        m.sum = lanes.add(m.sum, *sums);
+        m.squares = lanes.square_add(*sums, m.squares);
+        let values = lanes.values(*sums);
         let to = &mut output[*to..][..filters];
         match to.first_chunk_mut::<16>() {
             Some(all) => *all = values,
