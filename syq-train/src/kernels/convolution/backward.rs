@@ -34,6 +34,21 @@ struct Data {
     passes: Vec<(Pass, Vec<[u32; 16]>)>,
 }
 
+impl Data {
+    /// The gradient of one image's convolution operand.
+    #[inline(always)]
+    fn run<L: Lanes>(&self, lanes: L, operand: &[u32], gradient: &mut [f32]) {
+        for (pass, weights) in &self.passes {
+            let each = weights.len() / self.placement.groups;
+            for group in 0..self.placement.groups {
+                let [from, to] = pass.group_step.map(|step| step * group);
+                let weights = &weights[group * each..][..each];
+                pass.walk.run(lanes, &operand[from..], weights, None, &mut gradient[to..], &mut []);
+            }
+        }
+    }
+}
+
 pub(super) fn run(
     op: &ConvOp,
     workers: &Workers,
@@ -142,64 +157,75 @@ impl Kernel for Unit<'_> {
         let mut fresh = s.workers.scratch(if s.data.is_some() { image_in } else { 0 });
         let together = if s.precision == Precision::Bf16 { 2 } else { 1 };
         let mut step = 0.0;
-        for image in self.images.clone().step_by(together) {
+        for first in self.images.clone().step_by(together) {
+            let end = (first + together).min(self.images.end);
             let x = |image: usize| &s.x.values()[image * image_in..][..image_in];
             let dz = |image: usize| &self.dz[image * image_out..][..image_out];
-            if together == 2 {
-                // The last of an odd number meets itself with a gradient of zero.
-                let second = if image + 1 < self.images.end { image + 1 } else { image };
-                let keep = if second == image { 0.0 } else { 1.0 };
-                let images = [x(image), x(second)];
+            let gradients = if together == 2 {
+                let images = [x(first), x(end - 1)];
                 match s.x {
                     Input::Float(_) => s.input.write_two(lanes, images, operand, |x| x),
                     Input::Quantized { levels, .. } => {
                         s.input.write_two(lanes, images, operand, |x| code(levels, x));
                     }
                 }
-                filter_vectors(g, [dz(image), dz(second)], vectors, |a, b, to| couple(lanes, [a, b], to, &|x| x));
-                if keep == 0.0 {
+                coupled_vectors(lanes, g, [dz(first), dz(end - 1)], vectors);
+                if end - first == 1 {
+                    // The last of an odd number was paired with itself: its second gradient is zero.
                     vectors.iter_mut().for_each(|pair| *pair &= 0xffff);
                 }
+                &*vectors
             } else {
                 match s.x {
-                    Input::Float(_) => s.input.write(lanes, Packing::Single, x(image), operand, |x| x),
+                    Input::Float(_) => s.input.write(lanes, Packing::Single, x(first), operand, |x| x),
                     Input::Quantized { levels, .. } => {
-                        s.input.write(lanes, Packing::Single, x(image), operand, |x| code(levels, x));
+                        s.input.write(lanes, Packing::Single, x(first), operand, |x| code(levels, x));
                     }
                 }
-                filter_vectors(g, [dz(image); 2], vectors, |a, _, to| to.copy_from_slice(bytemuck::cast_slice(a)));
-            }
-            s.gather.run(lanes, operand, vectors.as_chunks::<16>().0, self.sums);
+                if g.group_filters().is_multiple_of(16) {
+                    bytemuck::cast_slice(dz(first))
+                } else {
+                    single_vectors(g, dz(first), vectors);
+                    &*vectors
+                }
+            };
+            s.gather.run(lanes, operand, gradients.as_chunks::<16>().0, self.sums);
             let Some(data) = &s.data else { continue };
-            for image in image..(image + together).min(self.images.end) {
+            for image in first..end {
                 data.placement.write(lanes, s.packing, dz(image), data_operand, |x| x);
-                for (pass, weights) in &data.passes {
-                    let each = weights.len() / g.groups;
-                    for group in 0..g.groups {
-                        let [from, to] = pass.group_step.map(|step| step * group);
-                        let weights = &weights[group * each..][..each];
-                        pass.walk.run(lanes, &data_operand[from..], weights, None, &mut fresh[to..], &mut []);
+                let dx = &mut self.dx[(image - self.images.start) * image_in..][..image_in];
+                match (s.x, s.mode) {
+                    (Input::Float(_), GradMode::Overwrite) => data.run(lanes, data_operand, dx),
+                    _ => {
+                        data.run(lanes, data_operand, &mut fresh);
+                        step += pass_on(s.x, x(image), &fresh, dx, s.mode);
                     }
                 }
-                let dx = &mut self.dx[(image - self.images.start) * image_in..][..image_in];
-                step += pass_on(s.x, x(image), &fresh, dx, s.mode);
             }
         }
         step
     }
 }
 
-/// Output gradients as vectors `[pixel][group][block]` of 16 filters, which `write` makes of one or
-/// two images' values.
+/// Output gradients as vectors `[pixel][group][block]` of 16 filters, in f32 from one image.
 #[inline(always)]
-fn filter_vectors(g: &ConvGeometry, dz: [&[f32]; 2], vectors: &mut [u32], write: impl Fn(&[f32], &[f32], &mut [u32])) {
+fn single_vectors(g: &ConvGeometry, dz: &[f32], vectors: &mut [u32]) {
+    let (filters, lanes) = (g.group_filters(), g.group_filters().next_multiple_of(16));
+    for (from, to) in dz.chunks_exact(filters).zip(vectors.chunks_exact_mut(lanes)) {
+        to[..filters].copy_from_slice(bytemuck::cast_slice(from));
+    }
+}
+
+/// The same in bf16 from two images.
+#[inline(always)]
+fn coupled_vectors<L: Lanes>(lanes: L, g: &ConvGeometry, dz: [&[f32]; 2], vectors: &mut [u32]) {
     let filters = g.group_filters();
     if filters.is_multiple_of(16) {
-        return write(dz[0], dz[1], vectors);
+        return couple(lanes, dz, vectors, &|x| x);
     }
     let pixels = dz[0].chunks_exact(filters).zip(dz[1].chunks_exact(filters));
     for ((a, b), to) in pixels.zip(vectors.chunks_exact_mut(filters.next_multiple_of(16))) {
-        write(a, b, &mut to[..filters]);
+        couple(lanes, [a, b], &mut to[..filters], &|x| x);
     }
 }
 
@@ -209,7 +235,11 @@ fn filter_vectors(g: &ConvGeometry, dz: [&[f32]; 2], vectors: &mut [u32], write:
 fn pass_on(input: Input<'_>, x: &[f32], gradient: &[f32], dx: &mut [f32], mode: GradMode) -> f64 {
     match (input, mode) {
         (Input::Float(_), GradMode::Overwrite) => dx.copy_from_slice(gradient),
-        (Input::Float(_), GradMode::Accumulate) => dx.iter_mut().zip(gradient).for_each(|(dx, g)| *dx += g),
+        (Input::Float(_), GradMode::Accumulate) => {
+            for (dx, g) in dx.iter_mut().zip(gradient) {
+                *dx += g;
+            }
+        }
         (Input::Quantized { levels, .. }, GradMode::Overwrite) => {
             return straight_through(levels, x, gradient, dx, |_, passed| passed);
         }
