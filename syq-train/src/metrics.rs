@@ -2,6 +2,7 @@
 //!
 //! A resumed run first cuts the rows that came after its checkpoint, so no step is ever told twice.
 
+use crate::layers::Loss;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -75,9 +76,9 @@ pub struct Row {
     pub split: Part,
     /// Mean loss.
     pub loss: f64,
-    /// Fraction of images whose class was the first guess.
+    /// Percentage of images whose class was the first guess.
     pub top1: f64,
-    /// Fraction whose class was among the first five.
+    /// Percentage whose class was among the first five.
     pub top5: f64,
     /// Learning rate.
     pub lr: f64,
@@ -85,6 +86,21 @@ pub struct Row {
     pub images_per_second: f64,
     /// Seconds since the run (or its resumption) began.
     pub seconds: f64,
+}
+
+impl Row {
+    /// The row of other images, measured in `seconds` after the training row `trained`.
+    pub fn after(trained: &Self, split: Part, loss: &Loss, seconds: f64) -> Self {
+        Self {
+            split,
+            loss: loss.mean(),
+            top1: loss.top1(),
+            top5: loss.top5(),
+            images_per_second: loss.images as f64 / seconds,
+            seconds: trained.seconds + seconds,
+            ..*trained
+        }
+    }
 }
 
 /// Appends rows to a file.

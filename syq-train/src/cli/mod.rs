@@ -1,5 +1,6 @@
 //! The command line of `syq-train`.
 
+mod export;
 mod progress;
 mod train;
 
@@ -27,12 +28,15 @@ enum Command {
     Float(train::Arguments),
     /// Fine-tune the quantized network of a configuration, from float weights.
     Quantize(train::Arguments),
+    /// Write a run's model file, and measure it on the test images in the engine.
+    Export(export::Arguments),
 }
 
 pub(crate) fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Float(arguments) => train::run(&arguments, train::Kind::Float),
         Command::Quantize(arguments) => train::run(&arguments, train::Kind::Quantize),
+        Command::Export(arguments) => export::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

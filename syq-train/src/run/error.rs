@@ -60,6 +60,23 @@ pub enum RunError {
         /// The checkpoint.
         path: PathBuf,
     },
+    /// A model that does not fit together.
+    #[error(transparent)]
+    Model(#[from] syq_pack::ModelError),
+    /// A model that the engine cannot run.
+    #[error(transparent)]
+    Session(#[from] syq_infer::SessionError),
+    /// An image without pixels.
+    #[error(transparent)]
+    Rgb(#[from] syq_infer::rgb::RgbSizeError),
+    /// Images of other classes than the model's.
+    #[error("the model knows the classes {}, the images have {}", model.join(", "), data.join(", "))]
+    Classes {
+        /// The model's labels.
+        model: Vec<String>,
+        /// The data set's class names.
+        data: Vec<String>,
+    },
     /// Quantized training without a float network to start from.
     #[error("the configuration names no `init` under [train]: quantized training starts from float weights")]
     NoInit,

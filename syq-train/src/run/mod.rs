@@ -5,10 +5,12 @@
 //! is stopped and resumed anywhere ends in the same bytes.
 
 mod error;
+mod model;
 mod prepare;
 mod state;
 
 pub use error::RunError;
+pub use model::{accuracy, evaluate, export};
 pub use prepare::{Part as DataPart, Start, load_part, threads};
 pub use state::{RunMetadata, Seen};
 
@@ -25,6 +27,8 @@ use std::time::Instant;
 
 /// Name of the checkpoint in a run's folder.
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
+/// Name of the best epoch's checkpoint, where images are held out for validation.
+pub const BEST: &str = "best.safetensors";
 /// Name of the metrics in a run's folder.
 pub const METRICS: &str = "metrics.csv";
 /// Name of the configuration in a run's folder.
@@ -69,6 +73,7 @@ pub struct Run {
     normalization: Arc<Normalization>,
     step: u64,
     seen: Seen,
+    best: usize,
 }
 
 struct OptimizerBox(Box<dyn Optimizer>);
@@ -152,6 +157,10 @@ impl Run {
                 metrics.append(&row)?;
                 observer.epoch(&row);
                 self.seen = Seen::default();
+                if let Some(row) = self.validate(&row)? {
+                    metrics.append(&row)?;
+                    observer.epoch(&row);
+                }
                 if (epoch + 1).is_multiple_of(u64::from(self.config.train.checkpoint_epochs)) {
                     self.checkpoint()?;
                 }
@@ -174,6 +183,20 @@ impl Run {
         self.optimizer.0.step(learning_rate, &mut parameters)?;
         self.step += 1;
         Ok(())
+    }
+
+    /// Measures the held-out images in the engine; the best epoch's checkpoint is kept.
+    fn validate(&mut self, trained: &Row) -> Result<Option<Row>, RunError> {
+        if self.split.validation.is_empty() {
+            return Ok(None);
+        }
+        let started = Instant::now();
+        let loss = evaluate(&self.model()?, &self.data, &self.split.validation, self.workers.threads())?;
+        if loss.correct > self.best {
+            self.best = loss.correct;
+            self.write(BEST)?;
+        }
+        Ok(Some(Row::after(trained, Part::Validation, &loss, started.elapsed().as_secs_f64())))
     }
 
     fn row(&self, started: Instant, images: u64) -> Row {

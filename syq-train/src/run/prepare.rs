@@ -1,14 +1,13 @@
 //! Opens a run: loads the data, compiles the network, and starts or resumes.
 
+use super::model::build;
 use super::{CHECKPOINT, CONFIG, OptimizerBox, Run, RunError, Seen};
 use crate::config::{Config, DataFormat, Weights};
 use crate::data::cifar::{self, CifarPart};
 use crate::data::folder::{self, FolderOptions};
 use crate::data::split::split;
 use crate::data::{DataError, Dataset};
-use crate::graph::{BuildOptions, Graph};
 use crate::kernels::{Isa, Precision};
-use crate::layers::BatchNormSettings;
 use crate::parallel::Workers;
 use std::path::Path;
 use std::sync::Arc;
@@ -85,15 +84,7 @@ impl Run {
             crate::config::Precision::Auto => Precision::F32,
         };
         isa.check(precision)?;
-        let options = BuildOptions {
-            precision,
-            isa,
-            eta: config.eta(),
-            batch_norm: BatchNormSettings::default(),
-            seed: config.train.seed,
-        };
-        let network = config.network.name.build(config.scheme(), config.image_size(), data.classes().len());
-        let graph = Graph::new(&network, options)?;
+        let graph = build(&config, data.classes().len(), precision)?;
         let batches = split.train.len() / config.train.batch;
         let normalization = Arc::new(config.normalization(&data)?);
         let mut run = Self {
@@ -106,6 +97,7 @@ impl Run {
             normalization,
             step: 0,
             seen: Seen::default(),
+            best: 0,
             folder: folder.to_owned(),
             config,
         };

@@ -20,6 +20,9 @@ pub struct RunMetadata {
     pub step: u64,
     /// What the current epoch's images gave so far.
     pub seen: Seen,
+    /// Right answers on the held-out images at the best epoch so far.
+    #[serde(default)]
+    pub best: usize,
 }
 
 /// Running sums of an epoch.
@@ -52,6 +55,11 @@ impl Run {
     /// # Errors
     /// The file cannot be written, or a parameter is not finite any more.
     pub fn checkpoint(&self) -> Result<(), RunError> {
+        self.write(CHECKPOINT)
+    }
+
+    /// Writes the checkpoint under another name.
+    pub(super) fn write(&self, name: &str) -> Result<(), RunError> {
         let mut tensors: std::collections::BTreeMap<_, _> =
             self.graph.state().into_iter().map(|(name, values)| (name, Tensor::flat(values))).collect();
         for state in self.optimizer.0.state() {
@@ -63,8 +71,9 @@ impl Run {
             normalization: [self.normalization.mean(), self.normalization.deviation()],
             step: self.step,
             seen: self.seen,
+            best: self.best,
         };
-        Ok(Checkpoint { metadata, tensors }.write(&self.folder.join(CHECKPOINT))?)
+        Ok(Checkpoint { metadata, tensors }.write(&self.folder.join(name))?)
     }
 
     /// Goes on where the checkpoint in the run's folder stands.
@@ -80,6 +89,7 @@ impl Run {
         self.optimizer.0.restore(&parameters, &|name| tensors.get(name).map(|tensor| tensor.values.as_slice()))?;
         self.step = metadata.step;
         self.seen = metadata.seen;
+        self.best = metadata.best;
         Ok(())
     }
 

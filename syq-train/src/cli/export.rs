@@ -1,0 +1,80 @@
+//! `syq-train export`.
+
+use super::progress::say;
+use anyhow::bail;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Instant;
+use syq_train::metrics::{Metrics, Part, Row};
+use syq_train::run::{CHECKPOINT, DataPart, METRICS, accuracy, evaluate, export, load_part, threads};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The run's folder, or one of its checkpoints.
+    run: PathBuf,
+    /// The model file to write.
+    #[arg(long)]
+    out: PathBuf,
+    /// Folder of test images, instead of the configuration's; without either the accuracy stays out.
+    #[arg(long)]
+    test: Option<PathBuf>,
+    /// A name for the recipe, such as the configuration's, to be kept in the file.
+    #[arg(long)]
+    recipe: Option<String>,
+    /// What to call the data set in the file, instead of the path of its folder.
+    #[arg(long)]
+    data_set: Option<String>,
+    /// The command that reproduces the run, to be kept in the file.
+    #[arg(long)]
+    command: Option<String>,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let checkpoint = if arguments.run.is_dir() { arguments.run.join(CHECKPOINT) } else { arguments.run.clone() };
+    let (mut model, metadata) = export(&checkpoint)?;
+    let mut config = metadata.config.clone();
+    config.data.test = arguments.test.clone().or(config.data.test);
+    let threads = threads(&config);
+    model.origin.recipe.clone_from(&arguments.recipe);
+    model.origin.command.clone_from(&arguments.command);
+    if arguments.data_set.is_some() {
+        model.origin.data_set.clone_from(&arguments.data_set);
+    }
+    match load_part(&config, DataPart::Test, threads, &|_, _| {})? {
+        None => say("no test images: the accuracy is not measured"),
+        Some(data) if data.is_empty() => bail!("no test images"),
+        Some(data) => {
+            let indices: Vec<u32> = (0..data.len() as u32).collect();
+            let started = Instant::now();
+            let loss = evaluate(&model, &data, &indices, threads)?;
+            model.origin.top1 = Some(accuracy(&loss));
+            writeln!(
+                std::io::stdout(),
+                "top-1 {:.2} % ({} of {}), top-5 {:.2} % ({})",
+                loss.top1(),
+                loss.correct,
+                loss.images,
+                loss.top5(),
+                loss.correct_top5
+            )?;
+            if let Some(folder) = checkpoint.parent() {
+                let trained = Row {
+                    step: metadata.step,
+                    epoch: f64::from(metadata.config.train.epochs),
+                    split: Part::Test,
+                    loss: 0.0,
+                    top1: 0.0,
+                    top5: 0.0,
+                    lr: 0.0,
+                    images_per_second: 0.0,
+                    seconds: 0.0,
+                };
+                let row = Row::after(&trained, Part::Test, &loss, started.elapsed().as_secs_f64());
+                Metrics::open(&folder.join(METRICS), metadata.step)?.append(&row)?;
+            }
+        }
+    }
+    model.write(&arguments.out)?;
+    say(&arguments.out.display().to_string());
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! From a run to the model that is deployed, and its accuracy there.
+//!
+//! Accuracy is always measured on the exported model in the inference engine: what the trainer
+//! reports is what `syq eval` prints.
+
+use super::{Run, RunError, RunMetadata};
+use crate::checkpoint::Checkpoint;
+use crate::config::Config;
+use crate::data::Dataset;
+use crate::graph::{BuildOptions, Graph};
+use crate::kernels::{Isa, Precision};
+use crate::layers::{BatchNormSettings, CrossEntropy, Loss};
+use std::path::Path;
+use syq_infer::rgb::RgbView;
+use syq_infer::{Session, SessionOptions};
+use syq_pack::model::Accuracy;
+use syq_pack::preprocess::{ChannelOrder, Crop, Filter, Resize};
+use syq_pack::{Golden, Model, Origin, Preprocess};
+
+/// Images that are evaluated at once.
+const BATCH: usize = 256;
+
+/// How a network learns: the same for every run of a configuration.
+pub(super) fn build(config: &Config, classes: usize, precision: Precision) -> Result<Graph, RunError> {
+    let options = BuildOptions {
+        precision,
+        isa: Isa::detect(),
+        eta: config.eta(),
+        batch_norm: BatchNormSettings::default(),
+        seed: config.train.seed,
+    };
+    let network = config.network.name.build(config.scheme(), config.image_size(), classes);
+    Ok(Graph::new(&network, options)?)
+}
+
+/// The model of a graph, with labels and preprocessing. Pictures of another size are resized to the
+/// short side and cropped in the middle; those of the training size are taken as they are.
+fn model(graph: &Graph, labels: &[String], normalization: [[f32; 3]; 2]) -> Result<Model, RunError> {
+    let network = graph.network();
+    let pixels = network.input.height.min(network.input.width);
+    let mut model = Model::new(network.clone(), graph.export()?, labels.to_vec())?;
+    model.preprocess = Some(Preprocess {
+        resize: Resize::ShortSide { pixels, filter: Filter::PillowBilinear },
+        crop: Crop::Centre,
+        channel_order: ChannelOrder::Rgb,
+        mean: normalization[0],
+        std: normalization[1],
+    });
+    Ok(model)
+}
+
+impl Run {
+    /// The model as it stands now.
+    ///
+    /// # Errors
+    /// Weights that cannot be quantized any more.
+    pub fn model(&self) -> Result<Model, RunError> {
+        let normalization = [self.normalization.mean(), self.normalization.deviation()];
+        model(&self.graph, self.data.classes(), normalization)
+    }
+}
+
+/// The model of a checkpoint, with its origin and a golden answer.
+///
+/// # Errors
+/// A checkpoint that cannot be read, or does not fit its own configuration.
+pub fn export(checkpoint: &Path) -> Result<(Model, RunMetadata), RunError> {
+    let Checkpoint { metadata, tensors } = Checkpoint::<RunMetadata>::read(checkpoint)?;
+    let mut graph = build(&metadata.config, metadata.classes.len(), Precision::F32)?;
+    graph.restore(&tensors.into_iter().map(|(name, tensor)| (name, tensor.values)).collect())?;
+    let mut model = model(&graph, &metadata.classes, metadata.normalization)?;
+    let seed = metadata.config.train.seed;
+    model.origin = Origin {
+        data_set: metadata.config.data.train.to_str().map(str::to_owned),
+        seed: Some(seed),
+        producer: Some(format!("syq-train {}", env!("CARGO_PKG_VERSION"))),
+        ..Origin::default()
+    };
+    let shape = model.network.input;
+    let logits = Session::new(&model, SessionOptions { threads: 1, isa: None })?.run(&Golden::input(shape, seed))?;
+    model.golden = Some(Golden::new(shape, seed, &logits));
+    Ok((model, metadata))
+}
+
+/// Runs `indices` of `data` through the engine; the classes of both must be the same, in order.
+///
+/// # Errors
+/// Other classes, or images that the model cannot take.
+pub fn evaluate(model: &Model, data: &Dataset, indices: &[u32], threads: usize) -> Result<Loss, RunError> {
+    if model.labels != data.classes() {
+        return Err(RunError::Classes { model: model.labels.clone(), data: data.classes().to_vec() });
+    }
+    let mut session = Session::new(model, SessionOptions { threads, isa: None })?;
+    let [height, width] = data.size();
+    let len = model.network.input.len();
+    let mut total = Loss::default();
+    let mut input = Vec::new();
+    for batch in indices.chunks(BATCH) {
+        input.resize(batch.len() * len, 0.0);
+        let mut labels = Vec::with_capacity(batch.len());
+        for (index, input) in batch.iter().zip(input.chunks_exact_mut(len)) {
+            let pixels = data.image(*index as usize).unwrap_or_default();
+            session.prepare(RgbView::new(height, width, pixels)?, input)?;
+            labels.extend(data.labels().get(*index as usize));
+        }
+        let logits = session.run(&input)?;
+        total += CrossEntropy::default().measure(&logits, &labels, &mut vec![0.0; logits.len()]);
+    }
+    Ok(total)
+}
+
+/// An accuracy as a model file states it.
+pub fn accuracy(loss: &Loss) -> Accuracy {
+    Accuracy { right: loss.correct as u64, total: loss.images as u64 }
+}
