@@ -106,13 +106,13 @@ mod tests {
         assert_eq!((float.scheme(), float.eta(), float.image_size()), (Scheme::Float, 0.0, 32));
         assert_eq!(float.augmentation(), Augmentation { padding: 4, flip: Flip::Horizontal });
         let schedule = float.schedule(390);
-        assert_eq!((schedule.warmup, schedule.steps, schedule.rate(780)), (780, 15_600, 0.2));
-        assert!(schedule.rate(15_599) < 1e-6);
+        assert_eq!((schedule.warmup, schedule.steps, schedule.rate(780)), (780, 14_040, 0.2));
+        assert!(schedule.rate(14_039) < 1e-6);
         let w2a2 = Config::from_toml_str(W2A2).unwrap();
         let activation = ActivationQuantizer { bits: BitWidth::Two, range: ActivationRange::Learned };
         let granularity = Granularity::Pixel;
         assert_eq!(w2a2.scheme(), Scheme::Quantized { codebook: Codebook::Ternary, granularity, activation });
-        assert_eq!((w2a2.eta(), w2a2.train.epochs, w2a2.train.learning_rate), (0.05, 32, 1e-3));
+        assert_eq!((w2a2.eta(), w2a2.train.epochs, w2a2.train.learning_rate), (0.05, 24, 1e-3));
         assert_eq!(w2a2.train.optimizer, OptimizerConfig::Adam { betas: [0.9, 0.999], epsilon: 1e-5 });
         // A checkpoint echoes the configuration as JSON.
         let echo = serde_json::to_string(&w2a2).unwrap();

@@ -1,0 +1,126 @@
+//! A run that is stopped and resumed ends in the same bytes, and so does one on other threads.
+
+use std::path::Path;
+use syq_train::config::Config;
+use syq_train::data::Dataset;
+use syq_train::metrics::Row;
+use syq_train::rng::{Purpose, Random};
+use syq_train::run::{CHECKPOINT, METRICS, Observer, Progress, Run, Start, evaluate, export};
+
+const SIZE: usize = 12;
+const CLASSES: u32 = 3;
+
+/// Noise around one colour a class: learnable, and nothing to download.
+fn data() -> Dataset {
+    let mut random = Random::new(1, Purpose::Test, 0, 0);
+    let labels: Vec<u32> = (0..72).map(|image| image % CLASSES).collect();
+    let pixels = labels
+        .iter()
+        .flat_map(|label| std::iter::repeat_n(*label, SIZE * SIZE * 3).enumerate().collect::<Vec<_>>())
+        .map(|(index, label)| if index as u32 % 3 == label { 150 } else { 60 } + random.below(90) as u8)
+        .collect();
+    let classes = ["red", "green", "blue"].map(str::to_owned).to_vec();
+    Dataset::new([SIZE, SIZE], classes, pixels, labels).unwrap()
+}
+
+fn config(network: &str, optimizer: &str, threads: usize, init: Option<&Path>) -> Config {
+    let init = init.map_or(String::new(), |path| format!("init = {:?}", path.display().to_string()));
+    let text = format!(
+        "[network]\nname = \"resnet20\"\n{network}\n\
+         [data]\nformat = \"folder\"\ntrain = \"unused\"\nvalidation = 0.25\nimage_size = {SIZE}\n\
+         [data.augmentation]\ncrop_padding = 2\nflip = \"horizontal\"\n\
+         [train]\nseed = 5\nepochs = 4\nbatch = 18\nthreads = {threads}\nprecision = \"auto\"\n\
+         learning_rate = 0.01\ncheckpoint_epochs = 1\n{init}\n\
+         [train.optimizer]\n{optimizer}\n[train.schedule]\ncosine = {{ warmup_epochs = 1, final_fraction = 0.0 }}\n"
+    );
+    Config::from_toml_str(&text).unwrap()
+}
+
+const FLOAT: &str = "weights = \"float\"";
+const TERNARY: &str =
+    "weights = \"ternary\"\ngranularity = \"pixel\"\nactivation_bits = 2\nactivation_range = \"learned\"";
+const SGD: &str = "sgd = { momentum = 0.9, kind = \"nesterov\" }";
+const ADAM: &str = "adam = { betas = [0.9, 0.999], epsilon = 1e-5 }";
+
+#[derive(Default)]
+struct Silent {
+    rows: Vec<Row>,
+}
+
+impl Observer for Silent {
+    fn step(&mut self, _: &Progress) {}
+    fn epoch(&mut self, row: &Row) {
+        self.rows.push(*row);
+    }
+}
+
+fn run(config: &Config, folder: &Path, start: Start, until: Option<u64>) -> Vec<Row> {
+    let mut run = Run::open(config.clone(), folder, data(), start).unwrap();
+    let mut watcher = Silent::default();
+    run.train(until, &mut watcher).unwrap();
+    watcher.rows
+}
+
+/// The metrics without the columns that tell the time.
+fn metrics(folder: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(folder.join(METRICS)).unwrap();
+    text.lines().map(|line| line.split(',').take(7).collect::<Vec<_>>().join(",")).collect()
+}
+
+fn check(config_of: &dyn Fn(usize) -> Config) {
+    let folder = tempfile::tempdir().unwrap();
+    let [whole, parts, threads] = ["whole", "parts", "threads"].map(|name| folder.path().join(name));
+    let config = config_of(1);
+    run(&config, &whole, Start::New, Some(10));
+    // Five steps end in the middle of an epoch of three.
+    run(&config, &parts, Start::New, Some(5));
+    run(&config, &parts, Start::Resume, Some(10));
+    let bytes = |folder: &Path| std::fs::read(folder.join(CHECKPOINT)).unwrap();
+    assert!(bytes(&whole) == bytes(&parts), "five and five steps differ from ten");
+    assert_eq!(metrics(&whole), metrics(&parts));
+    // The checkpoint names its number of threads, so the exported models are compared.
+    run(&config_of(3), &threads, Start::New, Some(10));
+    let exported = |folder: &Path| export(&folder.join(CHECKPOINT)).unwrap().0;
+    assert!(exported(&whole).to_bytes().unwrap() == exported(&threads).to_bytes().unwrap(), "threads change the bytes");
+}
+
+#[test]
+fn a_float_run() {
+    check(&|threads| config(FLOAT, SGD, threads, None));
+}
+
+#[test]
+fn a_quantized_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let float = folder.path().join("float");
+    run(&config(FLOAT, SGD, 2, None), &float, Start::New, None);
+    let init = float.join(CHECKPOINT);
+    check(&|threads| config(TERNARY, ADAM, threads, Some(&init)));
+}
+
+#[test]
+fn training_learns_and_reports_what_the_engine_measures() {
+    let folder = tempfile::tempdir().unwrap();
+    let float = folder.path().join("float");
+    let quantized = folder.path().join("quantized");
+    run(&config(FLOAT, SGD, 2, None), &float, Start::New, None);
+    let rows = run(&config(TERNARY, ADAM, 2, Some(&float.join(CHECKPOINT))), &quantized, Start::New, None);
+    let last = rows.last().unwrap();
+    assert!(last.top1 > 60.0, "top-1 {} % of three easy classes", last.top1);
+    // The last row is of the held-out images: the exported model gets the same ones right.
+    let (model, metadata) = export(&quantized.join(CHECKPOINT)).unwrap();
+    let split = syq_train::data::split::split(&data(), metadata.config.held_out(), 5).unwrap();
+    let again = evaluate(&model, &data(), &split.validation, 1).unwrap();
+    assert_eq!((again.top1(), again.mean()), (last.top1, last.loss));
+}
+
+#[test]
+fn a_folder_that_holds_a_run_is_not_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(FLOAT, SGD, 1, None);
+    run(&config, folder.path(), Start::New, Some(1));
+    assert!(Run::open(config.clone(), folder.path(), data(), Start::New).is_err());
+    let mut other = config;
+    other.train.learning_rate = 0.5;
+    assert!(Run::open(other, folder.path(), data(), Start::Resume).is_err());
+}
