@@ -133,7 +133,7 @@ mod tests {
             ("activation_bits = 2", "activation_bits = 5", "5 activation bits"),
             ("\"ternary\"", "\"ternary\"\nthreshold = 1.0", "network.threshold = 1"),
             ("crop_padding = 4", "crop_padding = 32", "data.augmentation.crop_padding = 32"),
-            ("validation = 0.1", "validation = 1.0", "data.validation = 1"),
+            ("validation = 0.0", "validation = 1.0", "data.validation = 1"),
             ("epsilon = 1e-5", "epsilon = 0.0", "train.optimizer.adam.epsilon = 0"),
             ("epsilon = 1e-5", "epsilon = 1e-5, momentum = 0.9", "unexpected keys in table: momentum"),
             ("learning_rate = 1e-3", "learning_rate = nan", "train.learning_rate = NaN"),
