@@ -1,62 +1,85 @@
 //! Times the training convolutions of ResNet-20: `cargo run --release -p syq-train --example
-//! conv_speed [THREADS [batch [REPETITIONS]]]`, 2, 128 and 7 unless told. The best repetition counts.
+//! conv_speed [THREADS [BATCH [REPETITIONS]]]`, 2, 128 and 7 unless told. The best repetition counts.
 #![allow(clippy::print_stdout, reason = "an example prints its result")]
 
 use std::time::Instant;
-use syq_core::{ConvGeometry, Padding, Shape, Window};
+use syq_core::{ConvGeometry, Granularity, Levels, Padding, Shape, Window};
 use syq_train::kernels::{ConvOp, GradMode, Input, Isa, Precision, Weights};
 use syq_train::parallel::Workers;
+
+/// Size, channels, filters, stride, how many.
+const LAYERS: [(usize, usize, usize, usize, usize); 6] = [
+    (32, 3, 16, 1, 1),
+    (32, 16, 16, 1, 6),
+    (32, 16, 32, 2, 1),
+    (16, 32, 32, 1, 5),
+    (16, 32, 64, 2, 1),
+    (8, 64, 64, 1, 5),
+];
+
+/// What the layers but the first work on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Operands {
+    Float,
+    TwoBits,
+}
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let argument = |index, default| std::env::args().nth(index).map_or(Ok(default), |n| n.parse::<usize>());
     let [threads, batch, repetitions] = [argument(1, 2)?, argument(2, 128)?, argument(3, 7)?];
     let workers = Workers::new(threads)?;
     let isa = Isa::detect();
-    // (size, channels, filters, stride, how many)
-    let layers = [
-        (32, 3, 16, 1, 1),
-        (32, 16, 16, 1, 6),
-        (32, 16, 32, 2, 1),
-        (16, 32, 32, 1, 5),
-        (16, 32, 64, 2, 1),
-        (8, 64, 64, 1, 5),
-    ];
-    for precision in [Precision::F32, Precision::Bf16] {
+    let levels = Levels { step: 0.5, inverse_step: 2.0, largest: 3 };
+    for (precision, operands) in [
+        (Precision::F32, Operands::Float),
+        (Precision::Bf16, Operands::Float),
+        (Precision::F32, Operands::TwoBits),
+        (Precision::Bf16, Operands::TwoBits),
+    ] {
         if isa.check(precision).is_err() {
             println!("{precision:?}: skipped, {} has none", isa.name());
             continue;
         }
         let mut total = 0.0;
-        for (size, channels, filters, stride, count) in layers {
+        for (size, channels, filters, stride, count) in LAYERS {
             let window = Window::square(3, stride, Padding::uniform(1));
             let geometry = ConvGeometry::new(Shape::new(size, size, channels), filters, window, 1)?;
-            let precision = if channels == 3 { Precision::F32 } else { precision };
-            let op = ConvOp::new(geometry, precision, isa);
+            let first = channels == 3;
+            let op = ConvOp::new(geometry, if first { Precision::F32 } else { precision }, isa);
             let x: Vec<f32> = (0..batch * geometry.input.len()).map(|i| (i * 7 % 13) as f32 * 0.1).collect();
             let w: Vec<f32> = (0..geometry.weights()).map(|i| (i * 5 % 11) as f32 * 0.1 - 0.5).collect();
+            let codes: Vec<i8> = (0..geometry.weights()).map(|i| (i * 5 % 11 % 3) as i8 - 1).collect();
+            let (input, weights) = match operands {
+                Operands::TwoBits if !first => {
+                    let weights = Weights::Codes { codes: &codes, scales: &[0.1; 9], granularity: Granularity::Pixel };
+                    (Input::Quantized { x: &x, levels }, weights)
+                }
+                _ => (Input::Float(&x), Weights::Float(&w)),
+            };
             let mut z = vec![0.0; batch * geometry.output.len()];
             let mut dx = vec![0.0; x.len()];
             let mut dw = vec![0.0; w.len()];
             let mut best = [f64::INFINITY; 2];
             for _ in 0..repetitions {
                 let start = Instant::now();
-                op.forward(&workers, Input::Float(&x), Weights::Float(&w), &mut z);
+                op.forward(&workers, input, weights, &mut z);
                 let forward = start.elapsed().as_secs_f64();
                 let start = Instant::now();
-                let into = (channels != 3).then_some((dx.as_mut_slice(), GradMode::Overwrite));
-                op.backward(&workers, Input::Float(&x), Weights::Float(&w), &z, into, &mut dw);
+                let into = (!first).then_some((dx.as_mut_slice(), GradMode::Overwrite));
+                op.backward(&workers, input, weights, &z, into, &mut dw);
                 best = [best[0].min(forward), best[1].min(start.elapsed().as_secs_f64())];
             }
             let macs = (geometry.macs() * batch) as f64 / 1e9;
-            let passes = if channels == 3 { 1.0 } else { 2.0 };
+            let passes = if first { 1.0 } else { 2.0 };
             println!(
-                "{precision:?} {size}x{size}x{channels} -> {filters} /{stride}: forward {:6.1}, backward {:6.1} GMAC/s",
+                "{operands:?} {precision:?} {size}x{size}x{channels} -> {filters} /{stride}: forward {:6.1}, backward {:6.1} GMAC/s",
                 macs / best[0],
                 passes * macs / best[1]
             );
-            total += f64::from(count) * (best[0] + best[1]);
+            total += count as f64 * (best[0] + best[1]);
         }
-        println!("{precision:?} convolutions of ResNet-20: {:.0} images/s on {threads} threads", batch as f64 / total);
+        let rate = batch as f64 / total;
+        println!("{operands:?} {precision:?} convolutions of ResNet-20: {rate:.0} images/s on {threads} threads");
     }
     Ok(())
 }

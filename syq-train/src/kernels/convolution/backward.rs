@@ -1,9 +1,10 @@
 //! The backward pass over a batch: weight gradient and input gradient of each image while it is in
 //! the cache, the quantizer's straight-through rule included.
 
-use super::operand::{Packing, Placement, code, couple};
+use super::operand::{Code, Packing, Placement, Plain, filter_vectors, filter_vectors_of_two};
 use super::pack::{Direction, floats, pack};
 use super::plan::Pass;
+use super::straight_through::pass_on;
 use super::weight_gradient::Gather;
 use super::{ConvOp, GradMode, Input, Weights, plan};
 use crate::kernels::isa::Precision;
@@ -14,6 +15,12 @@ use syq_core::ConvGeometry;
 /// Parts that a batch is divided into, each with weight gradients of its own; fixed, so that these do
 /// not depend on the threads.
 const PARTS: usize = 8;
+
+/// Elements of the parts together, where that is more than two parts: they are not to fill the memory.
+const PART_ELEMENTS: usize = 1 << 24;
+
+/// Elements of the operands and gradients that a weight gradient's tile runs over: a fraction of an L2 cache.
+const SLOT_ELEMENTS: usize = 1 << 15;
 
 /// What the units of a batch share.
 struct Shared<'a> {
@@ -73,8 +80,9 @@ pub(super) fn run(
     let precision = op.precision;
     let shared = Shared { geometry: g, packing: op.packing(), precision, input, gather, data, x, mode, workers };
     let batch = dz.len() / g.output.len();
-    let images = batch.div_ceil(PARTS).max(1);
-    let part_len = g.groups * g.group_filters().div_ceil(16) * g.filter_len() * 16;
+    let part_len = g.groups * g.group_filters().next_multiple_of(16) * g.filter_len();
+    // At least two images, so that bf16 has pairs.
+    let images = batch.div_ceil((PART_ELEMENTS / part_len).clamp(2, PARTS)).max(2);
     let mut parts = workers.scratch(batch.div_ceil(images) * part_len);
     let mut steps = vec![0.0f64; batch.div_ceil(images)];
     let work = |index: usize, dx: &mut [f32], sums: &mut [f32], step: &mut f64| {
@@ -146,53 +154,67 @@ impl Kernel for Unit<'_> {
         let s = self.shared;
         let g = s.geometry;
         let (image_in, image_out) = (g.input.len(), g.output.len());
-        let blocks = g.groups * g.group_filters().div_ceil(16);
-        let mut operand = s.workers.scratch(s.input.len(Packing::Single));
-        let operand: &mut [u32] = bytemuck::cast_slice_mut(&mut operand);
-        let mut vectors = s.workers.scratch(g.output.height * g.output.width * blocks * 16);
+        let together = if s.precision == Precision::Bf16 { 2 } else { 1 };
+        let operand_len = s.gather.image_len;
+        let vectors_len = g.output.height * g.output.width * g.groups * g.group_filters().next_multiple_of(16);
+        // Each tile of the weight gradient runs over several small images, as many as fit the cache.
+        let slots = (SLOT_ELEMENTS / (operand_len + vectors_len)).clamp(1, 8);
+        let mut operands = s.workers.scratch(slots * operand_len);
+        let operands: &mut [u32] = bytemuck::cast_slice_mut(&mut operands);
+        let in_place = s.precision == Precision::F32 && g.group_filters().is_multiple_of(16);
+        let mut vectors = s.workers.scratch(if in_place { 0 } else { slots * vectors_len });
         let vectors: &mut [u32] = bytemuck::cast_slice_mut(&mut vectors);
         let data_len = s.data.as_ref().map_or(0, |data| data.placement.len(s.packing));
         let mut data_operand = s.workers.scratch(data_len);
         let data_operand: &mut [u32] = bytemuck::cast_slice_mut(&mut data_operand);
         let mut fresh = s.workers.scratch(if s.data.is_some() { image_in } else { 0 });
-        let together = if s.precision == Precision::Bf16 { 2 } else { 1 };
+        let x = |image: usize| &s.x.values()[image * image_in..][..image_in];
+        let dz = |image: usize| &self.dz[image * image_out..][..image_out];
         let mut step = 0.0;
-        for first in self.images.clone().step_by(together) {
-            let end = (first + together).min(self.images.end);
-            let x = |image: usize| &s.x.values()[image * image_in..][..image_in];
-            let dz = |image: usize| &self.dz[image * image_out..][..image_out];
-            let gradients = if together == 2 {
-                let images = [x(first), x(end - 1)];
-                match s.x {
-                    Input::Float(_) => s.input.write_two(lanes, images, operand, |x| x),
-                    Input::Quantized { levels, .. } => {
-                        s.input.write_two(lanes, images, operand, |x| code(levels, x));
+        for first in self.images.clone().step_by(slots * together) {
+            let end = (first + slots * together).min(self.images.end);
+            let slots = (end - first).div_ceil(together);
+            for slot in 0..slots {
+                let operand = &mut operands[slot * operand_len..][..operand_len];
+                let image = first + slot * together;
+                let last = (image + together).min(end) - 1;
+                match (s.x, s.precision) {
+                    (Input::Float(_), Precision::F32) => {
+                        s.input.write(lanes, Packing::Single, x(image), operand, Plain);
+                    }
+                    (Input::Quantized { levels, .. }, Precision::F32) => {
+                        s.input.write(lanes, Packing::Single, x(image), operand, Code(levels));
+                    }
+                    (Input::Float(_), Precision::Bf16) => {
+                        s.input.write_two(lanes, [x(image), x(last)], operand, Plain);
+                    }
+                    (Input::Quantized { levels, .. }, Precision::Bf16) => {
+                        s.input.write_two(lanes, [x(image), x(last)], operand, Code(levels));
                     }
                 }
-                coupled_vectors(lanes, g, [dz(first), dz(end - 1)], vectors);
-                if end - first == 1 {
-                    // The last of an odd number was paired with itself: its second gradient is zero.
-                    vectors.iter_mut().for_each(|pair| *pair &= 0xffff);
+                if in_place {
+                    continue;
                 }
-                &*vectors
-            } else {
-                match s.x {
-                    Input::Float(_) => s.input.write(lanes, Packing::Single, x(first), operand, |x| x),
-                    Input::Quantized { levels, .. } => {
-                        s.input.write(lanes, Packing::Single, x(first), operand, |x| code(levels, x));
+                let vectors = &mut vectors[slot * vectors_len..][..vectors_len];
+                match s.precision {
+                    Precision::F32 => filter_vectors(g.group_filters(), dz(image), vectors),
+                    Precision::Bf16 => {
+                        filter_vectors_of_two(lanes, g.group_filters(), [dz(image), dz(last)], vectors);
+                        if image == last {
+                            // The last of an odd number is paired with itself: its second gradient is zero.
+                            vectors.iter_mut().for_each(|pair| *pair &= 0xffff);
+                        }
                     }
                 }
-                if g.group_filters().is_multiple_of(16) {
-                    bytemuck::cast_slice(dz(first))
-                } else {
-                    single_vectors(g, dz(first), vectors);
-                    &*vectors
-                }
+            }
+            let gradients = match in_place {
+                true => bytemuck::cast_slice(&self.dz[first * image_out..end * image_out]),
+                false => &vectors[..slots * vectors_len],
             };
-            s.gather.run(lanes, operand, gradients.as_chunks::<16>().0, self.sums);
+            s.gather.run(lanes, operands, gradients.as_chunks::<16>().0, self.sums);
             let Some(data) = &s.data else { continue };
             for image in first..end {
-                data.placement.write(lanes, s.packing, dz(image), data_operand, |x| x);
+                data.placement.write(lanes, s.packing, dz(image), data_operand, Plain);
                 let dx = &mut self.dx[(image - self.images.start) * image_in..][..image_in];
                 match (s.x, s.mode) {
                     (Input::Float(_), GradMode::Overwrite) => data.run(lanes, data_operand, dx),
@@ -205,79 +227,4 @@ impl Kernel for Unit<'_> {
         }
         step
     }
-}
-
-/// Output gradients as vectors `[pixel][group][block]` of 16 filters, in f32 from one image.
-#[inline(always)]
-fn single_vectors(g: &ConvGeometry, dz: &[f32], vectors: &mut [u32]) {
-    let (filters, lanes) = (g.group_filters(), g.group_filters().next_multiple_of(16));
-    for (from, to) in dz.chunks_exact(filters).zip(vectors.chunks_exact_mut(lanes)) {
-        to[..filters].copy_from_slice(bytemuck::cast_slice(from));
-    }
-}
-
-/// The same in bf16 from two images.
-#[inline(always)]
-fn coupled_vectors<L: Lanes>(lanes: L, g: &ConvGeometry, dz: [&[f32]; 2], vectors: &mut [u32]) {
-    let filters = g.group_filters();
-    if filters.is_multiple_of(16) {
-        return couple(lanes, dz, vectors, &|x| x);
-    }
-    let pixels = dz[0].chunks_exact(filters).zip(dz[1].chunks_exact(filters));
-    for ((a, b), to) in pixels.zip(vectors.chunks_exact_mut(filters.next_multiple_of(16))) {
-        couple(lanes, [a, b], &mut to[..filters], &|x| x);
-    }
-}
-
-/// Hands the gradient of a convolution's operand through its quantizer (straight-through) to `dx`;
-/// returns the image's share of the step's gradient.
-#[inline(always)]
-fn pass_on(input: Input<'_>, x: &[f32], gradient: &[f32], dx: &mut [f32], mode: GradMode) -> f64 {
-    match (input, mode) {
-        (Input::Float(_), GradMode::Overwrite) => dx.copy_from_slice(gradient),
-        (Input::Float(_), GradMode::Accumulate) => {
-            for (dx, g) in dx.iter_mut().zip(gradient) {
-                *dx += g;
-            }
-        }
-        (Input::Quantized { levels, .. }, GradMode::Overwrite) => {
-            return straight_through(levels, x, gradient, dx, |_, passed| passed);
-        }
-        (Input::Quantized { levels, .. }, GradMode::Accumulate) => {
-            return straight_through(levels, x, gradient, dx, |dx, passed| dx + passed);
-        }
-    }
-    0.0
-}
-
-#[inline(always)]
-fn straight_through(
-    levels: syq_core::Levels,
-    x: &[f32],
-    gradient: &[f32],
-    dx: &mut [f32],
-    put: impl Fn(f32, f32) -> f32,
-) -> f64 {
-    let largest = f32::from(levels.largest);
-    let mut sums = [0.0f32; 16];
-    // `Levels::input_gradient` and `Levels::step_gradient`, without branches.
-    let one = |x: f32, g: f32, dx: &mut f32, sum: &mut f32| {
-        let t = x * levels.inverse_step;
-        let inside = t >= 0.0 && t <= largest;
-        *dx = put(*dx, if inside { g } else { 0.0 });
-        let above = if t > largest { largest } else { 0.0 };
-        *sum += g * if inside { code(levels, x) - t } else { above };
-    };
-    let (xs, x_rest) = x.as_chunks::<16>();
-    let (gradients, gradient_rest) = gradient.as_chunks::<16>();
-    let (dxs, dx_rest) = dx.as_chunks_mut::<16>();
-    for ((x, g), dx) in xs.iter().zip(gradients).zip(dxs) {
-        for i in 0..16 {
-            one(x[i], g[i], &mut dx[i], &mut sums[i]);
-        }
-    }
-    for (((x, g), dx), sum) in x_rest.iter().zip(gradient_rest).zip(dx_rest).zip(&mut sums) {
-        one(*x, *g, dx, sum);
-    }
-    sums.iter().map(|sum| f64::from(*sum)).sum()
 }

@@ -1,6 +1,6 @@
 //! The forward pass over a batch.
 
-use super::operand::{Packing, Placement, code};
+use super::operand::{Code, Dequantized, Packing, Placement, Plain};
 use super::pack::{Direction, floats, pack};
 use super::plan::Pass;
 use super::{ChannelSums, ConvOp, Input, Weights, plan};
@@ -84,12 +84,12 @@ impl Kernel for Unit<'_> {
         let outputs = self.z.chunks_exact_mut(g.output.len()).zip(self.moments.chunks_exact_mut(blocks));
         for (image, (z, moments)) in images.zip(outputs) {
             match (s.x, &s.scales) {
-                (Input::Float(_), _) => s.placement.write(lanes, s.packing, image, operand, |x| x),
+                (Input::Float(_), _) => s.placement.write(lanes, s.packing, image, operand, Plain),
                 (Input::Quantized { levels, .. }, Some(_)) => {
-                    s.placement.write(lanes, s.packing, image, operand, |x| code(levels, x));
+                    s.placement.write(lanes, s.packing, image, operand, Code(levels));
                 }
                 (Input::Quantized { levels, .. }, None) => {
-                    s.placement.write(lanes, s.packing, image, operand, |x| code(levels, x) * levels.step);
+                    s.placement.write(lanes, s.packing, image, operand, Dequantized(levels));
                 }
             }
             let weights = s.weights.chunks_exact(s.weights.len() / g.groups);

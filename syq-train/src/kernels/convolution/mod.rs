@@ -11,6 +11,7 @@ mod forward;
 mod operand;
 mod pack;
 mod plan;
+mod straight_through;
 mod walk;
 mod weight_gradient;
 
@@ -107,12 +108,26 @@ impl ConvOp {
         }
     }
 
+    /// A fully connected layer as a convolution whose pixels are the images, so that a tile has more
+    /// than one pixel and the weights are read once for many images.
+    fn over_vectors(&self, batch: usize) -> Self {
+        const MOST: usize = 32;
+        let mut op = *self;
+        let g = &mut op.geometry;
+        if [g.input.height, g.input.width] == [1, 1] && g.window.kernel == [1, 1] {
+            let images = (1..=MOST.min(batch)).rev().find(|images| batch.is_multiple_of(*images)).unwrap_or(1);
+            (g.input.width, g.output.width) = (images, images);
+        }
+        op
+    }
+
     /// z = x * w for every image, and the channel sums of z.
     ///
     /// With codes on both sides z = Σ_i fma(α_i·s, S_i, z) over the subgroups in ascending order,
     /// S_i exact: what the engine computes, bit for bit.
     pub fn forward(&self, workers: &Workers, x: Input<'_>, w: Weights<'_>, z: &mut [f32]) -> ChannelSums {
-        forward::run(self, workers, x, w, z)
+        let op = self.over_vectors(z.len() / self.geometry.output.len());
+        forward::run(&op, workers, x, w, z)
     }
 
     /// From `dz` = ∂L/∂z: the gradient of the dequantized weights into `dw`, and, if wanted, that of
@@ -127,6 +142,7 @@ impl ConvOp {
         dx: Option<(&mut [f32], GradMode)>,
         dw: &mut [f32],
     ) -> f64 {
-        backward::run(self, workers, x, w, dz, dx, dw)
+        let op = self.over_vectors(dz.len() / self.geometry.output.len());
+        backward::run(&op, workers, x, w, dz, dx, dw)
     }
 }

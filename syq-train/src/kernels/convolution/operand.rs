@@ -34,6 +34,45 @@ pub(super) fn code(levels: Levels, x: f32) -> f32 {
     if u < largest { u } else { largest }
 }
 
+/// What becomes of a value on its way into an operand. Not a closure: only a method can be made to
+/// be inlined always, and out of the instruction set's function a fused multiply-add is a call.
+pub(super) trait Value: Copy {
+    fn of(self, x: f32) -> f32;
+}
+
+/// The value itself.
+#[derive(Clone, Copy)]
+pub(super) struct Plain;
+
+/// Its code.
+#[derive(Clone, Copy)]
+pub(super) struct Code(pub(super) Levels);
+
+/// What its code stands for.
+#[derive(Clone, Copy)]
+pub(super) struct Dequantized(pub(super) Levels);
+
+impl Value for Plain {
+    #[inline(always)]
+    fn of(self, x: f32) -> f32 {
+        x
+    }
+}
+
+impl Value for Code {
+    #[inline(always)]
+    fn of(self, x: f32) -> f32 {
+        code(self.0, x)
+    }
+}
+
+impl Value for Dequantized {
+    #[inline(always)]
+    fn of(self, x: f32) -> f32 {
+        code(self.0, x) * self.0.step
+    }
+}
+
 /// Where the pixels of a feature map stand in a padded operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Placement {
@@ -63,7 +102,7 @@ impl Placement {
         packing: Packing,
         image: &[f32],
         operand: &mut [u32],
-        value: impl Fn(f32) -> f32,
+        value: impl Value,
     ) {
         let elements = packing.elements(self.channels) * self.groups;
         for (row, from) in image.chunks_exact(self.width * self.channels * self.groups).enumerate() {
@@ -71,15 +110,15 @@ impl Placement {
             match packing {
                 Packing::Single => {
                     for (to, x) in to.iter_mut().zip(from) {
-                        *to = value(*x).to_bits();
+                        *to = value.of(*x).to_bits();
                     }
                 }
                 // Pairs follow each other without gaps from pixel to pixel.
-                Packing::ChannelPairs if self.channels.is_multiple_of(2) => write_pairs(lanes, from, to, &value),
+                Packing::ChannelPairs if self.channels.is_multiple_of(2) => write_pairs(lanes, from, to, value),
                 Packing::ChannelPairs => {
                     let each = packing.elements(self.channels);
                     for (from, to) in from.chunks_exact(self.channels).zip(to.chunks_exact_mut(each)) {
-                        write_pairs(lanes, from, to, &value);
+                        write_pairs(lanes, from, to, value);
                     }
                 }
             }
@@ -88,18 +127,12 @@ impl Placement {
 
     /// Writes the same channel of two images into each element, in bf16.
     #[inline(always)]
-    pub(super) fn write_two<L: Lanes>(
-        &self,
-        lanes: L,
-        images: [&[f32]; 2],
-        operand: &mut [u32],
-        value: impl Fn(f32) -> f32,
-    ) {
+    pub(super) fn write_two<L: Lanes>(&self, lanes: L, images: [&[f32]; 2], operand: &mut [u32], value: impl Value) {
         let pixel = self.channels * self.groups;
         let rows = images[0].chunks_exact(self.width * pixel).zip(images[1].chunks_exact(self.width * pixel));
         for (row, (a, b)) in rows.enumerate() {
             let to = &mut operand[self.row_start(row) * pixel..][..self.width * pixel];
-            couple(lanes, [a, b], to, &value);
+            couple(lanes, [a, b], to, value);
         }
     }
 
@@ -108,18 +141,18 @@ impl Placement {
     }
 }
 
-/// As `from.map(value)`, but a plain loop is always inlined into the instruction set's function.
+/// As `from.map(|x| value.of(x))`, but a plain loop cannot fail to be inlined.
 #[inline(always)]
-fn each<const N: usize>(from: &[f32; N], value: &impl Fn(f32) -> f32) -> [f32; N] {
+fn each<const N: usize>(from: &[f32; N], value: impl Value) -> [f32; N] {
     let mut values = [0.0; N];
     for i in 0..N {
-        values[i] = value(from[i]);
+        values[i] = value.of(from[i]);
     }
     values
 }
 
 #[inline(always)]
-fn write_pairs<L: Lanes>(lanes: L, from: &[f32], to: &mut [u32], value: &impl Fn(f32) -> f32) {
+fn write_pairs<L: Lanes>(lanes: L, from: &[f32], to: &mut [u32], value: impl Value) {
     let (from, from_rest) = from.as_chunks::<32>();
     let (to, to_rest) = to.as_chunks_mut::<16>();
     for (from, to) in from.iter().zip(to) {
@@ -127,21 +160,41 @@ fn write_pairs<L: Lanes>(lanes: L, from: &[f32], to: &mut [u32], value: &impl Fn
     }
     for (from, to) in from_rest.chunks(2).zip(to_rest) {
         *to = match from {
-            [low, high] => pair(value(*low), value(*high)),
-            rest => rest.first().map_or(0, |low| pair(value(*low), 0.0)),
+            [low, high] => pair(value.of(*low), value.of(*high)),
+            rest => rest.first().map_or(0, |low| pair(value.of(*low), 0.0)),
         };
+    }
+}
+
+/// Output gradients of one image as vectors `[pixel][group][block]` of 16 filters in f32.
+#[inline(always)]
+pub(super) fn filter_vectors(filters: usize, dz: &[f32], vectors: &mut [u32]) {
+    for (from, to) in dz.chunks_exact(filters).zip(vectors.chunks_exact_mut(filters.next_multiple_of(16))) {
+        to[..filters].copy_from_slice(bytemuck::cast_slice(from));
+    }
+}
+
+/// The same of two images in bf16.
+#[inline(always)]
+pub(super) fn filter_vectors_of_two<L: Lanes>(lanes: L, filters: usize, dz: [&[f32]; 2], vectors: &mut [u32]) {
+    if filters.is_multiple_of(16) {
+        return couple(lanes, dz, vectors, Plain);
+    }
+    let pixels = dz[0].chunks_exact(filters).zip(dz[1].chunks_exact(filters));
+    for ((a, b), to) in pixels.zip(vectors.chunks_exact_mut(filters.next_multiple_of(16))) {
+        couple(lanes, [a, b], &mut to[..filters], Plain);
     }
 }
 
 /// The same values of two images as bf16 elements.
 #[inline(always)]
-pub(super) fn couple<L: Lanes>(lanes: L, [a, b]: [&[f32]; 2], to: &mut [u32], value: &impl Fn(f32) -> f32) {
+fn couple<L: Lanes>(lanes: L, [a, b]: [&[f32]; 2], to: &mut [u32], value: impl Value) {
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
     let (to, to_rest) = to.as_chunks_mut::<16>();
     for ((a, b), to) in a.iter().zip(b).zip(to) {
         *to = lanes.couple(&each(a, value), &each(b, value));
     }
     for ((a, b), to) in a_rest.iter().zip(b_rest).zip(to_rest) {
-        *to = pair(value(*a), value(*b));
+        *to = pair(value.of(*a), value.of(*b));
     }
 }

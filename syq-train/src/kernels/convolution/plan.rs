@@ -116,6 +116,7 @@ pub(super) fn weight_gradient(g: &ConvGeometry) -> (Placement, Gather) {
         runs: segments,
         pixel_step: g.window.stride[1] * g.input.channels,
         row_step: g.window.stride[0] * placement.padded[1] * g.input.channels,
+        image_len: placement.len(Packing::Single),
         rows: g.output.height,
         columns: g.output.width,
         groups: g.groups,

@@ -58,20 +58,47 @@ impl Walk {
             let weights = &weights[block * window_len..][..window_len];
             let filters = (self.filters - block * 16).min(16);
             let mut m = Moments::<L> { sum: lanes.zero(), squares: lanes.zero() };
-            let (tiles, rest) = self.windows.as_chunks::<8>();
-            for tile in tiles {
-                let sums = self.tile(lanes, operand, tile, weights, scales);
-                store(lanes, sums, tile, &mut output[block * 16..], filters, &mut m);
-            }
-            for tile in rest.chunks(4) {
-                // The last window stands in for those that are missing; its output is stored once.
-                let full: [_; 4] = std::array::from_fn(|i| tile[i.min(tile.len() - 1)]);
-                let sums = self.tile(lanes, operand, &full, weights, scales);
-                store(lanes, sums, tile, &mut output[block * 16..], filters, &mut m);
+            let output = &mut output[block * 16..];
+            if L::ACCUMULATORS >= 8 {
+                let (tiles, rest) = self.windows.as_chunks::<8>();
+                self.tiles::<L, 8>(lanes, operand, tiles.as_flattened(), weights, scales, output, filters, &mut m);
+                self.tiles::<L, 4>(lanes, operand, rest, weights, scales, output, filters, &mut m);
+            } else if L::ACCUMULATORS >= 4 {
+                self.tiles::<L, 4>(lanes, operand, &self.windows, weights, scales, output, filters, &mut m);
+            } else {
+                self.tiles::<L, 2>(lanes, operand, &self.windows, weights, scales, output, filters, &mut m);
             }
             if let Some(to) = moments.next() {
                 *to = [lanes.values(m.sum), lanes.values(m.squares)];
             }
+        }
+    }
+
+    /// Computes and stores `windows` × 16 filters, `P` windows at a time.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments, reason = "one loop of `run`, taken out because P differs")]
+    fn tiles<L: Lanes, const P: usize>(
+        &self,
+        lanes: L,
+        operand: &[u32],
+        windows: &[[usize; 2]],
+        weights: &[[u32; 16]],
+        scales: Option<&[f32]>,
+        output: &mut [f32],
+        filters: usize,
+        m: &mut Moments<L>,
+    ) {
+        let (tiles, rest) = windows.as_chunks::<P>();
+        for tile in tiles {
+            let sums = self.tile(lanes, operand, tile, weights, scales);
+            store(lanes, &sums, tile, output, filters, m);
+        }
+        if let Some(last) = rest.last() {
+            // The last window stands in for those that are missing; its output is stored once.
+            let mut full = [*last; P];
+            full[..rest.len()].copy_from_slice(rest);
+            let sums = self.tile(lanes, operand, &full, weights, scales);
+            store(lanes, &sums, rest, output, filters, m);
         }
     }
 
@@ -138,7 +165,7 @@ fn walk<L: Lanes, const P: usize>(
 #[inline(always)]
 fn store<L: Lanes, const P: usize>(
     lanes: L,
-    sums: [L::Sums; P],
+    sums: &[L::Sums; P],
     windows: &[[usize; 2]],
     output: &mut [f32],
     filters: usize,

@@ -1,5 +1,5 @@
 //! The weight gradient: lane = filter, a tile of consecutive (kernel column, channel) accumulators
-//! in registers, the reduction over the pixels of one image, or of two in bf16.
+//! in registers, the reduction over the pixels of some images, two at a time in bf16.
 
 use super::walk::Segment;
 use crate::kernels::lanes::Lanes;
@@ -12,6 +12,8 @@ pub(super) struct Gather {
     /// Elements from one window to the next in a row, and from one row of windows to the next.
     pub(super) pixel_step: usize,
     pub(super) row_step: usize,
+    /// Elements from one image to the next.
+    pub(super) image_len: usize,
     pub(super) rows: usize,
     pub(super) columns: usize,
     /// Groups, elements from one group's channels to the next one's, blocks of 16 filters a group.
@@ -21,8 +23,8 @@ pub(super) struct Gather {
 }
 
 impl Gather {
-    /// Adds Σ x·dz to `sums`, `[group][block][window element][16]`. `gradients` is
-    /// `[pixel][group][block]` vectors of 16 filters.
+    /// Adds Σ x·dz over the images to `sums`, `[group][block][window element][16]`. `gradients` is
+    /// `[image][pixel][group][block]` vectors of 16 filters.
     #[inline(always)]
     pub(super) fn run<L: Lanes>(&self, lanes: L, operand: &[u32], gradients: &[[u32; 16]], sums: &mut [[f32; 16]]) {
         let mut sums = sums;
@@ -33,13 +35,15 @@ impl Gather {
                 while done < run.len {
                     let operand = &operand[run.offset + done..];
                     let count = match run.len - done {
-                        24.. => self.tile::<L, 24>(lanes, operand, gradients, block, sums),
-                        16.. => self.tile::<L, 16>(lanes, operand, gradients, block, sums),
-                        12.. => self.tile::<L, 12>(lanes, operand, gradients, block, sums),
+                        24.. if L::ACCUMULATORS >= 24 => self.tile::<L, 24>(lanes, operand, gradients, block, sums),
+                        16.. if L::ACCUMULATORS >= 16 => self.tile::<L, 16>(lanes, operand, gradients, block, sums),
+                        12.. if L::ACCUMULATORS >= 12 => self.tile::<L, 12>(lanes, operand, gradients, block, sums),
                         // Three channels of three kernel columns.
-                        9.. => self.tile::<L, 9>(lanes, operand, gradients, block, sums),
-                        8.. => self.tile::<L, 8>(lanes, operand, gradients, block, sums),
-                        4.. => self.tile::<L, 4>(lanes, operand, gradients, block, sums),
+                        9.. if L::ACCUMULATORS >= 9 => self.tile::<L, 9>(lanes, operand, gradients, block, sums),
+                        8.. if L::ACCUMULATORS >= 8 => self.tile::<L, 8>(lanes, operand, gradients, block, sums),
+                        6.. if L::ACCUMULATORS >= 6 => self.tile::<L, 6>(lanes, operand, gradients, block, sums),
+                        4.. if L::ACCUMULATORS >= 4 => self.tile::<L, 4>(lanes, operand, gradients, block, sums),
+                        2.. => self.tile::<L, 2>(lanes, operand, gradients, block, sums),
                         _ => self.tile::<L, 1>(lanes, operand, gradients, block, sums),
                     };
                     sums = &mut sums[count..];
@@ -60,13 +64,17 @@ impl Gather {
     ) -> usize {
         let mut accumulators = [lanes.zero(); E];
         let blocks = self.groups * self.group_blocks;
-        for (row, gradients) in gradients.chunks_exact(self.columns * blocks).enumerate().take(self.rows) {
-            let operand = &operand[row * self.row_step..];
-            for (column, gradients) in gradients.chunks_exact(blocks).enumerate() {
-                let gradient = lanes.load(&gradients[block]);
-                if let Some(window) = operand[column * self.pixel_step..].first_chunk::<E>() {
-                    for e in 0..E {
-                        accumulators[e] = lanes.multiply_add(accumulators[e], gradient, window[e]);
+        // `operand` starts at the tile's first element: the last image's stretch is short.
+        let images = operand.chunks(self.image_len).zip(gradients.chunks_exact(self.rows * self.columns * blocks));
+        for (operand, gradients) in images {
+            for (row, gradients) in gradients.chunks_exact(self.columns * blocks).enumerate() {
+                let operand = &operand[row * self.row_step..];
+                for (column, gradients) in gradients.chunks_exact(blocks).enumerate() {
+                    let gradient = lanes.load(&gradients[block]);
+                    if let Some(window) = operand[column * self.pixel_step..].first_chunk::<E>() {
+                        for e in 0..E {
+                            accumulators[e] = lanes.multiply_add(accumulators[e], gradient, window[e]);
+                        }
                     }
                 }
             }

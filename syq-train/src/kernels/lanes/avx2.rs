@@ -30,6 +30,8 @@ impl Lanes for Avx2 {
     type Sums = [__m256; 2];
     type Operand = [__m256; 2];
 
+    const ACCUMULATORS: usize = 6;
+
     #[inline(always)]
     fn zero(self) -> [__m256; 2] {
         // SAFETY: `self` exists only inside `enter`, where AVX2 is enabled.

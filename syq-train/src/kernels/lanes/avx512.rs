@@ -39,6 +39,8 @@ impl Lanes for Avx512 {
     type Sums = __m512;
     type Operand = __m512;
 
+    const ACCUMULATORS: usize = 24;
+
     #[inline(always)]
     fn zero(self) -> __m512 {
         // SAFETY: `self` exists only inside `enter`, where AVX-512 F is enabled.
@@ -92,6 +94,8 @@ impl Lanes for Avx512 {
 impl Lanes for Avx512Bf16 {
     type Sums = __m512;
     type Operand = __m512i;
+
+    const ACCUMULATORS: usize = 24;
 
     #[inline(always)]
     fn zero(self) -> __m512 {

@@ -24,6 +24,9 @@ pub(crate) trait Lanes: Copy {
     /// Sixteen operand elements.
     type Operand: Copy;
 
+    /// How many [`Self::Sums`] the registers hold beside two operands.
+    const ACCUMULATORS: usize;
+
     fn zero(self) -> Self::Sums;
     fn load(self, elements: &[u32; 16]) -> Self::Operand;
     fn floats(self, values: &[f32; 16]) -> Self::Sums;

@@ -9,6 +9,8 @@ impl Lanes for Portable {
     type Sums = [f32; 16];
     type Operand = [f32; 16];
 
+    const ACCUMULATORS: usize = if cfg!(target_arch = "aarch64") { 6 } else { 2 };
+
     #[inline(always)]
     fn zero(self) -> Self::Sums {
         [0.0; 16]
