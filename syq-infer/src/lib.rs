@@ -1,5 +1,43 @@
 //! The SYQ inference engine: runs packed binary and ternary networks on ordinary CPUs, with the same
 //! bits on every instruction set.
+//!
+//! A [`Session`] holds a model that was compiled into a [`plan`] for the [`kernels`] of one
+//! instruction set, with its threads and memory. The logits depend on the model and the input alone:
+//! not on the instruction set, the number of threads or how many images are given at once.
+//!
+#![cfg_attr(feature = "picture", doc = "```no_run")]
+#![cfg_attr(not(feature = "picture"), doc = "```text")]
+//! use syq_infer::picture::{self, PictureLimits};
+//! use syq_infer::{Session, SessionOptions};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     // All cores and the best instruction set; `threads: 1` uses no thread pool at all.
+//!     let mut session = Session::load("model.safetensors".as_ref(), SessionOptions::default())?;
+//!     let bytes = std::fs::read("cat.jpg")?;
+//!     let picture = picture::decode(&bytes, &PictureLimits::default())?;
+//!     for candidate in session.classify(picture.view(), 3)? {
+//!         println!("{:5.3}  {}", candidate.probability, session.labels()[candidate.index]);
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Features
+//!
+//! | feature | what | on by default |
+//! | --- | --- | --- |
+//! | `picture` | decoding of JPEG and PNG | through `cli` |
+//! | `cli` | the `syq` command | yes |
+//!
+//! Without both, the library takes RGB bytes ([`rgb`]) and float tensors.
+//!
+//! # Dependencies
+//!
+//! `syq-core` and `syq-pack` are this workspace's own. `bytemuck` reinterprets arrays of lanes and words
+//! without `unsafe`; `rayon` gives a session its threads; `thiserror` derives the error types. With
+//! `picture`: `png` and `zune-jpeg` decode, both pure Rust. With `cli`: `clap` reads the arguments,
+//! `indicatif` draws the progress bar, `serde` and `serde_json` write JSON, `anyhow` carries errors to
+//! the top.
 
 mod exec;
 #[cfg(feature = "cli")]

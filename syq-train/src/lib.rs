@@ -1,4 +1,19 @@
 //! Trains binary and ternary networks with learned symmetric scales (SYQ, CVPR 2018).
+//!
+//! A [`run`] takes a [`config`] and images, compiles the network to a [`graph`] of [`layers`] on a
+//! [`tape`], and steps an optimizer ([`optim`]); convolutions are direct, in [`kernels`]. The quantizers are
+//! those of `syq-core`, and the accuracy that a run reports is that of the exported model in
+//! `syq-infer`. Everything random follows from the seed ([`rng`]), and the result does not depend on the
+//! number of threads ([`parallel`]).
+//!
+//! # Dependencies
+//!
+//! `syq-core`, `syq-pack` and `syq-infer` are this workspace's own. `rayon` gives a run its threads;
+//! `bytemuck` and `half` hold and convert vectors and bf16; `rand_pcg` is a generator whose values do not
+//! change from version to version; `image` decodes JPEG and PNG; `safetensors` and `serde_json` are the form of
+//! checkpoints, `tempfile` writes them beside their destination and renames them; `serde` and `toml` read
+//! the configuration; `thiserror` derives the error types. The command adds `clap` (arguments),
+//! `indicatif` (progress bar) and `anyhow` (errors).
 
 pub mod checkpoint;
 pub mod config;
