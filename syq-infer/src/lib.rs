@@ -39,6 +39,7 @@
 //! `indicatif` draws the progress bar, `serde` and `serde_json` write JSON, `anyhow` carries errors to
 //! the top.
 
+pub mod builtin;
 mod exec;
 #[cfg(feature = "cli")]
 pub mod inputs;
@@ -52,5 +53,6 @@ pub mod rgb;
 pub mod session;
 pub mod topk;
 
+pub use builtin::builtin;
 pub use isa::{ISA_VARIABLE, Isa, IsaError};
 pub use session::{Session, SessionError, SessionOptions};

@@ -1,0 +1,143 @@
+//! The model and the engine that a command asks for.
+
+use super::Failure;
+use super::output::one_line;
+use clap::Args;
+use serde::Serialize;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use syq_infer::isa::IsaError;
+use syq_infer::{Isa, Session, SessionError, SessionOptions, builtin};
+use syq_pack::file::MAX_FILE;
+use syq_pack::{Model, digest};
+
+/// More threads than any machine has are a slip of the finger.
+const MOST_THREADS: usize = 1024;
+
+/// Which model.
+#[derive(Debug, Args)]
+pub(super) struct ModelArguments {
+    /// Model file; without it the network that is built into this program
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+}
+
+/// How it runs. The results do not depend on it.
+#[derive(Debug, Args)]
+pub(super) struct EngineArguments {
+    /// Threads; 0 is one for each core
+    #[arg(long, value_name = "N", env = "SYQ_THREADS", default_value = "0", value_parser = threads)]
+    threads: usize,
+    /// Instruction set: auto, avx512, avx2, neon or portable
+    #[arg(long, value_name = "NAME", env = "SYQ_ISA", default_value = "auto", value_parser = isa)]
+    isa: IsaChoice,
+}
+
+/// An instruction set, or the best one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum IsaChoice {
+    Best,
+    This(Isa),
+}
+
+/// An empty variable counts as unset.
+fn threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(threads) if threads <= MOST_THREADS => Ok(threads),
+        Err(_) if text.is_empty() => Ok(0),
+        _ => Err(format!("must be a number from 0 to {MOST_THREADS}")),
+    }
+}
+
+fn isa(name: &str) -> Result<IsaChoice, IsaError> {
+    match name {
+        "" | "auto" => Ok(IsaChoice::Best),
+        name => Isa::from_name(name).map(IsaChoice::This),
+    }
+}
+
+impl EngineArguments {
+    /// The instruction set, if one was named.
+    pub(super) fn isa(&self) -> Option<Isa> {
+        match self.isa {
+            IsaChoice::Best => None,
+            IsaChoice::This(isa) => Some(isa),
+        }
+    }
+
+    pub(super) fn options(&self) -> SessionOptions {
+        SessionOptions { threads: self.threads, isa: self.isa() }
+    }
+}
+
+/// A model and where it was read.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    /// The file's name, or what stands for it.
+    pub(super) file: String,
+    /// Size of the file in bytes.
+    pub(super) bytes: usize,
+    /// SHA-256 of the file, the model's identity.
+    pub(super) sha256: String,
+    pub(super) model: Model,
+}
+
+/// A model in a result.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct ModelName {
+    name: String,
+    sha256: String,
+}
+
+impl Loaded {
+    /// Reads and checks the model.
+    pub(super) fn read(arguments: &ModelArguments) -> Result<Self, Failure> {
+        let file = match &arguments.model {
+            Some(path) => one_line(&path.display()),
+            None => "built-in model".to_owned(),
+        };
+        let fail = |reason: String| Failure::Model { file: file.clone(), reason };
+        let owned;
+        let bytes = match &arguments.model {
+            Some(path) => {
+                owned = read_limited(path).map_err(fail)?;
+                &owned[..]
+            }
+            None => builtin(),
+        };
+        let model = Model::from_bytes(bytes).map_err(|error| fail(error.to_string()))?;
+        Ok(Self { bytes: bytes.len(), sha256: digest(bytes), model, file })
+    }
+
+    /// A session of it.
+    pub(super) fn session(&self, options: SessionOptions) -> Result<Session, Failure> {
+        Session::new(&self.model, options).map_err(|error| match error {
+            SessionError::Isa(_) | SessionError::Threads { .. } => Failure::Usage(error.to_string()),
+            error => self.fail(error),
+        })
+    }
+
+    /// A session that takes pictures.
+    pub(super) fn picture_session(&self, options: SessionOptions) -> Result<Session, Failure> {
+        match self.model.preprocess {
+            Some(_) => self.session(options),
+            None => Err(self.fail(SessionError::NoRecipe)),
+        }
+    }
+
+    pub(super) fn fail(&self, reason: impl std::fmt::Display) -> Failure {
+        Failure::Model { file: self.file.clone(), reason: reason.to_string() }
+    }
+
+    pub(super) fn name(&self) -> ModelName {
+        ModelName { name: self.model.network.name.clone(), sha256: self.sha256.clone() }
+    }
+}
+
+/// The bytes of a file no larger than a model may be.
+fn read_limited(path: &Path) -> Result<Vec<u8>, String> {
+    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if bytes.len() as u64 > MAX_FILE { Err(format!("larger than {MAX_FILE} bytes")) } else { Ok(bytes) }
+}

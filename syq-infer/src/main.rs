@@ -1,0 +1,7 @@
+//! `syq`: classifies pictures with packed binary and ternary networks.
+
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}
