@@ -9,7 +9,9 @@ use syq_core::reference::{CodedWeights, coded_convolution};
 use syq_core::{Codebook, Padding, Shape, Window};
 
 /// Input, filters, kernel, stride, padding, groups.
-const SHAPES: [(Shape, usize, [usize; 2], [usize; 2], Padding, usize); 14] = [
+type Case = (Shape, usize, [usize; 2], [usize; 2], Padding, usize);
+
+const SHAPES: [Case; 14] = [
     (Shape::new(8, 8, 16), 16, [3, 3], [1, 1], Padding::uniform(1), 1),
     (Shape::new(8, 8, 16), 32, [3, 3], [2, 2], Padding::uniform(1), 1),
     (Shape::new(7, 5, 33), 17, [3, 3], [1, 1], Padding { top: 0, bottom: 1, left: 2, right: 0 }, 1),
