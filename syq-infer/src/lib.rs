@@ -29,15 +29,15 @@
 //! | `picture` | decoding of JPEG and PNG | through `cli` |
 //! | `cli` | the `syq` command | yes |
 //!
-//! Without both, the library takes RGB bytes ([`rgb`]) and float tensors.
+//! Without both, the library takes RGB bytes ([`rgb`]) and float tensors. The built-in network is there
+//! in every case: [`builtin()`].
 //!
 //! # Dependencies
 //!
 //! `syq-core` and `syq-pack` are this workspace's own. `bytemuck` reinterprets arrays of lanes and words
 //! without `unsafe`; `rayon` gives a session its threads; `thiserror` derives the error types. With
 //! `picture`: `png` and `zune-jpeg` decode, both pure Rust. With `cli`: `clap` reads the arguments,
-//! `indicatif` draws the progress bar, `serde` and `serde_json` write JSON, `anyhow` carries errors to
-//! the top.
+//! `indicatif` draws the progress bar, `serde` and `serde_json` write JSON.
 
 pub mod builtin;
 mod exec;
