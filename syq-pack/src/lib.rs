@@ -1,7 +1,7 @@
 //! The network as data, weights packed to 1 or 2 bits, and the model file.
 //!
 //! A [`Network`] is a list of typed layers; [`zoo`] builds the known ones. A [`Model`] is a network with
-//! its parameters, and [`Model::view`] the proof that they fit. [`file`] writes and reads models;
+//! its parameters, and [`Model::view`] the proof that they fit. [`file`](mod@file) writes and reads models;
 //! [`reference`](mod@reference) runs them with plain loops and defines what every other executor must give.
 //!
 //! Dependencies: `serde` and `serde_json` for the metadata of the file; `sha2` for its digest; `tempfile`
