@@ -38,12 +38,14 @@
 //! without `unsafe`; `rayon` gives a session its threads; `thiserror` derives the error types. With
 //! `picture`: `png` and `zune-jpeg` decode, both pure Rust. With `cli`: `clap` reads the arguments,
 //! `indicatif` draws the progress bar, `serde` and `serde_json` write JSON.
+#![deny(unsafe_code)]
 
 pub mod builtin;
 mod exec;
 #[cfg(feature = "cli")]
 pub mod inputs;
 pub mod isa;
+#[allow(unsafe_code, reason = "entering a detected instruction set; nothing else in the crate may")]
 pub mod kernels;
 #[cfg(feature = "picture")]
 pub mod picture;

@@ -14,12 +14,14 @@
 //! checkpoints, `tempfile` writes them beside their destination and renames them; `serde` and `toml` read
 //! the configuration; `thiserror` derives the error types. The command adds `clap` (arguments),
 //! `indicatif` (progress bar) and `anyhow` (errors).
+#![deny(unsafe_code)]
 
 pub mod checkpoint;
 pub mod config;
 pub mod data;
 pub mod error;
 pub mod graph;
+#[allow(unsafe_code, reason = "entering a detected instruction set; nothing else in the crate may")]
 pub mod kernels;
 pub mod layers;
 pub mod metrics;
