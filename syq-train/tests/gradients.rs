@@ -74,13 +74,13 @@ fn check(network: &Network, kinds: &[Group]) {
     graph.step(&workers, &images, &labels, CrossEntropy { label_smoothing: 0.1 }).unwrap();
     let analytic: Vec<Vec<f32>> = graph.parameters().iter().map(|p| p.gradient.clone()).collect();
     let mut checked = 0;
-    for index in 0..analytic.len() {
+    for (index, analytic) in analytic.iter().enumerate() {
         if !kinds.contains(&graph.parameters()[index].group) {
             continue;
         }
         let name = graph.parameters()[index].name.clone();
-        let len = analytic[index].len();
-        let norm = analytic[index].iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
+        let len = analytic.len();
+        let norm = analytic.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
         for i in (0..len).step_by(len.div_ceil(40)) {
             let mut at = |delta: f32| {
                 let old = graph.parameters()[index].values[i];
@@ -95,7 +95,7 @@ fn check(network: &Network, kinds: &[Group]) {
             if (numeric - wider).abs() > 4e-4 * (1.0 + norm) {
                 continue;
             }
-            let found = f64::from(analytic[index][i]);
+            let found = f64::from(analytic[i]);
             assert!((numeric - found).abs() < 3e-3 * (0.3 + norm), "{name}[{i}]: {found}, difference {numeric}");
             checked += 1;
         }

@@ -80,13 +80,13 @@ impl BatchNorm {
     }
 
     fn update(&mut self, sums: &ChannelSums, gamma: &[f32], count: f64) {
-        for c in 0..gamma.len() {
+        for (c, gamma) in gamma.iter().enumerate() {
             let mean = sums.sum[c] / count;
             let variance = (sums.sum_of_squares[c] / count - mean * mean).max(0.0);
             let inverse = 1.0 / (variance + f64::from(self.settings.epsilon)).sqrt();
             self.mean[c] = mean as f32;
             self.inverse_deviation[c] = inverse as f32;
-            self.scale[c] = (f64::from(gamma[c]) * inverse) as f32;
+            self.scale[c] = (f64::from(*gamma) * inverse) as f32;
             let unbiased = variance * count / (count - 1.0).max(1.0);
             let decay = self.settings.decay;
             self.running.mean[c] = decay * self.running.mean[c] + (1.0 - decay) * mean as f32;

@@ -152,7 +152,7 @@ impl Run {
                     images_per_second: images as f64 / started.elapsed().as_secs_f64(),
                 });
             }
-            if self.step % batches == 0 {
+            if self.step.is_multiple_of(batches) {
                 let row = self.row(started, images);
                 metrics.append(&row)?;
                 observer.epoch(&row);
