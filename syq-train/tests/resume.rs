@@ -78,8 +78,9 @@ fn check(config_of: &dyn Fn(usize) -> Config) {
     let bytes = |folder: &Path| std::fs::read(folder.join(CHECKPOINT)).unwrap();
     assert!(bytes(&whole) == bytes(&parts), "five and five steps differ from ten");
     assert_eq!(metrics(&whole), metrics(&parts));
-    // The checkpoint names its number of threads, so the exported models are compared.
-    run(&config_of(3), &threads, Start::New, Some(10));
+    // A checkpoint names its number of threads, so the exported models are compared.
+    run(&config_of(3), &threads, Start::New, Some(5));
+    run(&config_of(2), &threads, Start::Resume, Some(10));
     let exported = |folder: &Path| export(&folder.join(CHECKPOINT)).unwrap().0;
     assert!(exported(&whole).to_bytes().unwrap() == exported(&threads).to_bytes().unwrap(), "threads change the bytes");
 }

@@ -80,7 +80,12 @@ impl Run {
     pub(super) fn resume(&mut self) -> Result<(), RunError> {
         let path = self.folder.join(CHECKPOINT);
         let Checkpoint { metadata, tensors } = Checkpoint::<RunMetadata>::read(&path)?;
-        if metadata.config != self.config {
+        // Neither the threads nor where the images lie changes the result.
+        let mut made_with = metadata.config;
+        made_with.train.threads = self.config.train.threads;
+        made_with.data.train.clone_from(&self.config.data.train);
+        made_with.data.test.clone_from(&self.config.data.test);
+        if made_with != self.config {
             return Err(RunError::Changed { path });
         }
         self.graph.restore(&tensors.iter().map(|(name, tensor)| (name.clone(), tensor.values.clone())).collect())?;
