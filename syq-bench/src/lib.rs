@@ -1,1 +1,28 @@
-//! Placeholder.
+//! What the benches of the SYQ engine share: the cases with their right answers, an interleaved
+//! timer, and the report with the facts of the machine.
+//!
+//! A [`Case`] exists only after one run of it gave, bit for bit, what the plain loops of
+//! `syq_core::reference` or `syq_pack::reference` give: nothing is timed that was not checked. Two
+//! programs time the cases: the criterion benches in `benches/`, one group a kernel (`cargo bench -p
+//! syq-bench`), and `cargo xtask bench`, whose [`time::interleaved`] runs all cases in turn, round
+//! after round, so that a packed kernel and its float twin see the same machine.
+//!
+//! Multiply-accumulates are *effective*: those of the layer as it is written down, whatever the
+//! kernel makes of them. That is what makes the figures of different kernels comparable.
+#![forbid(unsafe_code)]
+
+pub mod case;
+pub mod error;
+pub mod kernel;
+pub mod layer;
+pub mod machine;
+pub mod network;
+pub mod problem;
+pub mod report;
+pub mod time;
+
+pub use case::{Case, Description, Group, Workload};
+pub use error::BenchError;
+pub use machine::Machine;
+pub use report::Report;
+pub use time::{Rounds, Timing, interleaved};
