@@ -1,5 +1,6 @@
 //! Times the training convolutions of ResNet-20: `cargo run --release -p syq-train --example
-//! conv_speed [THREADS [BATCH [REPETITIONS]]]`, 2, 128 and 7 unless told. The best repetition counts.
+//! conv_speed [THREADS [BATCH [REPETITIONS [ISA]]]]`: 2, 128, 7 and the best unless told. The best repetition
+//! counts.
 #![allow(clippy::print_stdout, reason = "an example prints its result")]
 
 use std::time::Instant;
@@ -28,7 +29,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let argument = |index, default| std::env::args().nth(index).map_or(Ok(default), |n| n.parse::<usize>());
     let [threads, batch, repetitions] = [argument(1, 2)?, argument(2, 128)?, argument(3, 7)?];
     let workers = Workers::new(threads)?;
-    let isa = Isa::detect();
+    let isa = std::env::args().nth(4).map_or(Some(Isa::detect()), |name| Isa::from_name(&name));
+    let isa = isa.ok_or("this machine has no such instruction set")?;
     let levels = Levels { step: 0.5, inverse_step: 2.0, largest: 3 };
     for (precision, operands) in [
         (Precision::F32, Operands::Float),
@@ -79,7 +81,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             total += count as f64 * (best[0] + best[1]);
         }
         let rate = batch as f64 / total;
-        println!("{operands:?} {precision:?} convolutions of ResNet-20: {rate:.0} images/s on {threads} threads");
+        println!(
+            "{operands:?} {precision:?} convolutions of ResNet-20: {rate:.0} images/s on {threads} threads, {}",
+            isa.name()
+        );
     }
     Ok(())
 }

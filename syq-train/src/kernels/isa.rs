@@ -68,6 +68,11 @@ impl Isa {
         }
     }
 
+    /// The available instruction set of that [`name`](Self::name).
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|isa| isa.name() == name && isa.is_available())
+    }
+
     /// Checks that the instruction set has the precision.
     ///
     /// # Errors
