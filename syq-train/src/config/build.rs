@@ -112,7 +112,7 @@ mod tests {
         let activation = ActivationQuantizer { bits: BitWidth::Two, range: ActivationRange::Learned };
         let granularity = Granularity::Pixel;
         assert_eq!(w2a2.scheme(), Scheme::Quantized { codebook: Codebook::Ternary, granularity, activation });
-        assert_eq!((w2a2.eta(), w2a2.train.epochs, w2a2.train.learning_rate), (0.05, 22, 1e-3));
+        assert_eq!((w2a2.eta(), w2a2.train.epochs, w2a2.train.learning_rate), (0.05, 24, 1e-3));
         assert_eq!(w2a2.train.optimizer, OptimizerConfig::Adam { betas: [0.9, 0.999], epsilon: 1e-5 });
         // A checkpoint echoes the configuration as JSON.
         let echo = serde_json::to_string(&w2a2).unwrap();
