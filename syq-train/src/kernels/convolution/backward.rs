@@ -207,9 +207,10 @@ impl Kernel for Unit<'_> {
                     }
                 }
             }
-            let gradients = match in_place {
-                true => bytemuck::cast_slice(&self.dz[first * image_out..end * image_out]),
-                false => &vectors[..slots * vectors_len],
+            let gradients = if in_place {
+                bytemuck::cast_slice(&self.dz[first * image_out..end * image_out])
+            } else {
+                &vectors[..slots * vectors_len]
             };
             s.gather.run(lanes, operands, gradients.as_chunks::<16>().0, self.sums);
             let Some(data) = &s.data else { continue };

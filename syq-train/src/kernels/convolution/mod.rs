@@ -125,6 +125,9 @@ impl ConvOp {
     ///
     /// With codes on both sides z = Σ_i fma(α_i·s, S_i, z) over the subgroups in ascending order,
     /// S_i exact: what the engine computes, bit for bit.
+    ///
+    /// # Panics
+    /// If `x` has fewer images than `z`, or the weights are not the geometry's.
     pub fn forward(&self, workers: &Workers, x: Input<'_>, w: Weights<'_>, z: &mut [f32]) -> ChannelSums {
         let op = self.over_vectors(z.len() / self.geometry.output.len());
         forward::run(&op, workers, x, w, z)
@@ -133,6 +136,9 @@ impl ConvOp {
     /// From `dz` = ∂L/∂z: the gradient of the dequantized weights into `dw`, and, if wanted, that of
     /// the input (before its quantizer, straight-through) into or onto `dx`. Returns the sum that
     /// the gradient of a learned step consists of, Σ ∂L/∂(u·s) · ∂(u·s)/∂s (LSQ), else 0.
+    ///
+    /// # Panics
+    /// If `x` or `dx` has fewer images than `dz`, or the weights are not the geometry's.
     pub fn backward(
         &self,
         workers: &Workers,
