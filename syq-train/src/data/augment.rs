@@ -6,6 +6,7 @@
 
 use super::DataError;
 use crate::rng::Random;
+use syq_pack::preprocess::normalization_table;
 
 /// Mean and standard deviation a channel (R, G, B), pixels in [0, 1]: y = (x / 255 − mean) / deviation.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,9 +28,8 @@ impl Normalization {
             if !(mean.is_finite() && deviation > 0.0 && deviation.is_normal()) {
                 return Err(DataError::Normalization { channel, mean, deviation });
             }
-            for (value, target) in row.iter_mut().enumerate() {
-                *target = (value as f32 / 255.0 - mean) / deviation;
-            }
+            // The engine's own table, so that both see the same inputs.
+            *row = normalization_table(mean, deviation);
         }
         Ok(Self { mean, deviation, table })
     }
