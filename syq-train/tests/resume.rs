@@ -1,11 +1,12 @@
 //! A run that is stopped and resumed ends in the same bytes, and so does one on other threads.
 
 use std::path::Path;
+use syq_train::checkpoint::Checkpoint;
 use syq_train::config::Config;
 use syq_train::data::Dataset;
 use syq_train::metrics::Row;
 use syq_train::rng::{Purpose, Random};
-use syq_train::run::{CHECKPOINT, METRICS, Observer, Progress, Run, Start, evaluate, export};
+use syq_train::run::{CHECKPOINT, METRICS, Observer, Progress, Run, RunMetadata, Start, evaluate, export};
 
 const SIZE: usize = 12;
 const CLASSES: u32 = 3;
@@ -113,6 +114,36 @@ fn training_learns_and_reports_what_the_engine_measures() {
     let split = syq_train::data::split::split(&data(), metadata.config.held_out(), 5).unwrap();
     let again = evaluate(&model, &data(), &split.validation, 1).unwrap();
     assert_eq!((again.top1(), again.mean()), (last.top1, last.loss));
+}
+
+/// Every parameter of the checkpoint in `folder` whose name ends so.
+fn values(folder: &Path, ending: &str) -> Vec<f32> {
+    let checkpoint = Checkpoint::<RunMetadata>::read(&folder.join(CHECKPOINT)).unwrap();
+    let named = checkpoint.tensors.into_iter().filter(|(name, _)| name.ends_with(ending) && !name.contains('/'));
+    named.flat_map(|(_, tensor)| tensor.values).collect()
+}
+
+#[test]
+fn a_further_stage_takes_scales_and_steps_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let [float, first, same, wider, layer] =
+        ["float", "first", "same", "wider", "layer"].map(|name| folder.path().join(name));
+    run(&config(FLOAT, SGD, 2, None), &float, Start::New, Some(4));
+    run(&config(TERNARY, ADAM, 2, Some(&float.join(CHECKPOINT))), &first, Start::New, Some(4));
+    let init = first.join(CHECKPOINT);
+    let stage = |network: &str, to: &Path| run(&config(network, ADAM, 2, Some(&init)), to, Start::New, Some(0));
+    stage(TERNARY, &same);
+    stage(&TERNARY.replace("bits = 2", "bits = 4"), &wider);
+    stage(&TERNARY.replace("pixel", "layer"), &layer);
+    for ending in [".scales", ".step", ".weight", ".gamma"] {
+        assert!(!values(&first, ending).is_empty(), "{ending}");
+        assert_eq!(values(&same, ending), values(&first, ending), "{ending}");
+    }
+    // Steps belong to their number of bits, scales to their granularity.
+    assert_eq!(values(&wider, ".scales"), values(&first, ".scales"));
+    assert!(values(&wider, ".step").iter().all(|step| *step == 0.0));
+    assert_eq!(values(&layer, ".step"), values(&first, ".step"));
+    assert!(values(&layer, ".scales").iter().all(|scale| *scale > 0.0));
 }
 
 #[test]

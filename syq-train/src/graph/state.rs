@@ -5,6 +5,7 @@ use super::Graph;
 use crate::error::TrainError;
 use crate::layers::{RunningStatistics, WeightSource};
 use crate::optim::Group;
+use crate::tape::Parameter;
 use std::collections::BTreeMap;
 
 /// Named tensors, in the order of their names.
@@ -31,27 +32,37 @@ impl Graph {
         self.load(state, |_| true)
     }
 
-    /// Starts from another network's weights, such as the float twin's: batch norms, biases and
-    /// master weights are taken over, the scales become mean |W| of their subgroups, and learned
-    /// steps are set by the first batch.
+    /// Starts from another network's weights: batch norms, biases and master weights are taken over.
+    /// So are scales and learned steps, where `state` has them (a further stage of a quantized
+    /// network's training); those that it lacks, or has for another granularity, start as after a
+    /// float network: scales as mean |W| of their subgroups, steps from the first batch.
     ///
     /// # Errors
     /// A tensor that is missing or has another length; the graph is then unchanged.
     pub fn start_from(&mut self, state: &Tensors) -> Result<(), TrainError> {
-        self.load(state, |kind| !matches!(kind, Group::Scale | Group::Step))?;
+        let fits = |name: &str, len: usize| state.get(name).is_some_and(|values| values.len() == len);
+        let own: Vec<String> = self
+            .parameters
+            .iter()
+            .filter(|p| matches!(p.group, Group::Scale | Group::Step) && !fits(&p.name, p.values.len()))
+            .map(|p| p.name.clone())
+            .collect();
+        self.load(state, |parameter| !own.contains(&parameter.name))?;
         for plan in &self.coded {
             let WeightSource::Codebook { quantizer, scales } = plan.source else { continue };
-            let latent = &self.parameters[plan.weights].values;
-            let initial = quantizer.initial_scales(&plan.name, latent, plan.shape)?;
-            self.parameters[scales].values.copy_from_slice(&initial);
+            if own.contains(&self.parameters[scales].name) {
+                let latent = &self.parameters[plan.weights].values;
+                let initial = quantizer.initial_scales(&plan.name, latent, plan.shape)?;
+                self.parameters[scales].values.copy_from_slice(&initial);
+            }
         }
-        for parameter in self.parameters.iter_mut().filter(|p| p.group == Group::Step) {
+        for parameter in self.parameters.iter_mut().filter(|p| p.group == Group::Step && own.contains(&p.name)) {
             parameter.values.fill(0.0);
         }
         Ok(())
     }
 
-    fn load(&mut self, state: &Tensors, wanted: impl Fn(Group) -> bool) -> Result<(), TrainError> {
+    fn load(&mut self, state: &Tensors, wanted: impl Fn(&Parameter) -> bool) -> Result<(), TrainError> {
         let find = |name: &str, expected: usize| {
             let missing = || TrainError::Missing { name: name.to_owned() };
             let values = state.get(name).ok_or_else(missing)?;
@@ -62,7 +73,7 @@ impl Graph {
         };
         // Everything is looked up before anything changes.
         let mut values = Vec::new();
-        for parameter in self.parameters.iter().filter(|p| wanted(p.group)) {
+        for parameter in self.parameters.iter().filter(|p| wanted(p)) {
             values.push(find(&parameter.name, parameter.values.len())?);
         }
         let mut statistics = Vec::new();
@@ -72,7 +83,7 @@ impl Graph {
             let variance = find(&format!("{name}.running_variance"), channels)?.clone();
             statistics.push((*layer, RunningStatistics { mean, variance }));
         }
-        for (parameter, values) in self.parameters.iter_mut().filter(|p| wanted(p.group)).zip(values) {
+        for (parameter, values) in self.parameters.iter_mut().filter(|p| wanted(p)).zip(values) {
             parameter.values.copy_from_slice(values);
         }
         for (layer, statistics) in statistics {

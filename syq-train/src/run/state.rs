@@ -98,10 +98,15 @@ impl Run {
         Ok(())
     }
 
-    /// Starts from the weights of the checkpoint at `path`, such as the float twin's.
+    /// Starts from the weights of the checkpoint at `path`: the float twin's, or an earlier stage's.
     pub(super) fn start_from(&mut self, path: &Path) -> Result<(), RunError> {
-        let Checkpoint { tensors, .. } = Checkpoint::<RunMetadata>::read(path)?;
-        let state = tensors.into_iter().map(|(name, tensor)| (name, tensor.values)).collect();
+        let Checkpoint { metadata, tensors } = Checkpoint::<RunMetadata>::read(path)?;
+        let mut state: crate::graph::Tensors =
+            tensors.into_iter().map(|(name, tensor)| (name, tensor.values)).collect();
+        // A step belongs to its number of bits.
+        if metadata.config.network.activation_bits != self.config.network.activation_bits {
+            state.retain(|name, _| !name.ends_with(".step"));
+        }
         Ok(self.graph.start_from(&state)?)
     }
 }

@@ -63,6 +63,8 @@ impl Walk {
                 let (tiles, rest) = self.windows.as_chunks::<8>();
                 self.tiles::<L, 8>(lanes, operand, tiles.as_flattened(), weights, scales, output, filters, &mut m);
                 self.tiles::<L, 4>(lanes, operand, rest, weights, scales, output, filters, &mut m);
+            } else if L::ACCUMULATORS >= 6 {
+                self.tiles::<L, 6>(lanes, operand, &self.windows, weights, scales, output, filters, &mut m);
             } else if L::ACCUMULATORS >= 4 {
                 self.tiles::<L, 4>(lanes, operand, &self.windows, weights, scales, output, filters, &mut m);
             } else {
