@@ -142,7 +142,7 @@ pub(super) fn data<'a>(
     let layout = packed.layout();
     match layout.format() {
         InputFormat::Float => InputData::Floats(buffers.floats(input, layout.len())),
-        InputFormat::Planes(_) | InputFormat::Codes => InputData::Words(buffers.words(input, layout.len())),
+        InputFormat::Planes(_) | InputFormat::Digits(_) | InputFormat::Codes => InputData::Words(buffers.words(input, layout.len())),
     }
 }
 

@@ -6,8 +6,8 @@ use crate::isa::Isa;
 use syq_core::{BitWidth, Codebook, ConvGeometry};
 
 impl QuantizedKernel {
-    /// Both kernels.
-    pub const ALL: [Self; 2] = [Self::Popcount, Self::Int8];
+    /// All kernels.
+    pub const ALL: [Self; 3] = [Self::Popcount, Self::Lookup, Self::Int8];
 
     /// The faster kernel for a layer, after measurements (`examples/layer_speed.rs`). A single output
     /// pixel, as of a fully connected layer, is bound by memory: there the weights stay packed.

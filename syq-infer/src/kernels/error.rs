@@ -24,6 +24,16 @@ pub enum KernelError {
         /// Layout that the weights were packed for.
         expected: Box<InputLayout>,
     },
+    /// Sums too large for the kernel that was asked for; another one takes the layer.
+    #[error("layer {layer:?}: sums of up to {bound} do not fit the lookup kernel, which takes {limit}")]
+    Narrow {
+        /// Name of the layer.
+        layer: String,
+        /// What a subgroup's sum may reach.
+        bound: usize,
+        /// What the kernel takes.
+        limit: usize,
+    },
     /// A buffer of the wrong length.
     #[error("{what} has {found} elements instead of {expected}")]
     Length {

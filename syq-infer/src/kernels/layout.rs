@@ -2,8 +2,9 @@
 //!
 //! `[row][column][group][plane][element]`, padding rows and columns included, so that the kernels'
 //! inner loops need no bounds of the image. An element is one f32 channel, four u8 channels, or 32
-//! channels of one bit plane; each group starts at an element of its own. What fills up the last
-//! element of a group is zero, and so is the padding (code 0 is the value 0).
+//! channels of one bit plane, or 16 channels of one two-bit digit; each group starts at an element of
+//! its own. What fills up the last element of a group is zero, and so is the padding (code 0 is the
+//! value 0).
 
 use std::fmt;
 use std::ops::Range;
@@ -17,11 +18,26 @@ pub const BLOCK: usize = 16;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Lanes<T>(pub [T; BLOCK]);
 
+/// For four channels, which of their codes each of 32 filters adds: bit c for channel c. Filter f has the
+/// byte [`selector_byte`]\(f\).
+#[repr(C, align(32))]
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Selectors(pub(crate) [u8; 2 * BLOCK]);
+
+/// The byte of filter `filter` of 32 among its [`Selectors`]: the order in which bytes that are widened
+/// twice, in the halves of a 256-bit register, end in eight consecutive filters a register.
+pub(crate) const fn selector_byte(filter: usize) -> usize {
+    filter / 8 * 4 + filter % 4 + filter % 8 / 4 * BLOCK
+}
+
 /// What an element of the input is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum InputFormat {
     /// Bit planes of codes, the lowest bit first: plane b of channel c is bit c % 32 of word c / 32.
     Planes(BitWidth),
+    /// Two-bit digits of codes, the lowest first: digit d of channel c is bits 2·(c % 4) of byte c / 4 of
+    /// the digit's plane, in memory order. A last element of each group holds the sum of its codes.
+    Digits(BitWidth),
     /// Codes as bytes, four channels an element, in memory order.
     Codes,
     /// f32 values, one channel an element.
@@ -33,16 +49,26 @@ impl InputFormat {
     pub const fn channels(self) -> usize {
         match self {
             Self::Planes(_) => 32,
+            Self::Digits(_) => 16,
             Self::Codes => 4,
             Self::Float => 1,
         }
     }
 
-    /// Bit planes, 1 for the formats without.
+    /// Planes of bits or digits, 1 for the formats without.
     pub const fn planes(self) -> usize {
         match self {
             Self::Planes(bits) => bits.bits() as usize,
+            Self::Digits(bits) => bits.bits().div_ceil(2) as usize,
             Self::Codes | Self::Float => 1,
+        }
+    }
+
+    /// Elements behind the planes of each group: the sum of the codes.
+    const fn sums(self) -> usize {
+        match self {
+            Self::Digits(_) => 1,
+            Self::Planes(_) | Self::Codes | Self::Float => 0,
         }
     }
 
@@ -50,6 +76,7 @@ impl InputFormat {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Planes(_) => "planes",
+            Self::Digits(_) => "digits",
             Self::Codes => "codes",
             Self::Float => "float",
         }
@@ -69,8 +96,8 @@ impl fmt::Display for InputLayout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let p = &self.padding;
         write!(f, "{} of {} in {} groups", self.format.name(), self.shape, self.groups)?;
-        if let InputFormat::Planes(bits) = self.format {
-            write!(f, " and {} planes", bits.bits())?;
+        if let InputFormat::Planes(bits) | InputFormat::Digits(bits) = self.format {
+            write!(f, " and {} bits", bits.bits())?;
         }
         write!(f, " with padding {}+{} by {}+{}", p.top, p.bottom, p.left, p.right)
     }
@@ -89,7 +116,8 @@ impl InputLayout {
         let elements = (shape.channels / groups).div_ceil(format.channels());
         let height = sum([padding.top, shape.height, padding.bottom])?;
         let width = sum([padding.left, shape.width, padding.right])?;
-        let len = product([height, width, groups, format.planes(), elements])?;
+        let group_len = sum([product([format.planes(), elements])?, format.sums()])?;
+        let len = product([height, width, groups, group_len])?;
         // Indices are computed in elements and buffers are allocated in bytes: both must fit.
         product([len, 8])?;
         Ok(layout)
@@ -150,7 +178,7 @@ impl InputLayout {
 
     /// Elements of one group of one pixel.
     pub const fn group_len(&self) -> usize {
-        self.format.planes() * self.plane_len()
+        self.format.planes() * self.plane_len() + self.format.sums()
     }
 
     /// Elements of one pixel.

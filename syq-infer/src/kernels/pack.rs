@@ -3,7 +3,7 @@
 //! Filter after filter, so that the reads are in memory order; a block's sixteen lanes stay in the
 //! cache meanwhile.
 
-use super::layout::{BLOCK, Lanes};
+use super::layout::{BLOCK, Lanes, Selectors, selector_byte};
 use super::packed::PackedConv;
 
 /// Words whose bit c is set where the weight of channel c is −1.
@@ -32,6 +32,44 @@ pub(super) fn bytes(layer: &PackedConv, codes: &[i8]) -> Vec<Lanes<u32>> {
 /// One weight an element.
 pub(super) fn floats(layer: &PackedConv, weights: &[f32]) -> Vec<Lanes<f32>> {
     fill(layer, weights, Lanes([0.0; BLOCK]), |element, lane, channels| element.0[lane] = channels[0])
+}
+
+/// Which of four codes each filter adds.
+pub(super) fn additions(layer: &PackedConv, codes: &[i8]) -> Vec<Selectors> {
+    select(layer, codes, Selectors([0; 2 * BLOCK]), |selectors, byte, code, bit| {
+        selectors.0[byte] |= u8::from(code > 0) << bit;
+    })
+}
+
+/// Which of four codes each filter adds, and which it subtracts.
+pub(super) fn additions_and_subtractions(layer: &PackedConv, codes: &[i8]) -> Vec<[Selectors; 2]> {
+    select(layer, codes, [Selectors([0; 2 * BLOCK]); 2], |[add, subtract], byte, code, bit| {
+        add.0[byte] |= u8::from(code > 0) << bit;
+        subtract.0[byte] |= u8::from(code < 0) << bit;
+    })
+}
+
+/// `[block of 32 filters][position][four channels]`, four such fours an element; calls `put` with the byte of
+/// the filter, the code and its bit.
+fn select<W: Copy>(layer: &PackedConv, codes: &[i8], zero: W, put: impl Fn(&mut W, usize, i8, usize)) -> Vec<W> {
+    let (positions, fours) = (layer.geometry.positions(), layer.layout.plane_len() * 4);
+    let channels = layer.geometry.group_channels();
+    let group_filters = layer.geometry.group_filters();
+    let group_blocks = group_filters.div_ceil(2 * BLOCK);
+    let block_len = positions * fours;
+    let mut packed = vec![zero; layer.geometry.groups * group_blocks * block_len];
+    for (filter, codes) in codes.chunks_exact(positions * channels).enumerate() {
+        let (group, within) = (filter / group_filters, filter % group_filters);
+        let block = group * group_blocks + within / (2 * BLOCK);
+        let byte = selector_byte(within % (2 * BLOCK));
+        let positions = packed[block * block_len..][..block_len].chunks_exact_mut(fours);
+        for (fours, codes) in positions.zip(codes.chunks_exact(channels)) {
+            for (four, codes) in fours.iter_mut().zip(codes.chunks(4)) {
+                codes.iter().enumerate().for_each(|(bit, code)| put(four, byte, *code, bit));
+            }
+        }
+    }
+    packed
 }
 
 /// popcnt(x ^ n) and popcnt(x ? p : n) exceed Σ q·u by popcnt(n) in each of the planes, which weigh

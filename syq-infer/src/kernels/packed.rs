@@ -2,18 +2,21 @@
 
 use super::error::{KernelError, check_len};
 use super::generic::tile::Segment;
-use super::layout::{BLOCK, InputFormat, InputLayout, Lanes, product};
+use super::layout::{BLOCK, InputFormat, InputLayout, Lanes, Selectors, product};
 use super::pack;
 use std::ops::Range;
 use syq_core::reference::{check_exact, effective_scales};
 use syq_core::weights::WeightShape;
 use syq_core::{BitWidth, Codebook, ConvGeometry, CoreError, CoreErrorKind, Granularity, Levels, ShapeError};
 
-/// Which kernel computes a quantized layer. Both give the same bits.
+/// Which kernel computes a quantized layer. All give the same bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum QuantizedKernel {
     /// Logic and bit counts on bit planes; 1 or 2 bits a weight in memory.
     Popcount,
+    /// Sums of four codes, looked up; 2 or 4 bits a weight in memory. Only for layers whose sums fit 16
+    /// bits, see [`QuantizedKernel::fits`].
+    Lookup,
     /// Byte products; 8 bits a weight in memory.
     Int8,
 }
@@ -39,6 +42,10 @@ pub(super) enum Weights {
     Binary(Vec<Lanes<u32>>),
     /// The words of the +1 weights, then those of the −1 weights.
     Ternary(Vec<[Lanes<u32>; 2]>),
+    /// Which of four codes each of 32 filters adds, four a layout element.
+    LookupBinary(Vec<Selectors>),
+    /// Which it adds, then which it subtracts.
+    LookupTernary(Vec<[Selectors; 2]>),
     /// Four signed bytes.
     Int8(Vec<Lanes<u32>>),
     /// One f32.
@@ -56,6 +63,8 @@ pub struct PackedConv {
     pub(super) ends: Vec<usize>,
     pub(super) scales: Vec<f32>,
     pub(super) constants: Vec<Lanes<i32>>,
+    /// Where the sum of each kernel position's codes lies, from the window's first element; digits only.
+    pub(super) sums: Vec<usize>,
 }
 
 impl PackedConv {
@@ -89,7 +98,7 @@ impl PackedConv {
         let mut packed = Self::empty(layer, geometry, layout, granularity)?;
         packed.scales = scales;
         match (layout.format(), codebook) {
-            (InputFormat::Planes(bits), _) if bits.largest() != levels.largest => {
+            (InputFormat::Planes(bits) | InputFormat::Digits(bits), _) if bits.largest() != levels.largest => {
                 return fail(CoreErrorKind::Bits { bits: bits.bits() });
             }
             (InputFormat::Planes(_), Codebook::Binary) => {
@@ -99,6 +108,16 @@ impl PackedConv {
             (InputFormat::Planes(_), Codebook::Ternary) => {
                 packed.weights = Weights::Ternary(pack::ternary(&packed, codes));
                 packed.constants = pack::constants(&packed, codes, levels.largest);
+            }
+            (InputFormat::Digits(_), _) if !QuantizedKernel::Lookup.fits(geometry, granularity, levels.largest) => {
+                let bound = shape.subgroup_len(granularity).saturating_mul(usize::from(levels.largest));
+                return Err(KernelError::Narrow { layer: layer.to_owned(), bound, limit: LOOKUP_LIMIT });
+            }
+            (InputFormat::Digits(_), Codebook::Binary) => {
+                packed.weights = Weights::LookupBinary(pack::additions(&packed, codes));
+            }
+            (InputFormat::Digits(_), Codebook::Ternary) => {
+                packed.weights = Weights::LookupTernary(pack::additions_and_subtractions(&packed, codes));
             }
             (InputFormat::Codes, _) => packed.weights = Weights::Int8(pack::bytes(&packed, codes)),
             (InputFormat::Float, _) => {
@@ -163,6 +182,8 @@ impl PackedConv {
         match &self.weights {
             Weights::Binary(w) | Weights::Int8(w) => size_of_val(w.as_slice()),
             Weights::Ternary(w) => size_of_val(w.as_slice()),
+            Weights::LookupBinary(w) => size_of_val(w.as_slice()),
+            Weights::LookupTernary(w) => size_of_val(w.as_slice()),
             Weights::Float(w) => size_of_val(w.as_slice()),
         }
     }
@@ -172,6 +193,8 @@ impl PackedConv {
         match &self.weights {
             Weights::Binary(_) => "popcount_w1",
             Weights::Ternary(_) => "popcount_w2",
+            Weights::LookupBinary(_) => "lookup_w1",
+            Weights::LookupTernary(_) => "lookup_w2",
             Weights::Int8(_) => "int8",
             Weights::Float(_) => "float",
         }
@@ -226,7 +249,15 @@ impl PackedConv {
             ends,
             scales: Vec::new(),
             constants: Vec::new(),
+            sums: Vec::new(),
         };
+        if let InputFormat::Digits(_) = layout.format() {
+            let behind = layout.group_len() - 1;
+            let offset = |position: usize| {
+                position / kernel[1] * layout.row_len() + position % kernel[1] * layout.pixel_len() + behind
+            };
+            packed.sums = (0..geometry.positions()).map(offset).collect();
+        }
         // The packed tensor is at most 16 lanes of 2 × 4 bytes for each element.
         product([packed.blocks(), packed.block_len(), BLOCK, 8])?;
         packed.constants = vec![Lanes([0; BLOCK]); packed.blocks() * packed.ends.len()];
@@ -234,11 +265,24 @@ impl PackedConv {
     }
 }
 
+/// What the sum of a subgroup may reach in the lookup kernel: it is kept in 16 bits, doubled or with a sign.
+const LOOKUP_LIMIT: usize = (1 << 15) - 1;
+
 impl QuantizedKernel {
+    /// Whether the kernel can compute a layer with activation codes up to `largest`.
+    pub fn fits(self, geometry: &ConvGeometry, granularity: Granularity, largest: u8) -> bool {
+        let subgroup = WeightShape::from(geometry).subgroup_len(granularity);
+        match self {
+            Self::Lookup => subgroup.saturating_mul(usize::from(largest)) <= LOOKUP_LIMIT,
+            Self::Popcount | Self::Int8 => true,
+        }
+    }
+
     /// The input format that the kernel takes for activations of that many bits.
     pub const fn format(self, bits: BitWidth) -> InputFormat {
         match self {
             Self::Popcount => InputFormat::Planes(bits),
+            Self::Lookup => InputFormat::Digits(bits),
             Self::Int8 => InputFormat::Codes,
         }
     }

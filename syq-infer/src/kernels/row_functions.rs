@@ -88,7 +88,7 @@ impl Kernels {
         y: usize,
         buffer: &mut [u32],
     ) -> Result<(), KernelError> {
-        if let InputFormat::Planes(bits) = layout.format() {
+        if let InputFormat::Planes(bits) | InputFormat::Digits(bits) = layout.format() {
             check_len("the largest code of the layout's planes", bits.largest().into(), levels.largest.into())?;
         }
         let row = destination(values.len(), layout, y, buffer)?;

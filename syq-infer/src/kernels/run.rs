@@ -2,12 +2,12 @@
 
 use super::error::check_len;
 use super::generic::tile::Job;
-use super::layout::product;
+use super::layout::{InputFormat, Selectors, product};
 use super::packed::Weights;
 use super::{InputLayout, KernelError, Kernels, PackedConv};
 use crate::isa::Isa;
 use std::ops::Range;
-use syq_core::Padding;
+use syq_core::{BitWidth, Padding};
 
 /// A convolution's input: one padded image and how it lies there.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +49,10 @@ pub(super) enum Work<'a> {
     Binary(Job<'a, u32>, &'a [super::Lanes<u32>]),
     /// Ternary weights on bit planes.
     Ternary(Job<'a, u32>, &'a [[super::Lanes<u32>; 2]]),
+    /// Binary weights that select codes to add.
+    LookupBinary(Job<'a, u32>, &'a [Selectors]),
+    /// Ternary weights that select codes to add and to subtract.
+    LookupTernary(Job<'a, u32>, &'a [[Selectors; 2]]),
     /// Bytes.
     Int8(Job<'a, u32>, &'a [super::Lanes<u32>]),
     /// Floats.
@@ -129,6 +133,12 @@ impl PackedConv {
         let work = match (&self.weights, data) {
             (Weights::Binary(w), InputData::Words(x)) => Work::Binary(self.job(x, range, images, output)?, w),
             (Weights::Ternary(w), InputData::Words(x)) => Work::Ternary(self.job(x, range, images, output)?, w),
+            (Weights::LookupBinary(w), InputData::Words(x)) => {
+                Work::LookupBinary(self.job(x, range, images, output)?, w)
+            }
+            (Weights::LookupTernary(w), InputData::Words(x)) => {
+                Work::LookupTernary(self.job(x, range, images, output)?, w)
+            }
             (Weights::Int8(w), InputData::Words(x)) => Work::Int8(self.job(x, range, images, output)?, w),
             (Weights::Float(w), InputData::Floats(x)) => Work::Float(self.job(x, range, images, output)?, w),
             _ => {
@@ -166,6 +176,8 @@ impl PackedConv {
             ends: &self.ends,
             scales: &self.scales,
             constants: &self.constants,
+            sums: &self.sums,
+            chunk: if let InputFormat::Digits(BitWidth::One) = layout.format() { 15 } else { 5 },
             block_len: self.block_len(),
             planes: layout.format().planes(),
             plane_len: layout.plane_len(),

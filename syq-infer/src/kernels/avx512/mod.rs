@@ -2,6 +2,7 @@
 //! accumulators in the 32 registers.
 
 use super::generic::kernel::{Kernel, Ops};
+use super::generic::lookup::{binary_lookups, ternary_lookups};
 use super::generic::rows::{RowOps, RowWork, run};
 use super::generic::tile::convolve as tiles;
 use super::layout::{BLOCK, Lanes};
@@ -16,6 +17,8 @@ pub(super) fn convolve(work: Work<'_>) {
     match work {
         Work::Binary(mut job, weights) => tiles(&binary(), &mut job, weights),
         Work::Ternary(mut job, weights) => tiles(&ternary(), &mut job, weights),
+        Work::LookupBinary(mut job, weights) => binary_lookups(&super::avx2::lookup::ops(), &mut job, weights),
+        Work::LookupTernary(mut job, weights) => ternary_lookups(&super::avx2::lookup::ops(), &mut job, weights),
         Work::Int8(mut job, weights) => tiles(&int8(), &mut job, weights),
         Work::Float(mut job, weights) => tiles(&float(), &mut job, weights),
     }
@@ -38,6 +41,7 @@ pub(super) fn rows(work: RowWork<'_>) {
             let bit = _mm_set1_epi8((1u8 << plane).cast_signed());
             _mm_test_epi8_mask(bytemuck::cast(*codes), bit)
         },
+        digits: |codes: &[u8; BLOCK], digit: u32| super::avx2::digits(codes, digit),
     };
     run(&ops, work);
 }

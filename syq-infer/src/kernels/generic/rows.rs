@@ -7,13 +7,15 @@ use super::pool::PoolWork;
 use syq_core::Levels;
 
 /// What the row functions need of an instruction set.
-pub(crate) struct RowOps<Fma, Codes, Bits> {
+pub(crate) struct RowOps<Fma, Codes, Bits, Digits> {
     /// x · y + z, rounded once.
     pub(crate) fma: Fma,
     /// The codes of sixteen values, as [`Levels::code`] has them.
     pub(crate) codes: Codes,
     /// Bit `plane` of sixteen codes, the first code in the lowest bit.
     pub(crate) bits: Bits,
+    /// Digit `digit` (two bits) of sixteen codes, the first code in the lowest bits of the first byte.
+    pub(crate) digits: Digits,
 }
 
 /// One call of a row function, its arguments checked.
@@ -43,23 +45,28 @@ pub(crate) struct FinishWork<'a> {
 
 /// Runs one row function.
 #[inline(always)]
-pub(crate) fn run<Fma, Codes, Bits>(ops: &RowOps<Fma, Codes, Bits>, work: RowWork<'_>)
+pub(crate) fn run<Fma, Codes, Bits, Digits>(ops: &RowOps<Fma, Codes, Bits, Digits>, work: RowWork<'_>)
 where
     Fma: Fn(f32, f32, f32) -> f32,
     Codes: Fn(&[f32; BLOCK], &Levels) -> [u8; BLOCK],
     Bits: Fn(&[u8; BLOCK], u32) -> u16,
+    Digits: Fn(&[u8; BLOCK], u32) -> [u8; 4],
 {
     match work {
         RowWork::Finish(work) => finish(&ops.fma, work),
         RowWork::Quantize { values, levels, codes } => quantize(&ops.codes, values, &levels, codes),
         RowWork::PlaceValues { values, levels, layout, row } => match layout.format() {
             InputFormat::Planes(_) => {
-                pack(ops, &layout, row, values, |values: &[f32; BLOCK]| (ops.codes)(values, &levels));
+                pack(&ops.bits, &layout, row, values, |values: &[f32; BLOCK]| (ops.codes)(values, &levels));
+            }
+            InputFormat::Digits(_) => {
+                pack_digits(&ops.digits, &layout, row, values, |values: &[f32; BLOCK]| (ops.codes)(values, &levels));
             }
             _ => place(&layout, row, values, |values, codes| quantize(&ops.codes, values, &levels, codes)),
         },
         RowWork::PlaceCodes { codes, layout, row } => match layout.format() {
-            InputFormat::Planes(_) => pack(ops, &layout, row, codes, |codes: &[u8; BLOCK]| *codes),
+            InputFormat::Planes(_) => pack(&ops.bits, &layout, row, codes, |codes: &[u8; BLOCK]| *codes),
+            InputFormat::Digits(_) => pack_digits(&ops.digits, &layout, row, codes, |codes: &[u8; BLOCK]| *codes),
             _ => place(&layout, row, codes, |codes, out| out.copy_from_slice(codes)),
         },
         RowWork::Pool(work) => super::pool::run(work),
@@ -155,8 +162,8 @@ fn place<T>(layout: &InputLayout, row: &mut [u32], from: &[T], convert: impl Fn(
 
 /// Bit planes in their layout, 32 channels at a time.
 #[inline(always)]
-fn pack<T: Copy + Default, Fma, Codes, Bits: Fn(&[u8; BLOCK], u32) -> u16>(
-    ops: &RowOps<Fma, Codes, Bits>,
+fn pack<T: Copy + Default>(
+    bits: &impl Fn(&[u8; BLOCK], u32) -> u16,
     layout: &InputLayout,
     row: &mut [u32],
     from: &[T],
@@ -170,7 +177,7 @@ fn pack<T: Copy + Default, Fma, Codes, Bits: Fn(&[u8; BLOCK], u32) -> u16>(
             let (halves, _) = from.as_chunks::<BLOCK>();
             let [low, high] = [code(&halves[0]), code(&halves[1])];
             for plane in 0..planes {
-                let [low, high] = [(ops.bits)(&low, plane as u32), (ops.bits)(&high, plane as u32)];
+                let [low, high] = [bits(&low, plane as u32), bits(&high, plane as u32)];
                 to[plane * plane_len + word] = u32::from(low) | u32::from(high) << 16;
             }
         }
@@ -178,9 +185,39 @@ fn pack<T: Copy + Default, Fma, Codes, Bits: Fn(&[u8; BLOCK], u32) -> u16>(
             let (low, high) = rest.split_at(rest.len().min(BLOCK));
             let [low, high] = [code(&filled(low)), code(&filled(high))];
             for plane in 0..planes {
-                let [low, high] = [(ops.bits)(&low, plane as u32), (ops.bits)(&high, plane as u32)];
+                let [low, high] = [bits(&low, plane as u32), bits(&high, plane as u32)];
                 to[plane * plane_len + words.len()] = u32::from(low) | u32::from(high) << 16;
             }
         }
+    }
+}
+
+/// Digits in their layout, 16 channels at a time, and the sum of the codes.
+#[inline(always)]
+fn pack_digits<T: Copy + Default>(
+    digits: &impl Fn(&[u8; BLOCK], u32) -> [u8; 4],
+    layout: &InputLayout,
+    row: &mut [u32],
+    from: &[T],
+    code: impl Fn(&[T; BLOCK]) -> [u8; BLOCK],
+) {
+    let plane_len = layout.plane_len();
+    let planes = layout.format().planes();
+    for (from, to) in from.chunks_exact(layout.group_channels()).zip(row.chunks_exact_mut(layout.group_len())) {
+        let mut sum = 0;
+        let mut put = |word: usize, codes: [u8; BLOCK]| {
+            sum += codes.iter().map(|code| u32::from(*code)).sum::<u32>();
+            for plane in 0..planes {
+                to[plane * plane_len + word] = u32::from_ne_bytes(digits(&codes, plane as u32));
+            }
+        };
+        let (words, rest) = from.as_chunks::<BLOCK>();
+        for (word, from) in words.iter().enumerate() {
+            put(word, code(from));
+        }
+        if !rest.is_empty() {
+            put(words.len(), code(&filled(rest)));
+        }
+        to[planes * plane_len] = sum;
     }
 }

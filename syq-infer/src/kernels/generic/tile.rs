@@ -33,6 +33,10 @@ pub(crate) struct Job<'a, E> {
     pub(crate) scales: &'a [f32],
     /// `[block][subgroup]`: what the integer sums lack.
     pub(crate) constants: &'a [Lanes<i32>],
+    /// Where the sum of each kernel position's codes lies, from the window's first element; lookups only.
+    pub(crate) sums: &'a [usize],
+    /// Elements of digits that a byte's sum can take; lookups only.
+    pub(crate) chunk: usize,
     /// Weights of one filter block.
     pub(crate) block_len: usize,
     /// Bit planes.
@@ -233,7 +237,7 @@ fn accumulate<K: Kernel, const P: usize, const R: usize>(
 
 /// Writes one pixel's lanes of one filter block; the last block of a group may be narrower.
 #[inline(always)]
-fn put<E>(job: &mut Job<'_, E>, pixel: usize, block: usize, lanes: [f32; BLOCK]) {
+pub(super) fn put<E>(job: &mut Job<'_, E>, pixel: usize, block: usize, lanes: [f32; BLOCK]) {
     let group_blocks = job.group_filters.div_ceil(BLOCK);
     let [group, within] = [block / group_blocks, block % group_blocks * BLOCK];
     let width = (job.group_filters - within).min(BLOCK);

@@ -1,6 +1,7 @@
 //! NEON (Advanced SIMD of 64-bit Arm, no extensions): 16 lanes are four registers.
 
 use super::generic::kernel::{Kernel, Ops};
+use super::generic::lookup::{binary_lookups, ternary_lookups};
 use super::generic::rows::{RowOps, RowWork, run};
 use super::generic::tile::convolve as tiles;
 use super::layout::{BLOCK, Lanes};
@@ -16,6 +17,8 @@ pub(super) fn convolve(work: Work<'_>) {
     match work {
         Work::Binary(mut job, weights) => tiles(&binary(), &mut job, weights),
         Work::Ternary(mut job, weights) => tiles(&ternary(), &mut job, weights),
+        Work::LookupBinary(mut job, weights) => binary_lookups(&super::portable::lookup::ops(), &mut job, weights),
+        Work::LookupTernary(mut job, weights) => ternary_lookups(&super::portable::lookup::ops(), &mut job, weights),
         Work::Int8(mut job, weights) => tiles(&int8(), &mut job, weights),
         Work::Float(mut job, weights) => tiles(&float(), &mut job, weights),
     }
@@ -42,6 +45,7 @@ pub(super) fn rows(work: RowWork<'_>) {
             let bits = vandq_u8(set, places);
             u16::from(vaddv_u8(vget_low_u8(bits))) | u16::from(vaddv_u8(vget_high_u8(bits))) << 8
         },
+        digits: super::portable::digits,
     };
     run(&ops, work);
 }

@@ -1,6 +1,7 @@
 //! Plain Rust, for every machine.
 
 use super::generic::kernel::{Kernel, Ops};
+use super::generic::lookup::{binary_lookups, ternary_lookups};
 use super::generic::rows::{RowOps, RowWork, run};
 use super::generic::tile::convolve as tiles;
 use super::layout::{BLOCK, Lanes};
@@ -9,6 +10,7 @@ use std::marker::PhantomData;
 use syq_core::Levels;
 
 mod fma;
+pub(super) mod lookup;
 
 use fma::fma;
 
@@ -17,6 +19,8 @@ pub(super) fn convolve(work: Work<'_>) {
     match work {
         Work::Binary(mut job, weights) => tiles(&binary(), &mut job, weights),
         Work::Ternary(mut job, weights) => tiles(&ternary(), &mut job, weights),
+        Work::LookupBinary(mut job, weights) => binary_lookups(&lookup::ops(), &mut job, weights),
+        Work::LookupTernary(mut job, weights) => ternary_lookups(&lookup::ops(), &mut job, weights),
         Work::Int8(mut job, weights) => tiles(&int8(), &mut job, weights),
         Work::Float(mut job, weights) => tiles(&float(), &mut job, weights),
     }
@@ -37,8 +41,15 @@ pub(super) fn rows(work: RowWork<'_>) {
         bits: |codes: &[u8; BLOCK], plane| {
             codes.iter().rev().fold(0u16, |word, code| word << 1 | u16::from(code >> plane & 1))
         },
+        digits,
     };
     run(&ops, work);
+}
+
+/// Digit `digit` of sixteen codes: two bits each, four to a byte.
+pub(super) fn digits(codes: &[u8; BLOCK], digit: u32) -> [u8; 4] {
+    let (fours, _) = codes.as_chunks::<4>();
+    std::array::from_fn(|i| fours[i].iter().rev().fold(0, |byte, code| byte << 2 | (code >> (2 * digit) & 3)))
 }
 
 /// Bits where input and sign differ.

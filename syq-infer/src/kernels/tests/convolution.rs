@@ -51,7 +51,13 @@ fn check_quantized(source: &mut Source, kernels: &[Kernels], geometry: &ConvGeom
             for kernel in QuantizedKernel::ALL {
                 let layout = InputLayout::of(geometry, kernel.format(width)).unwrap().covering(extra).unwrap();
                 let weights = QuantizedWeights { codebook, granularity, codes: &codes, scales: &scales };
-                let packed = PackedConv::quantized("conv", geometry, &layout, levels, weights).unwrap();
+                let packed = PackedConv::quantized("conv", geometry, &layout, levels, weights);
+                if !kernel.fits(geometry, granularity, levels.largest) {
+                    let error = packed.unwrap_err();
+                    assert!(matches!(&error, KernelError::Narrow { layer, .. } if layer == "conv"), "{error}");
+                    continue;
+                }
+                let packed = packed.unwrap();
                 let words = lay_out_codes(&layout, &input);
                 for &kernels in kernels {
                     let found = bits(&run(&packed, kernels, InputData::Words(&words)));
@@ -155,15 +161,28 @@ fn several_vectors_are_each_of_them() {
 fn extreme_sums_do_not_saturate() {
     let kernels = all_kernels("extreme_sums_do_not_saturate");
     let window = Window::square(3, 1, Padding::NONE);
-    let geometry = ConvGeometry::new(Shape::new(3, 5, 600), 16, window, 1).unwrap();
-    for (weight, width) in [(1i8, BitWidth::Eight), (-1, BitWidth::Eight), (1, BitWidth::Four), (-1, BitWidth::One)] {
+    for (channels, weight, width) in [
+        (600, 1i8, BitWidth::Eight),
+        (600, -1, BitWidth::Eight),
+        (600, 1, BitWidth::Four),
+        (600, -1, BitWidth::One),
+        // The largest sums that the lookup kernel takes: 9 · 14 · 255, 9 · 242 · 15 and 9 · 1213 · 3.
+        (14, 1, BitWidth::Eight),
+        (14, -1, BitWidth::Eight),
+        (242, 1, BitWidth::Four),
+        (242, -1, BitWidth::Four),
+        (1213, -1, BitWidth::Two),
+        (1213, 1, BitWidth::Two),
+    ] {
+        let geometry = ConvGeometry::new(Shape::new(3, 5, channels), 16, window, 1).unwrap();
         let levels = levels(width.largest());
         let input = vec![levels.largest; geometry.input.len()];
         let codes = vec![weight; geometry.weights()];
         for codebook in Codebook::ALL {
             let coded = CodedWeights { codebook, granularity: Granularity::Layer, codes: &codes, scales: &[1.0] };
             let expected = bits(&coded_convolution("conv", &geometry, &input, levels, coded).unwrap());
-            for kernel in QuantizedKernel::ALL {
+            let fits = |kernel: &QuantizedKernel| kernel.fits(&geometry, Granularity::Layer, levels.largest);
+            for kernel in QuantizedKernel::ALL.into_iter().filter(fits) {
                 let layout = InputLayout::of(&geometry, kernel.format(width)).unwrap();
                 let weights =
                     QuantizedWeights { codebook, granularity: Granularity::Layer, codes: &codes, scales: &[1.0] };

@@ -71,6 +71,16 @@ pub(super) fn lay_out_codes(layout: &InputLayout, codes: &[u8]) -> Vec<u32> {
                     words[element + plane * layout.plane_len()] |= u32::from(code >> plane & 1) << within;
                 }
             }
+            InputFormat::Digits(_) => {
+                let group = layout.group_len();
+                // Pixels follow each other in whole groups, and so do rows.
+                words[element / group * group + group - 1] += u32::from(code);
+                let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut words);
+                for plane in 0..layout.format().planes() {
+                    let byte = (element + plane * layout.plane_len()) * 4 + within / 4;
+                    bytes[byte] |= (code >> (2 * plane) & 3) << (2 * (within % 4));
+                }
+            }
             _ => bytemuck::cast_slice_mut::<u32, u8>(&mut words)[element * 4 + within] = code,
         }
     });

@@ -1,0 +1,58 @@
+//! Look-ups in plain Rust.
+
+use super::fma::fma;
+use crate::kernels::generic::lookup::LookupOps;
+use crate::kernels::layout::{BLOCK, Selectors, selector_byte};
+use std::array::from_fn;
+
+/// 32 values, in the order of [`selector_byte`] but for the results.
+type All<T> = [T; 2 * BLOCK];
+
+/// The operations of [`LookupOps`].
+struct Ops;
+
+/// The operations of [`LookupOps`].
+pub(in crate::kernels) fn ops() -> impl LookupOps {
+    Ops
+}
+
+impl LookupOps for Ops {
+    type Table = [u8; 16];
+    type Bytes = All<u8>;
+    type Words = All<u16>;
+    type Sums = All<f32>;
+
+    fn bytes(&self) -> All<u8> {
+        [0; 2 * BLOCK]
+    }
+    fn words(&self) -> All<u16> {
+        [0; 2 * BLOCK]
+    }
+    fn empty(&self) -> All<f32> {
+        [0.0; 2 * BLOCK]
+    }
+    fn table(&self, table: &[u8; 16]) -> [u8; 16] {
+        *table
+    }
+    fn look_up(&self, sums: All<u8>, table: [u8; 16], selectors: &Selectors) -> All<u8> {
+        from_fn(|i| sums[i] + table[usize::from(selectors.0[i] & 15)])
+    }
+    fn fold(&self, words: All<u16>, bytes: All<u8>) -> All<u16> {
+        from_fn(|i| words[i] + u16::from(bytes[i]))
+    }
+    fn quadruple(&self, words: All<u16>) -> All<u16> {
+        words.map(|word| word << 2)
+    }
+    fn double(&self, words: All<u16>) -> All<u16> {
+        words.map(|word| word << 1)
+    }
+    fn difference(&self, a: All<u16>, b: All<u16>) -> All<u16> {
+        from_fn(|i| a[i].wrapping_sub(b[i]).wrapping_add(1 << 15))
+    }
+    fn flush(&self, words: All<u16>, less: u32, scale: f32, sums: All<f32>) -> All<f32> {
+        from_fn(|i| fma(scale, (i32::from(words[selector_byte(i)]) - less.cast_signed()) as f32, sums[i]))
+    }
+    fn store(&self, sums: All<f32>) -> [[f32; BLOCK]; 2] {
+        bytemuck::cast(sums)
+    }
+}
