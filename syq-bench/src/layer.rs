@@ -181,7 +181,8 @@ impl Workload for Layer {
         for start in (0..shape.height).step_by(at_once) {
             let rows = start..(start + at_once).min(shape.height);
             let values = &mut self.values[..rows.len() * row_len];
-            let range = OutputRange { rows: rows.clone(), blocks: 0..packed.blocks() };
+            let pixels = rows.start * shape.width..rows.end * shape.width;
+            let range = OutputRange { pixels, blocks: 0..packed.blocks() };
             packed.run(self.kernels, input, &range, values)?;
             let finish = Finish {
                 bias: None,
@@ -193,7 +194,7 @@ impl Workload for Layer {
             for (y, row) in rows.zip(values.chunks_exact(row_len)) {
                 match (&mut self.output, levels) {
                     (Elements::Words(words), Some(levels)) => {
-                        self.kernels.place_values(row, *levels, next, y, words)?;
+                        self.kernels.place_values(row, *levels, next, &mut words[next.row(y)])?;
                     }
                     (Elements::Floats(floats), _) => floats[next.row(y)].copy_from_slice(row),
                     // Words are made with levels alone.
@@ -222,6 +223,6 @@ mod tests {
         // 3 widths with stride 1, 2 with stride 2; the stem, 2 shortcuts and the classifier are float.
         assert_eq!((coded, layers.len() - coded), (5, 4));
         let cases = cases(&kernels, &layers).unwrap();
-        assert_eq!(cases.len(), kernels.len() * (coded * 3 + layers.len() - coded));
+        assert_eq!(cases.len(), kernels.len() * (coded * 4 + layers.len() - coded));
     }
 }

@@ -88,7 +88,7 @@ impl Problem {
         })
     }
 
-    /// The packed layer and its input, for one of the two kernels; a float problem has one kernel alone.
+    /// The packed layer and its input, for one of the kernels; a float problem has one kernel alone.
     ///
     /// # Errors
     /// A problem that the packing refuses.
@@ -113,7 +113,7 @@ impl Problem {
 /// An image in a kernel's layout.
 #[derive(Clone, Debug)]
 pub enum Elements {
-    /// Bit planes, or four codes an element.
+    /// Planes of bits or digits, or four codes an element.
     Words(Vec<u32>),
     /// Floats.
     Floats(Vec<f32>),
@@ -127,6 +127,15 @@ impl Elements {
             InputFormat::Planes(bits) => {
                 for plane in 0..bits.bits() as usize {
                     words[element + plane * layout.plane_len()] |= u32::from(codes[index] >> plane & 1) << within;
+                }
+            }
+            InputFormat::Digits(_) => {
+                let (code, group) = (codes[index], layout.group_len());
+                words[element / group * group + group - 1] += u32::from(code);
+                let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut words);
+                for plane in 0..layout.format().planes() {
+                    let byte = (element + plane * layout.plane_len()) * 4 + within / 4;
+                    bytes[byte] |= (code >> (2 * plane) & 3) << (2 * (within % 4));
                 }
             }
             InputFormat::Codes | InputFormat::Float => {

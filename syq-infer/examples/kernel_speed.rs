@@ -25,7 +25,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 for kernel in QuantizedKernel::ALL {
                     let name = format!(
                         "{}_{isa} W{}A{} {}-wise",
-                        match kernel { QuantizedKernel::Int8 => "int8", QuantizedKernel::Lookup => "lookup", QuantizedKernel::Popcount => "popcount" },
+                        match kernel {
+                            QuantizedKernel::Int8 => "int8",
+                            QuantizedKernel::Lookup => "lookup",
+                            QuantizedKernel::Popcount => "popcount",
+                        },
                         codebook.bits(),
                         width.bits(),
                         granularity.name()

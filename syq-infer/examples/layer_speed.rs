@@ -128,7 +128,7 @@ fn rows(kernels: Kernels) -> Result<(), KernelError> {
             let shape = Shape::new(1, width, channels);
             let layout = InputLayout::new(kernel.format(width_bits), shape, Padding::NONE, 1)?;
             let mut buffer = vec![0u32; layout.len()];
-            let seconds = best(|| kernels.place_values(&values, levels, &layout, 0, &mut buffer))?;
+            let seconds = best(|| kernels.place_values(&values, levels, &layout, &mut buffer))?;
             println!("place {} bits {kernel:?} {:.3} ns/value", width_bits.bits(), per_value(seconds));
         }
     }

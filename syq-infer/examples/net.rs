@@ -10,12 +10,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (w, b): (u32, u32) = (a[2].parse()?, a[3].parse()?);
     let threads: usize = a[4].parse()?;
     let isa = a.get(5).map(|n| syq_infer::Isa::from_name(n)).transpose()?;
-    let scheme = if w == 32 { Scheme::Float } else {
+    let scheme = if w == 32 {
+        Scheme::Float
+    } else {
         Scheme::Quantized {
             codebook: if w == 1 { Codebook::Binary } else { Codebook::Ternary },
             granularity: Granularity::Pixel,
             activation: ActivationQuantizer { bits: BitWidth::try_from(b)?, range: ActivationRange::Learned },
-        } };
+        }
+    };
     let network = net.build(scheme, net.image(), 1000);
     let model = Model::random(network, 1)?;
     let mut s = Session::new(&model, SessionOptions { threads, isa })?;
@@ -31,6 +34,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         t.push(st.elapsed().as_secs_f64() * 1e3);
     }
     t.sort_by(f64::total_cmp);
-    println!("{} W{w}A{b} {threads} threads: median {:.3} ms, min {:.3} ({} runs, {sum})", a[1], t[t.len() / 2], t[0], t.len());
+    println!(
+        "{} W{w}A{b} {threads} threads: median {:.3} ms, min {:.3} ({} runs, {sum})",
+        a[1],
+        t[t.len() / 2],
+        t[0],
+        t.len()
+    );
     Ok(())
 }

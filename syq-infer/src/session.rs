@@ -61,6 +61,14 @@ pub enum SessionError {
         /// Values of one image.
         expected: usize,
     },
+    /// A buffer for the logits of the wrong length.
+    #[error("the buffer for the logits has {found} elements, the images give {expected}")]
+    Logits {
+        /// Elements found.
+        found: usize,
+        /// Elements needed.
+        expected: usize,
+    },
     /// A kernel that refused its arguments: a defect of the plan.
     #[error(transparent)]
     Kernel(#[from] KernelError),
@@ -162,8 +170,25 @@ impl Session {
             return Err(SessionError::Input { found: input.len(), expected });
         }
         let mut logits = vec![0.0; input.len() / expected * self.plan.classes];
-        exec::run_batch(&self.plan, &self.pool, &mut self.states, input, &mut logits)?;
+        self.run_into(input, &mut logits)?;
         Ok(logits)
+    }
+
+    /// As [`Self::run`], with the logits written to `logits`, `[image][class]`. After a first run with as
+    /// many images a session with one thread allocates no memory here.
+    ///
+    /// # Errors
+    /// As [`Self::run`], or `logits` of another length.
+    pub fn run_into(&mut self, input: &[f32], logits: &mut [f32]) -> Result<(), SessionError> {
+        let expected = self.plan.input_shape.len();
+        if input.is_empty() || !input.len().is_multiple_of(expected) {
+            return Err(SessionError::Input { found: input.len(), expected });
+        }
+        let images = input.len() / expected;
+        if logits.len() != images * self.plan.classes {
+            return Err(SessionError::Logits { found: logits.len(), expected: images * self.plan.classes });
+        }
+        Ok(exec::run_batch(&self.plan, &self.pool, &mut self.states, input, logits)?)
     }
 
     /// The logits of one RGB picture of any size, prepared by the model's own recipe.

@@ -20,12 +20,12 @@ impl Buffer {
     }
 }
 
-/// The slots of a plan, and a working space for the rows between a producer and its sinks.
+/// The slots of a plan, and a working space for the pixels between a producer and its sinks.
 #[derive(Clone, Debug)]
 pub(crate) struct Buffers {
     slots: Vec<Buffer>,
-    pub(super) rows: Vec<f32>,
-    pub(super) code_rows: Vec<u8>,
+    pub(super) values: Vec<f32>,
+    pub(super) code_values: Vec<u8>,
 }
 
 impl Buffers {
@@ -33,8 +33,8 @@ impl Buffers {
         let codes = plan.steps.iter().filter(|step| step.producer.gives_codes());
         Self {
             slots: plan.slots.iter().map(Buffer::new).collect(),
-            rows: vec![0.0; plan.row_len()],
-            code_rows: vec![0; codes.map(|step| step.shape.len()).max().unwrap_or(0)],
+            values: vec![0.0; plan.work_len()],
+            code_values: vec![0; codes.map(|step| step.shape.len()).max().unwrap_or(0)],
         }
     }
 

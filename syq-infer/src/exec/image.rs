@@ -1,109 +1,106 @@
 //! One image through all steps of a plan.
 
-use super::buffers::Buffers;
-use super::rows::{Task, data};
-use super::sinks::{RowSink, divide};
-use crate::kernels::{Input, KernelError, OutputRange};
+use super::buffers::{Buffer, Buffers};
+use super::few::Few;
+use super::sinks::PixelSink;
+use super::task::{Task, conv_input};
+use crate::kernels::{KernelError, Kernels, OutputRange, PackedConv};
 use crate::plan::{Plan, Producer, Slot, Step};
-use rayon::prelude::*;
 use std::mem::take;
+use std::ops::Range;
 
-/// Multiply-accumulates, and values moved, below which a second thread costs more than it brings.
-const WORTH_SHARING: usize = 200_000;
+/// Nanoseconds of work below which a second thread costs more than it brings: it has to notice, take
+/// its part and report back.
+const WORTH_SHARING: f64 = 20_000.0;
 
-/// Runs one image. With a pool the rows of a large step are shared among its threads, or the filters
-/// of one that has a single pixel.
+/// Runs one image on `threads` threads: of the pool that the caller is in, or with 1 the caller alone.
+/// The pixels of a large step are shared, or the filters of one that has a single pixel.
 pub(crate) fn run_image(
     plan: &Plan,
-    pool: Option<&rayon::ThreadPool>,
+    threads: usize,
     buffers: &mut Buffers,
     input: &[f32],
     logits: &mut [f32],
 ) -> Result<(), KernelError> {
     buffers.floats_mut(plan.input)[..input.len()].copy_from_slice(input);
     for step in &plan.steps {
-        let work = step.macs().max(4 * step.shape.len());
-        run_step(plan, pool.filter(|_| work >= WORTH_SHARING), buffers, step)?;
+        let threads = if step.nanoseconds(plan.kernels) < WORTH_SHARING { 1 } else { threads };
+        run_step(plan, threads, buffers, step)?;
     }
     logits.copy_from_slice(buffers.floats(plan.output, plan.classes));
     Ok(())
 }
 
-fn run_step(
-    plan: &Plan,
-    pool: Option<&rayon::ThreadPool>,
-    buffers: &mut Buffers,
-    step: &Step,
-) -> Result<(), KernelError> {
-    let threads = pool.map_or(1, rayon::ThreadPool::current_num_threads);
-    let height = step.shape.height;
-    let tasks = threads.min(height);
-    let ends: Vec<usize> = (1..=tasks).map(|task| task * height / tasks).collect();
-    let slots: Vec<Slot> = step.sinks.iter().map(|sink| sink.slot).collect();
-    let mut taken: Vec<_> = slots.iter().map(|slot| buffers.take(*slot)).collect();
-    let (mut values, mut codes) = (take(&mut buffers.rows), take(&mut buffers.code_rows));
-    let done = share(plan, pool, buffers, step, &ends, &mut taken, &mut values, &mut codes);
-    buffers.rows = values;
-    buffers.code_rows = codes;
-    for (slot, buffer) in slots.into_iter().zip(taken) {
+fn run_step(plan: &Plan, threads: usize, buffers: &mut Buffers, step: &Step) -> Result<(), KernelError> {
+    // What is written is taken out of the buffers, so that the rest can be read meanwhile.
+    let mut taken: Few<(Slot, Buffer)> = Few::new();
+    for sink in &step.sinks {
+        taken.push((sink.slot, buffers.take(sink.slot)));
+    }
+    let (mut values, mut codes) = (take(&mut buffers.values), take(&mut buffers.code_values));
+    let mut sinks = Few::new();
+    for ((_, buffer), sink) in taken.iter_mut().zip(&step.sinks) {
+        if let Some(sink) = PixelSink::new(buffer, &sink.kind, step.shape) {
+            sinks.push(sink);
+        }
+    }
+    let pixels = 0..step.shape.height * step.shape.width;
+    let (kernels, values_now, codes_now) = (plan.kernels, values.as_mut_slice(), codes.as_mut_slice());
+    let task = Task { kernels, step, buffers, pixels, sinks, values: values_now, codes: codes_now };
+    let done = match &step.producer {
+        Producer::Conv { packed, .. } if threads > 1 && task.pixels.len() == 1 => share_filters(threads, packed, task),
+        _ => share(threads, task),
+    };
+    buffers.values = values;
+    buffers.code_values = codes;
+    for (slot, buffer) in taken {
         buffers.put(slot, buffer);
     }
     done
 }
 
-#[expect(clippy::too_many_arguments, reason = "the parts of `Buffers`, taken apart for the borrow checker")]
-fn share(
-    plan: &Plan,
-    pool: Option<&rayon::ThreadPool>,
-    buffers: &Buffers,
-    step: &Step,
-    ends: &[usize],
-    taken: &mut [super::buffers::Buffer],
-    values: &mut [f32],
-    codes: &mut [u8],
-) -> Result<(), KernelError> {
-    let mut sinks: Vec<Vec<RowSink<'_>>> = ends.iter().map(|_| Vec::new()).collect();
-    for (buffer, sink) in taken.iter_mut().zip(&step.sinks) {
-        for (task, part) in sinks.iter_mut().zip(divide(buffer, &sink.kind, step.shape, ends)?) {
-            task.push(part);
-        }
-    }
-    let row_len = step.shape.width * step.shape.channels;
-    let (mut values, mut codes) = (values, codes);
-    let mut start = 0;
-    let mut tasks: Vec<Task<'_>> = Vec::with_capacity(ends.len());
-    for (&end, sinks) in ends.iter().zip(sinks) {
-        let rows = start..end;
-        let len = rows.len() * row_len;
-        let now = values.split_off_mut(..len.min(values.len())).unwrap_or_default();
-        let codes_now = codes.split_off_mut(..len.min(codes.len())).unwrap_or_default();
-        tasks.push(Task { kernels: plan.kernels, step, buffers, rows, sinks, values: now, codes: codes_now });
-        start = end;
-    }
-    match pool {
-        None => tasks.into_iter().try_for_each(Task::run),
-        Some(pool) if tasks.len() > 1 => pool.install(|| tasks.into_par_iter().try_for_each(Task::run)),
-        Some(pool) => tasks.into_iter().try_for_each(|task| share_filters(pool, task)),
-    }
+/// Halves the pixels until there is a task for each thread.
+fn share(threads: usize, task: Task<'_>) -> Result<(), KernelError> {
+    let left_threads = threads / 2;
+    let Some(middle) = task.middle(left_threads, threads).filter(|_| threads > 1) else { return task.run() };
+    let [left, right] = task.split(middle);
+    let (left, right) = rayon::join(|| share(left_threads, left), || share(threads - left_threads, right));
+    left.and(right)
 }
 
-/// A step with a single row: where that is a single pixel, the filters are shared.
-fn share_filters(pool: &rayon::ThreadPool, mut task: Task<'_>) -> Result<(), KernelError> {
-    let (step, kernels, buffers) = (task.step, task.kernels, task.buffers);
-    let Producer::Conv { packed, input } = &step.producer else { return task.run() };
-    if step.shape.width > 1 || packed.blocks() < 2 {
-        return task.run();
+/// A step with a single pixel: its filters are shared.
+fn share_filters(threads: usize, packed: &PackedConv, mut task: Task<'_>) -> Result<(), KernelError> {
+    let pixels = task.pixels.clone();
+    let len = task.step.shape.channels;
+    let input = conv_input(packed, task.buffers, task.step.producer.input());
+    let whole = Filters { packed, kernels: task.kernels, input, blocks: 0..packed.blocks() };
+    whole.run(threads, &mut task.values[..len])?;
+    task.store(&pixels)
+}
+
+/// Some of the filter blocks of a layer with one output pixel.
+#[derive(Clone)]
+struct Filters<'a> {
+    packed: &'a PackedConv,
+    kernels: Kernels,
+    input: crate::kernels::Input<'a>,
+    blocks: Range<usize>,
+}
+
+impl Filters<'_> {
+    fn run(self, threads: usize, output: &mut [f32]) -> Result<(), KernelError> {
+        let Self { packed, kernels, input, blocks } = self.clone();
+        let left_threads = threads / 2;
+        let middle = blocks.start + blocks.len() * left_threads / threads.max(1);
+        if threads < 2 || middle == blocks.start {
+            return packed.run(kernels, input, &OutputRange { pixels: 0..1, blocks }, output);
+        }
+        let (left, right) = output.split_at_mut(packed.filters(blocks.start..middle).len());
+        let part = |blocks| Self { blocks, ..self.clone() };
+        let (left, right) = rayon::join(
+            || part(blocks.start..middle).run(left_threads, left),
+            || part(middle..blocks.end).run(threads - left_threads, right),
+        );
+        left.and(right)
     }
-    let share = packed.blocks().div_ceil(pool.current_num_threads());
-    let mut rest = &mut task.values[..step.shape.channels];
-    let mut parts = Vec::new();
-    for first in (0..packed.blocks()).step_by(share) {
-        let blocks = first..(first + share).min(packed.blocks());
-        let filters = packed.filters(blocks.clone()).len();
-        let now = rest.split_off_mut(..filters).unwrap_or_default();
-        parts.push((OutputRange { rows: 0..1, blocks }, now));
-    }
-    let input = Input { layout: *packed.layout(), data: data(packed, buffers, *input) };
-    pool.install(|| parts.into_par_iter().try_for_each(|(range, output)| packed.run(kernels, input, &range, output)))?;
-    task.store(0..1, step.shape.channels)
 }

@@ -1,108 +1,138 @@
-//! Sinks while a step runs: the memory of some consecutive rows, in the form that a reader wants.
+//! Sinks while a step runs: the memory of some consecutive pixels, in the form that a reader wants.
 
 use super::buffers::Buffer;
 use crate::kernels::{InputLayout, KernelError, Kernels};
 use crate::plan::SinkKind;
+use std::ops::Range;
 use syq_core::{Levels, Padding, Shape};
 
-/// The rows of one sink that one task writes.
+/// The pixels of one sink that one task writes.
 #[derive(Debug)]
-pub(super) enum RowSink<'a> {
-    Floats { rows: &'a mut [f32], row: InputLayout },
-    Codes { rows: &'a mut [u8], levels: Option<Levels> },
-    Placed { rows: &'a mut [u32], row: InputLayout, levels: Option<Levels> },
+pub(super) struct PixelSink<'a> {
+    memory: Memory<'a>,
+    place: Place,
+    /// Index in the whole buffer at which `memory` begins.
+    start: usize,
 }
 
-/// The layout of a single row, its padding columns included.
-fn single_row(layout: &InputLayout) -> Result<InputLayout, KernelError> {
-    let (shape, padding) = (layout.shape(), layout.padding());
-    let padding = Padding { top: 0, bottom: 0, ..padding };
-    let shape = Shape { height: 1, ..shape };
-    Ok(InputLayout::new(layout.format(), shape, padding, layout.groups())?)
+#[derive(Debug)]
+enum Memory<'a> {
+    Floats(&'a mut [f32]),
+    Codes(&'a mut [u8], Option<Levels>),
+    Placed(&'a mut [u32], InputLayout, Option<Levels>),
 }
 
-/// Clears the padding of a sink's buffer and divides its rows among tasks that end at `ends`.
-pub(super) fn divide<'a>(
-    buffer: &'a mut Buffer,
-    kind: &SinkKind,
-    shape: Shape,
-    ends: &[usize],
-) -> Result<Vec<RowSink<'a>>, KernelError> {
-    Ok(match (buffer, kind) {
-        (Buffer::Floats(values), SinkKind::Floats(layout)) => {
-            let row = single_row(layout)?;
-            let area = padded_area(values, layout);
-            split(area, row.len(), ends).map(|rows| RowSink::Floats { rows, row }).collect()
-        }
-        (Buffer::Codes(codes), SinkKind::Codes(levels)) => {
-            let len = shape.width * shape.channels;
-            split(codes, len, ends).map(|rows| RowSink::Codes { rows, levels: *levels }).collect()
-        }
-        (Buffer::Words(words), SinkKind::Placed(layout, levels)) => {
-            let row = single_row(layout)?;
-            let area = padded_area(words, layout);
-            split(area, row.len(), ends).map(|rows| RowSink::Placed { rows, row, levels: *levels }).collect()
-        }
-        // The plan gives every sink a slot of its element type.
-        _ => Vec::new(),
-    })
+/// Where pixels lie in a buffer.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    /// Index of pixel (0, 0).
+    first: usize,
+    /// Elements from one row to the next, and from one pixel to the next.
+    row: usize,
+    pixel: usize,
+    /// Pixels of a row.
+    width: usize,
 }
 
-/// The rows of the image, padding columns included, with all padding zero.
-fn padded_area<'a, T: bytemuck::Zeroable + Copy>(buffer: &'a mut [T], layout: &InputLayout) -> &'a mut [T] {
-    let len = layout.len().min(buffer.len());
-    let buffer = &mut buffer[..len];
-    if layout.padding() != Padding::NONE {
-        layout.clear_padding(buffer);
+impl Place {
+    fn of(layout: &InputLayout) -> Self {
+        let width = layout.shape().width;
+        Self { first: layout.row(0).start, row: layout.row_len(), pixel: layout.pixel_len(), width }
     }
-    let first = layout.padding().top * layout.row_len();
-    &mut buffer[first.min(len)..]
+
+    fn index(&self, pixel: usize) -> usize {
+        self.first + pixel / self.width * self.row + pixel % self.width * self.pixel
+    }
 }
 
-fn split<'a, T>(mut rest: &'a mut [T], row: usize, ends: &[usize]) -> impl Iterator<Item = &'a mut [T]> {
-    let mut start = 0;
-    ends.iter().map(move |end| {
-        let len = ((end - start) * row).min(rest.len());
-        start = *end;
-        let (now, later) = std::mem::take(&mut rest).split_at_mut(len);
-        rest = later;
-        now
-    })
-}
+impl<'a> PixelSink<'a> {
+    /// The whole of a sink's buffer, its padding cleared. The plan gives every sink a slot of its
+    /// element type; `None` would be a defect of the plan.
+    pub(super) fn new(buffer: &'a mut Buffer, kind: &SinkKind, shape: Shape) -> Option<Self> {
+        Some(match (buffer, kind) {
+            (Buffer::Floats(values), SinkKind::Floats(layout)) => {
+                clear(values, layout);
+                Self { memory: Memory::Floats(values), place: Place::of(layout), start: 0 }
+            }
+            (Buffer::Codes(codes), SinkKind::Codes(levels)) => {
+                let pixel = shape.channels;
+                let place = Place { first: 0, row: shape.width * pixel, pixel, width: shape.width };
+                Self { memory: Memory::Codes(codes, *levels), place, start: 0 }
+            }
+            (Buffer::Words(words), SinkKind::Placed(layout, levels)) => {
+                clear(words, layout);
+                Self { memory: Memory::Placed(words, *layout, *levels), place: Place::of(layout), start: 0 }
+            }
+            _ => return None,
+        })
+    }
 
-impl RowSink<'_> {
-    /// Stores row `y` of the task, given as floats.
-    pub(super) fn store_values(&mut self, kernels: Kernels, y: usize, values: &[f32]) -> Result<(), KernelError> {
-        match self {
-            Self::Floats { rows, row } => {
-                let inside = row.row(0);
-                let start = y * row.len() + inside.start;
-                rows[start..start + inside.len()].copy_from_slice(values);
-                Ok(())
+    /// Divides the memory before pixel `pixel`.
+    pub(super) fn split(self, pixel: usize) -> [Self; 2] {
+        let Self { memory, place, start } = self;
+        let middle = place.index(pixel);
+        let at = middle - start;
+        let [left, right] = match memory {
+            Memory::Floats(values) => halves(values, at).map(Memory::Floats),
+            Memory::Codes(codes, levels) => halves(codes, at).map(|codes| Memory::Codes(codes, levels)),
+            Memory::Placed(words, layout, levels) => {
+                halves(words, at).map(|words| Memory::Placed(words, layout, levels))
             }
-            Self::Codes { rows, levels: Some(levels) } => {
-                kernels.quantize(values, *levels, &mut rows[y * values.len()..][..values.len()])
-            }
-            Self::Placed { rows, row, levels: Some(levels) } => {
-                kernels.place_values(values, *levels, row, 0, &mut rows[y * row.len()..][..row.len()])
+        };
+        [Self { memory: left, place, start }, Self { memory: right, place, start: middle }]
+    }
+
+    /// Stores `pixels`, which lie in one row, given as floats.
+    pub(super) fn store_values(
+        &mut self,
+        kernels: Kernels,
+        pixels: &Range<usize>,
+        values: &[f32],
+    ) -> Result<(), KernelError> {
+        let range = self.range(pixels);
+        match &mut self.memory {
+            Memory::Floats(memory) => memory[range].copy_from_slice(values),
+            Memory::Codes(memory, Some(levels)) => kernels.quantize(values, *levels, &mut memory[range])?,
+            Memory::Placed(memory, layout, Some(levels)) => {
+                kernels.place_values(values, *levels, layout, &mut memory[range])?;
             }
             // The plan gives levels to every sink behind floats.
-            Self::Codes { .. } | Self::Placed { .. } => Ok(()),
+            Memory::Codes(..) | Memory::Placed(..) => {}
         }
+        Ok(())
     }
 
-    /// Stores row `y` of the task, given as codes.
-    pub(super) fn store_codes(&mut self, kernels: Kernels, y: usize, codes: &[u8]) -> Result<(), KernelError> {
-        match self {
-            Self::Codes { rows, .. } => {
-                rows[y * codes.len()..][..codes.len()].copy_from_slice(codes);
-                Ok(())
-            }
-            Self::Placed { rows, row, .. } => {
-                kernels.place_codes(codes, row, 0, &mut rows[y * row.len()..][..row.len()])
-            }
+    /// Stores `pixels`, which lie in one row, given as codes.
+    pub(super) fn store_codes(
+        &mut self,
+        kernels: Kernels,
+        pixels: &Range<usize>,
+        codes: &[u8],
+    ) -> Result<(), KernelError> {
+        let range = self.range(pixels);
+        match &mut self.memory {
+            Memory::Codes(memory, _) => memory[range].copy_from_slice(codes),
+            Memory::Placed(memory, layout, _) => kernels.place_codes(codes, layout, &mut memory[range])?,
             // A step that gives codes has no float sinks.
-            Self::Floats { .. } => Ok(()),
+            Memory::Floats(_) => {}
         }
+        Ok(())
     }
+
+    fn range(&self, pixels: &Range<usize>) -> Range<usize> {
+        let start = self.place.index(pixels.start) - self.start;
+        start..start + pixels.len() * self.place.pixel
+    }
+}
+
+fn clear<T: bytemuck::Zeroable + Copy>(buffer: &mut [T], layout: &InputLayout) {
+    if layout.padding() != Padding::NONE {
+        let len = layout.len().min(buffer.len());
+        layout.clear_padding(&mut buffer[..len]);
+    }
+}
+
+fn halves<T>(memory: &mut [T], at: usize) -> [&mut [T]; 2] {
+    let (left, right) = memory.split_at_mut(at.min(memory.len()));
+    [left, right]
 }

@@ -1,7 +1,7 @@
 //! Which of the two kernels a quantized layer gets: the one place where that is decided.
 
 use super::layout::InputFormat;
-use super::packed::QuantizedKernel;
+use super::packed::{PackedConv, QuantizedKernel, Weights};
 use crate::isa::Isa;
 use syq_core::{BitWidth, Codebook, ConvGeometry};
 
@@ -34,6 +34,27 @@ const fn word_cost(isa: Isa, codebook: Codebook) -> f64 {
         (Isa::Neon, _) => 1.5,
         (Isa::Portable, Codebook::Binary) => 2.0,
         (Isa::Portable, Codebook::Ternary) => 2.4,
+    }
+}
+
+impl PackedConv {
+    /// Roughly how long the whole layer takes on one thread.
+    pub(crate) fn nanoseconds(&self, isa: Isa) -> f64 {
+        let planes = self.layout().format().planes() as f64;
+        // Multiply-accumulates a nanosecond, measured on layers of 64 to 512 channels.
+        let (planes, rate) = match (isa, &self.weights) {
+            (Isa::Avx512, Weights::Float(_)) => (1.0, 52.0),
+            (Isa::Avx512, Weights::Int8(_)) => (1.0, 200.0),
+            (Isa::Avx512, _) => (planes, 800.0),
+            (Isa::Avx2, Weights::Float(_)) => (1.0, 40.0),
+            (Isa::Avx2, Weights::Int8(_)) => (1.0, 100.0),
+            (Isa::Avx2, _) => (planes, 250.0),
+            (Isa::Neon, Weights::Float(_)) => (1.0, 15.0),
+            (Isa::Neon, _) => (planes, 60.0),
+            (Isa::Portable, Weights::Float(_)) => (1.0, 0.9),
+            (Isa::Portable, _) => (planes, 15.0),
+        };
+        self.geometry().macs() as f64 * planes / rate
     }
 }
 

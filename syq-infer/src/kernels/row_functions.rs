@@ -73,43 +73,36 @@ impl Kernels {
         Ok(())
     }
 
-    /// Quantizes row `y` of an image and writes it to its place in a convolution's input `buffer`. The
-    /// padding is left alone, see [`InputLayout::clear_padding`]. (A row of floats needs no function:
-    /// `buffer[layout.row(y)].copy_from_slice(values)`.)
+    /// Quantizes whole pixels of one image row and writes them to their place in a convolution's input:
+    /// `elements` are those of the pixels, such as [`InputLayout::row`] gives for a whole row. (Floats
+    /// need no function: they are copied.)
     ///
     /// # Errors
-    /// A row or a buffer of the wrong length, a row beyond the image, a layout of floats, or of fewer
-    /// planes than the codes have bits.
+    /// Slices that are not the same number of whole pixels, a layout of floats, or of fewer planes than
+    /// the codes have bits.
     pub fn place_values(
         self,
         values: &[f32],
         levels: Levels,
         layout: &InputLayout,
-        y: usize,
-        buffer: &mut [u32],
+        elements: &mut [u32],
     ) -> Result<(), KernelError> {
         if let InputFormat::Planes(bits) | InputFormat::Digits(bits) = layout.format() {
             check_len("the largest code of the layout's planes", bits.largest().into(), levels.largest.into())?;
         }
-        let row = destination(values.len(), layout, y, buffer)?;
-        self.rows(RowWork::PlaceValues { values, levels, layout: *layout, row });
+        check_place(values.len(), layout, elements)?;
+        self.rows(RowWork::PlaceValues { values, levels, layout: *layout, row: elements });
         Ok(())
     }
 
-    /// Writes row `y` of an image of codes to its place in a convolution's input `buffer`. Bits above
-    /// the layout's planes are dropped.
+    /// Writes the codes of whole pixels of one image row to their place in a convolution's input, as
+    /// [`Kernels::place_values`]. Bits above the layout's planes are dropped.
     ///
     /// # Errors
-    /// A row or a buffer of the wrong length, a row beyond the image, or a layout of floats.
-    pub fn place_codes(
-        self,
-        codes: &[u8],
-        layout: &InputLayout,
-        y: usize,
-        buffer: &mut [u32],
-    ) -> Result<(), KernelError> {
-        let row = destination(codes.len(), layout, y, buffer)?;
-        self.rows(RowWork::PlaceCodes { codes, layout: *layout, row });
+    /// Slices that are not the same number of whole pixels, or a layout of floats.
+    pub fn place_codes(self, codes: &[u8], layout: &InputLayout, elements: &mut [u32]) -> Result<(), KernelError> {
+        check_place(codes.len(), layout, elements)?;
+        self.rows(RowWork::PlaceCodes { codes, layout: *layout, row: elements });
         Ok(())
     }
 
@@ -134,21 +127,12 @@ fn check_pixels(what: &'static str, len: usize, channels: usize) -> Result<(), K
     check_len(what, len, whole)
 }
 
-/// Row `y` of the buffer, without its padding columns.
-fn destination<'a>(
-    len: usize,
-    layout: &InputLayout,
-    y: usize,
-    buffer: &'a mut [u32],
-) -> Result<&'a mut [u32], KernelError> {
-    let shape = layout.shape();
+/// Checks that `len` values and the elements are the same whole pixels.
+fn check_place(len: usize, layout: &InputLayout, elements: &[u32]) -> Result<(), KernelError> {
     if layout.format() == InputFormat::Float {
         return Err(KernelError::Format { format: layout.format().name() });
     }
-    if y >= shape.height {
-        return Err(KernelError::Range { what: "input rows", start: y, end: y + 1, count: shape.height });
-    }
-    check_len("the row", len, shape.width * shape.channels)?;
-    check_len("the input buffer", buffer.len(), layout.len())?;
-    Ok(&mut buffer[layout.row(y)])
+    let channels = layout.shape().channels;
+    check_pixels("the row", len, channels)?;
+    check_len("the elements of the row", elements.len(), len.checked_div(channels).unwrap_or(0) * layout.pixel_len())
 }

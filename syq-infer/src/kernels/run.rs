@@ -30,13 +30,13 @@ pub enum InputData<'a> {
 /// Which outputs of a layer one call computes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutputRange {
-    /// Output rows.
-    pub rows: Range<usize>,
+    /// Output pixels, as row · width + column.
+    pub pixels: Range<usize>,
     /// Blocks of 16 filters, see [`PackedConv::blocks`].
     pub blocks: Range<usize>,
 }
 
-/// The pixels of a call: rows of one image, or fully connected images side by side.
+/// The pixels of a call: of one image, or fully connected images side by side.
 struct Images {
     count: usize,
     columns: usize,
@@ -62,16 +62,17 @@ pub(super) enum Work<'a> {
 impl PackedConv {
     /// All outputs.
     pub fn all(&self) -> OutputRange {
-        OutputRange { rows: 0..self.geometry.output.height, blocks: 0..self.blocks() }
+        let output = self.geometry.output;
+        OutputRange { pixels: 0..output.height * output.width, blocks: 0..self.blocks() }
     }
 
     /// Elements that a run over `range` writes.
     pub fn output_len(&self, range: &OutputRange) -> usize {
-        range.rows.len() * self.geometry.output.width * self.filters(range.blocks.clone()).len()
+        range.pixels.len() * self.filters(range.blocks.clone()).len()
     }
 
-    /// Computes the outputs of `range` (before any bias) into `output`, `[row][column][filter]` of the
-    /// range alone.
+    /// Computes the outputs of `range` (before any bias) into `output`, `[pixel][filter]` of the range
+    /// alone.
     ///
     /// # Errors
     /// An input laid out for another layer, a range beyond the layer, or a buffer of the wrong length.
@@ -84,8 +85,7 @@ impl PackedConv {
     ) -> Result<(), KernelError> {
         self.check(&input.layout, range)?;
         check_len("the output buffer", output.len(), self.output_len(range))?;
-        let columns = self.geometry.output.width;
-        let images = Images { count: 1, columns, pixels: range.rows.start * columns..range.rows.end * columns };
+        let images = Images { count: 1, columns: self.geometry.output.width, pixels: range.pixels.clone() };
         self.dispatch(kernels, input.data, range, images, output)
     }
 
@@ -109,7 +109,7 @@ impl PackedConv {
         }
         self.check(&input.layout, range)?;
         check_len("the output buffer", output.len(), product([self.output_len(range), count])?)?;
-        let images = Images { count, columns: count, pixels: 0..count * range.rows.len() };
+        let images = Images { count, columns: count, pixels: 0..count * range.pixels.len() };
         self.dispatch(kernels, input.data, range, images, output)
     }
 
@@ -118,7 +118,7 @@ impl PackedConv {
             let (found, expected) = (Box::new(*layout), Box::new(self.layout));
             return Err(KernelError::Layout { layer: self.layer.clone(), found, expected });
         }
-        check_range("output rows", &range.rows, self.geometry.output.height)?;
+        check_range("output pixels", &range.pixels, self.geometry.output.height * self.geometry.output.width)?;
         check_range("filter blocks", &range.blocks, self.blocks())
     }
 

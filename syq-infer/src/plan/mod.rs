@@ -86,11 +86,11 @@ impl Plan {
     /// Bytes of feature maps that a session needs for each image that it works on at a time.
     pub fn scratch_bytes(&self) -> usize {
         let bytes = |slot: &SlotSize| slot.len * if slot.element == Element::Code { 1 } else { 4 };
-        self.slots.iter().map(bytes).sum::<usize>() + 4 * self.row_len()
+        self.slots.iter().map(bytes).sum::<usize>() + 4 * self.work_len()
     }
 
-    /// Elements of the largest step's rows, all of them: the executor's working space.
-    pub(crate) fn row_len(&self) -> usize {
+    /// Elements of the largest step's output: the executor's working space.
+    pub(crate) fn work_len(&self) -> usize {
         self.steps.iter().map(|step| step.shape.len()).max().unwrap_or(0)
     }
 }

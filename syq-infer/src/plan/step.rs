@@ -110,6 +110,24 @@ impl Step {
     }
 }
 
+impl Step {
+    /// Roughly how long the step takes on one thread.
+    pub(crate) fn nanoseconds(&self, kernels: Kernels) -> f64 {
+        let moved = self.shape.len() as f64;
+        let computed = match &self.producer {
+            Producer::Conv { packed, .. } => packed.nanoseconds(kernels.isa()),
+            Producer::MaxPool { window, .. } | Producer::AveragePool { window, .. } => {
+                moved * (window.kernel[0] * window.kernel[1]) as f64 * NANOSECONDS_A_VALUE
+            }
+            _ => 0.0,
+        };
+        computed + moved * NANOSECONDS_A_VALUE * (1 + self.sinks.len()) as f64
+    }
+}
+
+/// What reading, changing and writing one value takes.
+const NANOSECONDS_A_VALUE: f64 = 0.15;
+
 /// What a step does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StepKind {

@@ -21,16 +21,18 @@ fn run(packed: &PackedConv, kernels: Kernels, data: InputData<'_>) -> Vec<f32> {
     let mut whole = vec![f32::NAN; packed.output_len(&packed.all())];
     packed.run(kernels, input, &packed.all(), &mut whole).unwrap();
     let output = packed.geometry().output;
-    let [row, block] = [output.height / 2, packed.blocks().div_ceil(2)];
-    for rows in [0..row, row..output.height] {
+    let pixels = output.height * output.width;
+    let [pixel, block] = [pixels / 2, packed.blocks().div_ceil(2)];
+    for pixels in [0..pixel, pixel..pixels] {
         for blocks in [0..block, block..packed.blocks()] {
-            let range = OutputRange { rows: rows.clone(), blocks };
+            let range = OutputRange { pixels: pixels.clone(), blocks };
             let mut part = vec![f32::NAN; packed.output_len(&range)];
             packed.run(kernels, input, &range, &mut part).unwrap();
             let filters = packed.filters(range.blocks.clone());
-            let expected: Vec<f32> = whole[rows.start * output.width * output.channels..]
+            let expected: Vec<f32> = whole
                 .chunks(output.channels)
-                .take(rows.len() * output.width)
+                .skip(pixels.start)
+                .take(pixels.len())
                 .flat_map(|pixel| pixel[filters.clone()].to_vec())
                 .collect();
             assert_eq!(bits(&part), bits(&expected), "{range:?}");
@@ -220,8 +222,8 @@ fn what_does_not_fit_is_refused() {
     assert!(matches!(call(layout, InputData::Floats(&buffer[1..]), all.clone(), 320), Err(KernelError::Length { .. })));
     let words = vec![0u32; layout.len()];
     assert!(matches!(call(layout, InputData::Words(&words), all, 320), Err(KernelError::Element { .. })));
-    for (rows, blocks) in [(0..5, 0..2), (0..4, 0..3), (5..5, 0..2)] {
-        let range = OutputRange { rows, blocks };
+    for (pixels, blocks) in [(0..17, 0..2), (0..16, 0..3), (17..17, 0..2)] {
+        let range = OutputRange { pixels, blocks };
         assert!(matches!(call(layout, floats, range, 0), Err(KernelError::Range { .. })));
     }
 }

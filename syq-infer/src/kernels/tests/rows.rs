@@ -101,8 +101,13 @@ fn rows_are_placed_as_the_layout_says() {
                     let mut buffers = [vec![0xdead_beef; layout.len()], vec![0xdead_beef; layout.len()]];
                     for y in 0..shape.height {
                         let range = y * row..(y + 1) * row;
-                        kernels.place_values(&input[range.clone()], levels, &layout, y, &mut buffers[0]).unwrap();
-                        kernels.place_codes(&codes[range], &layout, y, &mut buffers[1]).unwrap();
+                        let [values, coded] = buffers.each_mut().map(|buffer| &mut buffer[layout.row(y)]);
+                        kernels.place_values(&input[range.clone()], levels, &layout, values).unwrap();
+                        // In two parts, as a task that ends in the middle of a row does.
+                        let (left, right) = codes[range].split_at(shape.width / 2 * shape.channels);
+                        let (first, rest) = coded.split_at_mut(shape.width / 2 * layout.pixel_len());
+                        kernels.place_codes(left, &layout, first).unwrap();
+                        kernels.place_codes(right, &layout, rest).unwrap();
                     }
                     for mut buffer in buffers {
                         layout.clear_padding(&mut buffer);
@@ -165,8 +170,8 @@ fn rows_that_do_not_fit_are_refused() {
         InputLayout::new(QuantizedKernel::Popcount.format(BitWidth::Two), Shape::new(1, 3, 4), Padding::NONE, 1)
             .unwrap();
     let mut buffer = vec![0u32; layout.len()];
-    assert!(kernels.place_values(&row, levels(3), &layout, 0, &mut buffer).is_ok());
-    assert!(kernels.place_values(&row, levels(15), &layout, 0, &mut buffer).is_err());
-    assert!(kernels.place_values(&row, levels(3), &layout, 1, &mut buffer).is_err());
-    assert!(kernels.place_values(&row, levels(3), &layout, 0, &mut buffer[1..]).is_err());
+    assert!(kernels.place_values(&row, levels(3), &layout, &mut buffer).is_ok());
+    assert!(kernels.place_values(&row, levels(15), &layout, &mut buffer).is_err());
+    assert!(kernels.place_values(&row[1..], levels(3), &layout, &mut buffer).is_err());
+    assert!(kernels.place_values(&row, levels(3), &layout, &mut buffer[1..]).is_err());
 }

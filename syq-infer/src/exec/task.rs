@@ -1,0 +1,188 @@
+//! Some consecutive pixels of one step: produce, finish, store.
+
+use super::buffers::Buffers;
+use super::few::Few;
+use super::sinks::PixelSink;
+use crate::kernels::{
+    Affine, Finish, Input, InputData, InputFormat, KernelError, Kernels, OutputRange, PackedConv, PooledRow,
+};
+use crate::plan::{Producer, Slot, Step};
+use std::ops::Range;
+use syq_core::{Shape, Window};
+
+/// Values that a convolution computes before they are finished and stored: few enough to stay in the
+/// cache between the passes.
+const VALUES: usize = 8192;
+
+/// Pixels that it computes at least, and takes a multiple of: enough to use each weight often.
+const PIXELS: usize = 28;
+
+/// One task of a step.
+#[derive(Debug)]
+pub(super) struct Task<'a> {
+    pub(super) kernels: Kernels,
+    pub(super) step: &'a Step,
+    pub(super) buffers: &'a Buffers,
+    /// The pixels, in row-major order; whole rows where the step is no convolution.
+    pub(super) pixels: Range<usize>,
+    pub(super) sinks: Few<PixelSink<'a>>,
+    /// Working space for the task's pixels, floats and codes.
+    pub(super) values: &'a mut [f32],
+    pub(super) codes: &'a mut [u8],
+}
+
+impl<'a> Task<'a> {
+    /// Divides the task before pixel `pixel`.
+    pub(super) fn split(self, pixel: usize) -> [Self; 2] {
+        let Self { kernels, step, buffers, pixels, sinks, values, codes } = self;
+        let channels = step.shape.channels;
+        let at = (pixel - pixels.start) * channels;
+        let (left_values, right_values) = values.split_at_mut(at.min(values.len()));
+        let (left_codes, right_codes) = codes.split_at_mut(at.min(codes.len()));
+        let [mut left_sinks, mut right_sinks] = [Few::new(), Few::new()];
+        for sink in sinks {
+            let [left, right] = sink.split(pixel);
+            left_sinks.push(left);
+            right_sinks.push(right);
+        }
+        let task = |pixels, sinks, values, codes| Self { kernels, step, buffers, pixels, sinks, values, codes };
+        [
+            task(pixels.start..pixel, left_sinks, left_values, left_codes),
+            task(pixel..pixels.end, right_sinks, right_values, right_codes),
+        ]
+    }
+
+    /// The pixel before which to divide, so that `share` of `of` parts lie before it; `None` where
+    /// nothing would be left on a side.
+    pub(super) fn middle(&self, share: usize, of: usize) -> Option<usize> {
+        let unit = match self.step.producer {
+            Producer::Conv { .. } => 1,
+            _ => self.step.shape.width,
+        };
+        let units = self.pixels.len() / unit;
+        let middle = self.pixels.start + units * share / of * unit;
+        (self.pixels.start < middle && middle < self.pixels.end).then_some(middle)
+    }
+
+    pub(super) fn run(mut self) -> Result<(), KernelError> {
+        if self.step.producer.gives_codes() {
+            return self.run_codes();
+        }
+        let Shape { width, channels, .. } = self.step.shape;
+        let at_once = match &self.step.producer {
+            Producer::Conv { .. } => (VALUES / channels.max(1) / PIXELS * PIXELS).max(PIXELS),
+            _ => width,
+        };
+        let mut start = self.pixels.start;
+        while start < self.pixels.end {
+            let pixels = start..(start + at_once).min(self.pixels.end);
+            self.produce(&pixels)?;
+            self.store(&pixels)?;
+            start = pixels.end;
+        }
+        Ok(())
+    }
+
+    /// Finishes and stores `pixels`, whose values are in the working space.
+    pub(super) fn store(&mut self, pixels: &Range<usize>) -> Result<(), KernelError> {
+        let Step { shape, bias, affine, residual, activation, .. } = self.step;
+        let (width, channels) = (shape.width, shape.channels);
+        let len = pixels.len() * channels;
+        let residual = residual.map(|slot| &self.buffers.floats(slot, shape.len())[pixels.start * channels..][..len]);
+        let finish = Finish {
+            bias: bias.as_deref(),
+            affine: affine.as_ref().map(|[scale, offset]| Affine { scale, offset }),
+            residual,
+            activation: *activation,
+        };
+        let values = &mut self.values[..len];
+        self.kernels.finish(values, channels, &finish)?;
+        let mut start = pixels.start;
+        while start < pixels.end {
+            let row = start..((start / width + 1) * width).min(pixels.end);
+            let values = &values[(start - pixels.start) * channels..][..row.len() * channels];
+            for sink in self.sinks.iter_mut() {
+                sink.store_values(self.kernels, &row, values)?;
+            }
+            start = row.end;
+        }
+        Ok(())
+    }
+
+    fn produce(&mut self, pixels: &Range<usize>) -> Result<(), KernelError> {
+        let (kernels, buffers, shape) = (self.kernels, self.buffers, self.step.shape);
+        let output = &mut self.values[..pixels.len() * shape.channels];
+        let y = pixels.start / shape.width;
+        let pooled = |window: &Window, shape: &Shape| PooledRow { window: *window, shape: *shape, y };
+        match &self.step.producer {
+            Producer::Conv { packed, input } => {
+                let range = OutputRange { pixels: pixels.clone(), blocks: 0..packed.blocks() };
+                packed.run(kernels, conv_input(packed, buffers, *input), &range, output)
+            }
+            Producer::Floats { input } => {
+                let all = buffers.floats(*input, shape.len());
+                output.copy_from_slice(&all[pixels.start * shape.channels..][..output.len()]);
+                Ok(())
+            }
+            Producer::Dequantize { input, levels } => {
+                let all = buffers.codes(*input, shape.len());
+                for (value, code) in output.iter_mut().zip(&all[pixels.start * shape.channels..]) {
+                    *value = levels.value(*code);
+                }
+                Ok(())
+            }
+            Producer::MaxPool { input, window, shape } => {
+                let row = pooled(window, shape);
+                let input = rows_of(buffers.floats(*input, shape.len()), shape, row.input_rows()?);
+                kernels.max_pool(row, input, output)
+            }
+            Producer::AveragePool { input, window, shape } => {
+                let row = pooled(window, shape);
+                let input = rows_of(buffers.floats(*input, shape.len()), shape, row.input_rows()?);
+                kernels.average_pool(row, input, output)
+            }
+            // Steps that give codes run in `run_codes`.
+            Producer::Codes { .. } | Producer::MaxPoolCodes { .. } => Ok(()),
+        }
+    }
+
+    fn run_codes(mut self) -> Result<(), KernelError> {
+        let Shape { width, channels, .. } = self.step.shape;
+        for start in self.pixels.clone().step_by(width) {
+            let codes = &mut self.codes[..width * channels];
+            match &self.step.producer {
+                Producer::MaxPoolCodes { input, window, shape } => {
+                    let row = PooledRow { window: *window, shape: *shape, y: start / width };
+                    let input = rows_of(self.buffers.codes(*input, shape.len()), shape, row.input_rows()?);
+                    self.kernels.max_pool_codes(row, input, codes)?;
+                }
+                producer => {
+                    let all = self.buffers.codes(producer.input(), self.step.shape.len());
+                    codes.copy_from_slice(&all[start * channels..][..width * channels]);
+                }
+            }
+            for sink in self.sinks.iter_mut() {
+                sink.store_codes(self.kernels, &(start..start + width), codes)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The input of a packed layer.
+pub(super) fn conv_input<'a>(packed: &PackedConv, buffers: &'a Buffers, input: Slot) -> Input<'a> {
+    let layout = *packed.layout();
+    let data = match layout.format() {
+        InputFormat::Float => InputData::Floats(buffers.floats(input, layout.len())),
+        InputFormat::Planes(_) | InputFormat::Digits(_) | InputFormat::Codes => {
+            InputData::Words(buffers.words(input, layout.len()))
+        }
+    };
+    Input { layout, data }
+}
+
+/// Some rows of an image.
+fn rows_of<'a, T>(image: &'a [T], shape: &Shape, rows: Range<usize>) -> &'a [T] {
+    let row = shape.width * shape.channels;
+    &image[rows.start * row..rows.end * row]
+}

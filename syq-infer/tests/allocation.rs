@@ -1,0 +1,35 @@
+//! A session that has run once allocates nothing in a run.
+
+use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Codebook, Granularity};
+use syq_infer::{Session, SessionOptions};
+use syq_pack::Model;
+use syq_pack::zoo::{Architecture, Scheme};
+
+/// Allocations of this thread during `call`.
+fn allocations(call: impl FnOnce()) -> u64 {
+    allocation_counter::measure(call).count_total
+}
+
+#[test]
+fn a_run_on_one_thread_allocates_nothing() {
+    let activation = ActivationQuantizer { bits: BitWidth::Two, range: ActivationRange::Learned };
+    let quantized = Scheme::Quantized { codebook: Codebook::Ternary, granularity: Granularity::Pixel, activation };
+    for (architecture, scheme, images) in [
+        (Architecture::ResNet20, quantized, 1),
+        (Architecture::ResNet20, quantized, 3),
+        (Architecture::ResNet20, Scheme::Float, 1),
+        (Architecture::VggSmall, quantized, 1),
+    ] {
+        let model = Model::random(architecture.build(scheme, 32, 10), 1).unwrap();
+        let mut session = Session::new(&model, SessionOptions { threads: 1, isa: None }).unwrap();
+        let input = vec![0.5; images * 32 * 32 * 3];
+        let mut logits = vec![0.0; images * 10];
+        session.run_into(&input, &mut logits).unwrap();
+        let first = logits.clone();
+        let counted = allocations(|| session.run_into(&input, &mut logits).unwrap());
+        assert_eq!(counted, 0, "{}", architecture.name());
+        assert_eq!(first, logits);
+        // The counter counts: `run` returns a vector of its own.
+        assert_eq!(allocations(|| drop(session.run(&input).unwrap())), 1);
+    }
+}
