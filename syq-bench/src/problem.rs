@@ -12,7 +12,7 @@ const STEP: f32 = 0.5;
 
 /// The levels of a quantized tensor of that many bits.
 pub const fn levels(bits: BitWidth) -> Levels {
-    Levels { step: STEP, inverse_step: 1.0 / STEP, largest: bits.largest() }
+    Levels { step: STEP, inverse_step: 1.0 / STEP, largest: bits.largest(), zero: 0 }
 }
 
 /// The codes and scales of a quantized convolution.

@@ -68,7 +68,7 @@ fn quantized(
     let codes: Vec<i8> = (0..geometry.weights()).map(|i| entries[i * 7919 % 1013 % entries.len()]).collect();
     let scales = vec![0.25; granularity.subgroups([3, 3])];
     let weights = QuantizedWeights { codebook, granularity, codes: &codes, scales: &scales };
-    let levels = Levels { step: 0.5, inverse_step: 2.0, largest: width.largest() };
+    let levels = Levels { step: 0.5, inverse_step: 2.0, largest: width.largest(), zero: 0 };
     let layout = InputLayout::of(&geometry, kernel.format(width)).expect("a shape of SHAPES");
     let packed = PackedConv::quantized("conv", &geometry, &layout, levels, weights).expect("valid weights");
     let words: Vec<u32> = (0..layout.len() as u32).map(|i| i.wrapping_mul(2_654_435_761)).collect();

@@ -6,7 +6,7 @@ use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Codebook, Granula
 use syq_infer::{Isa, Session, SessionOptions};
 use syq_pack::network::{Bias, Conv, INPUT, Layer, Linear, Network, Op, WeightFormat};
 use syq_pack::random::SplitMix64;
-use syq_pack::zoo::{Architecture, Scheme};
+use syq_pack::zoo::{Architecture, FirstLast, Scheme};
 use syq_pack::{Model, reference};
 
 const IMAGES: usize = 3;
@@ -23,6 +23,7 @@ fn schemes() -> Vec<Scheme> {
                     codebook,
                     granularity,
                     activation: ActivationQuantizer { bits, range },
+                    first_last: FirstLast::Float,
                 });
             }
         }
@@ -154,7 +155,7 @@ fn odd_network(codebook: Codebook, granularity: Granularity, activation: Activat
 #[test]
 fn odd_shapes_in_every_scheme() {
     for (index, scheme) in schemes().into_iter().enumerate() {
-        let Scheme::Quantized { codebook, granularity, activation } = scheme else { continue };
+        let Scheme::Quantized { codebook, granularity, activation, .. } = scheme else { continue };
         check(odd_network(codebook, granularity, activation), index as u64);
     }
 }

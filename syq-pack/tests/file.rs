@@ -7,7 +7,7 @@ use support::small;
 use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Codebook, Granularity};
 use syq_pack::file::FileErrorKind;
 use syq_pack::network::WeightFormat;
-use syq_pack::zoo::{Architecture, Scheme};
+use syq_pack::zoo::{Architecture, FirstLast, Scheme};
 use syq_pack::{FormatError, Golden, LayerParameters, Model, digest, reference};
 
 fn schemes() -> Vec<Scheme> {
@@ -17,7 +17,12 @@ fn schemes() -> Vec<Scheme> {
         (Codebook::Ternary, Granularity::Row, BitWidth::Two, ActivationRange::Learned),
         (Codebook::Ternary, Granularity::Layer, BitWidth::Eight, ActivationRange::FixedPoint(6)),
     ] {
-        schemes.push(Scheme::Quantized { codebook, granularity, activation: ActivationQuantizer { bits, range } });
+        schemes.push(Scheme::Quantized {
+            codebook,
+            granularity,
+            activation: ActivationQuantizer { bits, range },
+            first_last: FirstLast::Float,
+        });
     }
     schemes
 }

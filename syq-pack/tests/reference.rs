@@ -4,12 +4,12 @@ use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Codebook, Granula
 use syq_pack::model::ParameterError;
 use syq_pack::network::{Bias, Conv, INPUT, Layer, Linear, Op, WeightFormat};
 use syq_pack::reference::{Tensor, logits, trace};
-use syq_pack::zoo::{Architecture, Scheme};
+use syq_pack::zoo::{Architecture, FirstLast, Scheme};
 use syq_pack::{Golden, LayerParameters, Model, ModelError, Network, PackedCodes, Parameters};
 
 fn scheme(codebook: Codebook, bits: BitWidth, range: ActivationRange) -> Scheme {
     let activation = ActivationQuantizer { bits, range };
-    Scheme::Quantized { codebook, granularity: Granularity::Pixel, activation }
+    Scheme::Quantized { codebook, granularity: Granularity::Pixel, activation, first_last: FirstLast::Float }
 }
 
 /// Pictures just large enough, so that the plain loops stay quick.

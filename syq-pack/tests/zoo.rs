@@ -2,12 +2,13 @@
 
 use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Codebook, Granularity};
 use syq_pack::network::{Bias, Network, Op, WeightFormat};
-use syq_pack::zoo::{Architecture, Scheme};
+use syq_pack::zoo::{Architecture, FirstLast, Scheme};
 
 const W2A2: Scheme = Scheme::Quantized {
     codebook: Codebook::Ternary,
     granularity: Granularity::Pixel,
     activation: ActivationQuantizer { bits: BitWidth::Two, range: ActivationRange::Learned },
+    first_last: FirstLast::Float,
 };
 
 fn build(architecture: Architecture, scheme: Scheme) -> Network {

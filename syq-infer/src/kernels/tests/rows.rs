@@ -69,7 +69,7 @@ fn codes_are_those_of_the_levels() {
         let input = values(&mut source, len);
         for width in BitWidth::ALL {
             for step in [0.37, 1.0 / f32::from(width.largest()), 1e-30] {
-                let levels = Levels { step, inverse_step: 1.0 / step, largest: width.largest() };
+                let levels = Levels { step, inverse_step: 1.0 / step, largest: width.largest(), zero: 0 };
                 let expected: Vec<u8> = input.iter().map(|x| levels.code(*x)).collect();
                 for &kernels in &kernels {
                     let mut found = vec![0xaa; len];

@@ -101,7 +101,7 @@ fn for_each_channel(layout: &InputLayout, mut visit: impl FnMut(usize, usize, us
 
 /// The levels of a quantizer with an odd step.
 pub(super) fn levels(largest: u8) -> Levels {
-    Levels { step: 0.37, inverse_step: 1.0 / 0.37, largest }
+    Levels { step: 0.37, inverse_step: 1.0 / 0.37, largest, zero: 0 }
 }
 
 /// The bits, so that `==` sees signs of zero.
