@@ -255,9 +255,10 @@ fn check_weights(geometry: &ConvGeometry, weights: WeightFormat, domain: Domain)
     }
     match (weights, domain) {
         (WeightFormat::Codebook { granularity, .. }, Domain::Codes { quantizer, .. }) => {
-            check_exact("", shape, granularity, quantizer.bits.largest()).map_err(|error| error.kind)
+            check_exact("", shape, granularity, quantizer.bits.largest()).map_err(|error| error.kind)?;
         }
-        (WeightFormat::EightBit, _) => check_sums("", geometry).map_err(|error| error.kind),
-        _ => Ok(()),
+        (WeightFormat::EightBit, _) => check_sums("", geometry).map_err(|error| error.kind)?,
+        _ => {}
     }
+    Ok(())
 }
