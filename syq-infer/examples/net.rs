@@ -3,7 +3,7 @@
 use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Codebook, Granularity};
 use syq_infer::{Session, SessionOptions};
 use syq_pack::Model;
-use syq_pack::zoo::{Architecture, Scheme};
+use syq_pack::zoo::{Architecture, FirstLast, Scheme};
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let a: Vec<String> = std::env::args().collect();
     let net = Architecture::from_name(&a[1]).ok_or("net")?;
@@ -17,6 +17,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             codebook: if w == 1 { Codebook::Binary } else { Codebook::Ternary },
             granularity: Granularity::Pixel,
             activation: ActivationQuantizer { bits: BitWidth::try_from(b)?, range: ActivationRange::Learned },
+            first_last: if a.get(6).is_some() { FirstLast::EightBit } else { FirstLast::Float },
         }
     };
     let network = net.build(scheme, net.image(), 1000);

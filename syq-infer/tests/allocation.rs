@@ -3,7 +3,7 @@
 use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Codebook, Granularity};
 use syq_infer::{Session, SessionOptions};
 use syq_pack::Model;
-use syq_pack::zoo::{Architecture, Scheme};
+use syq_pack::zoo::{Architecture, FirstLast, Scheme};
 
 /// Allocations of this thread during `call`.
 fn allocations(call: impl FnOnce()) -> u64 {
@@ -13,7 +13,12 @@ fn allocations(call: impl FnOnce()) -> u64 {
 #[test]
 fn a_run_on_one_thread_allocates_nothing() {
     let activation = ActivationQuantizer { bits: BitWidth::Two, range: ActivationRange::Learned };
-    let quantized = Scheme::Quantized { codebook: Codebook::Ternary, granularity: Granularity::Pixel, activation };
+    let quantized = Scheme::Quantized {
+        codebook: Codebook::Ternary,
+        granularity: Granularity::Pixel,
+        activation,
+        first_last: FirstLast::EightBit,
+    };
     for (architecture, scheme, images) in [
         (Architecture::ResNet20, quantized, 1),
         (Architecture::ResNet20, quantized, 3),

@@ -125,7 +125,7 @@ impl<'a> PixelSink<'a> {
     }
 }
 
-fn clear<T: bytemuck::Zeroable + Copy>(buffer: &mut [T], layout: &InputLayout) {
+fn clear<T: bytemuck::AnyBitPattern>(buffer: &mut [T], layout: &InputLayout) {
     if layout.padding() != Padding::NONE {
         let len = layout.len().min(buffer.len());
         layout.clear_padding(&mut buffer[..len]);

@@ -44,10 +44,11 @@ impl PackedConv {
         // Multiply-accumulates a nanosecond, measured on layers of 64 to 512 channels.
         let (planes, rate) = match (isa, &self.weights) {
             (Isa::Avx512, Weights::Float(_)) => (1.0, 52.0),
-            (Isa::Avx512, Weights::Int8(_)) => (1.0, 200.0),
+            (Isa::Avx512, Weights::Int8(_) | Weights::EightBit(_)) => (1.0, 200.0),
             (Isa::Avx512, _) => (planes, 800.0),
             (Isa::Avx2, Weights::Float(_)) => (1.0, 40.0),
             (Isa::Avx2, Weights::Int8(_)) => (1.0, 100.0),
+            (Isa::Avx2, Weights::EightBit(_)) => (1.0, 60.0),
             (Isa::Avx2, _) => (planes, 250.0),
             (Isa::Neon, Weights::Float(_)) => (1.0, 15.0),
             (Isa::Neon, _) => (planes, 60.0),

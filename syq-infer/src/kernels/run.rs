@@ -53,8 +53,10 @@ pub(super) enum Work<'a> {
     LookupBinary(Job<'a, u32>, &'a [Selectors]),
     /// Ternary weights that select codes to add and to subtract.
     LookupTernary(Job<'a, u32>, &'a [[Selectors; 2]]),
-    /// Bytes.
+    /// Bytes with weights −1, 0 and +1.
     Int8(Job<'a, u32>, &'a [super::Lanes<u32>]),
+    /// Bytes with 8-bit weights.
+    EightBit(Job<'a, u32>, &'a [super::Lanes<u32>]),
     /// Floats.
     Float(Job<'a, f32>, &'a [super::Lanes<f32>]),
 }
@@ -140,6 +142,7 @@ impl PackedConv {
                 Work::LookupTernary(self.job(x, range, images, output)?, w)
             }
             (Weights::Int8(w), InputData::Words(x)) => Work::Int8(self.job(x, range, images, output)?, w),
+            (Weights::EightBit(w), InputData::Words(x)) => Work::EightBit(self.job(x, range, images, output)?, w),
             (Weights::Float(w), InputData::Floats(x)) => Work::Float(self.job(x, range, images, output)?, w),
             _ => {
                 let format = self.layout.format().name();
@@ -175,6 +178,7 @@ impl PackedConv {
             segments: &self.segments,
             ends: &self.ends,
             scales: &self.scales,
+            scale_step: self.scale_step,
             constants: &self.constants,
             sums: &self.sums,
             chunk: if let InputFormat::Digits(BitWidth::One) = layout.format() { 15 } else { 5 },

@@ -146,7 +146,8 @@ fn tile<L: LookupOps, const P: usize, const ROWS: usize, const R: usize>(
         let segments = &job.segments[first..end];
         first = end;
         let words = subgroup_sums::<L, P, ROWS, R>(l, job, weights, segments, bases);
-        let scale = job.scales[subgroup];
+        // A codebook's scales are those of all filters.
+        let scale = job.scales[subgroup].0[0];
         for p in 0..P {
             let less = match ROWS {
                 1 => {
