@@ -122,7 +122,7 @@ fn signed_rows_are_placed_around_the_zero_point() {
             let mut buffer = vec![0xdead_beef; layout.len()];
             let row = shape.width * shape.channels;
             for (y, values) in input.chunks(row).enumerate() {
-                kernels.place_values(values, signed_levels(), &layout, y, &mut buffer).unwrap();
+                kernels.place_values(values, signed_levels(), &layout, &mut buffer[layout.row(y)]).unwrap();
             }
             layout.clear_padding(&mut buffer);
             assert_eq!(buffer, expected, "{} {layout}", kernels.isa());
