@@ -1,6 +1,6 @@
 //! Sessions: a model ready to run, with its threads and memory.
 
-use crate::exec::{self, Buffers, Pool};
+use crate::exec::{self, Buffers, Pool, StepTimes};
 use crate::isa::{Isa, IsaError};
 use crate::kernels::{KernelError, Kernels};
 use crate::plan::{Plan, PlanError};
@@ -157,13 +157,32 @@ impl Session {
     /// # Errors
     /// An input that is not a whole number of images, at least one.
     pub fn run(&mut self, input: &[f32]) -> Result<Vec<f32>, SessionError> {
+        let mut logits = self.zero_logits(input)?;
+        exec::run_batch(&self.plan, &self.pool, &mut self.states, input, &mut logits)?;
+        Ok(logits)
+    }
+
+    /// [`Self::run`] with the time of each step. Images run one after another, so that the steps' times
+    /// add up; without a second image, or on one thread, that is what [`Self::run`] does too.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn run_profiled(&mut self, input: &[f32]) -> Result<(Vec<f32>, StepTimes), SessionError> {
+        let (result, times) = StepTimes::watch(self.plan.steps.len(), |times| {
+            let mut logits = self.zero_logits(input)?;
+            exec::run_in_turn(&self.plan, &self.pool, &mut self.states, input, &mut logits, times)?;
+            Ok(logits)
+        });
+        result.map(|logits| (logits, times))
+    }
+
+    /// Room for the logits of the images in `input`.
+    fn zero_logits(&self, input: &[f32]) -> Result<Vec<f32>, SessionError> {
         let expected = self.plan.input_shape.len();
         if input.is_empty() || !input.len().is_multiple_of(expected) {
             return Err(SessionError::Input { found: input.len(), expected });
         }
-        let mut logits = vec![0.0; input.len() / expected * self.plan.classes];
-        exec::run_batch(&self.plan, &self.pool, &mut self.states, input, &mut logits)?;
-        Ok(logits)
+        Ok(vec![0.0; input.len() / expected * self.plan.classes])
     }
 
     /// The logits of one RGB picture of any size, prepared by the model's own recipe.

@@ -1,6 +1,7 @@
 //! One image through all steps of a plan.
 
 use super::buffers::Buffers;
+use super::profile::Observer;
 use super::rows::{Task, data};
 use super::sinks::{RowSink, divide};
 use crate::kernels::{Input, KernelError, OutputRange};
@@ -19,11 +20,13 @@ pub(crate) fn run_image(
     buffers: &mut Buffers,
     input: &[f32],
     logits: &mut [f32],
+    observer: &mut impl Observer,
 ) -> Result<(), KernelError> {
     buffers.floats_mut(plan.input)[..input.len()].copy_from_slice(input);
-    for step in &plan.steps {
+    for (index, step) in plan.steps.iter().enumerate() {
         let work = step.macs().max(4 * step.shape.len());
-        run_step(plan, pool.filter(|_| work >= WORTH_SHARING), buffers, step)?;
+        let pool = pool.filter(|_| work >= WORTH_SHARING);
+        observer.step(index, || run_step(plan, pool, buffers, step))?;
     }
     logits.copy_from_slice(buffers.floats(plan.output, plan.classes));
     Ok(())

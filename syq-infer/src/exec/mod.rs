@@ -2,14 +2,17 @@
 
 mod buffers;
 mod image;
+mod profile;
 mod rows;
 mod sinks;
 
 pub(crate) use buffers::Buffers;
-pub(crate) use image::run_image;
+pub use profile::StepTimes;
+use profile::{Observer, Unwatched};
 
 use crate::kernels::KernelError;
 use crate::plan::Plan;
+use image::run_image;
 use rayon::prelude::*;
 
 /// Threads: a pool of one's own, or the calling thread alone.
@@ -28,13 +31,7 @@ pub(crate) fn run_batch(
     let count = logits.len() / classes.max(1);
     let threads = pool.as_ref().map_or(1, rayon::ThreadPool::current_num_threads);
     let Some(pool) = pool.as_ref().filter(|_| count >= threads && threads > 1) else {
-        if states.is_empty() {
-            states.push(Buffers::new(plan));
-        }
-        for (input, logits) in input.chunks_exact(image).zip(logits.chunks_exact_mut(classes)) {
-            run_image(plan, pool.as_ref(), &mut states[0], input, logits)?;
-        }
-        return Ok(());
+        return run_in_turn(plan, pool, states, input, logits, &mut Unwatched);
     };
     while states.len() < threads {
         states.push(Buffers::new(plan));
@@ -44,7 +41,28 @@ pub(crate) fn run_batch(
     pool.install(|| {
         parts.zip(states.par_iter_mut()).try_for_each(|((input, logits), buffers)| {
             let images = input.chunks_exact(image).zip(logits.chunks_exact_mut(classes));
-            images.into_iter().try_for_each(|(input, logits)| run_image(plan, None, buffers, input, logits))
+            images
+                .into_iter()
+                .try_for_each(|(input, logits)| run_image(plan, None, buffers, input, logits, &mut Unwatched))
         })
     })
+}
+
+/// Runs images one after another, the rows of each shared out among the threads.
+pub(crate) fn run_in_turn(
+    plan: &Plan,
+    pool: &Pool,
+    states: &mut Vec<Buffers>,
+    input: &[f32],
+    logits: &mut [f32],
+    observer: &mut impl Observer,
+) -> Result<(), KernelError> {
+    if states.is_empty() {
+        states.push(Buffers::new(plan));
+    }
+    let images = input.chunks_exact(plan.input_shape.len()).zip(logits.chunks_exact_mut(plan.classes));
+    for (input, logits) in images {
+        run_image(plan, pool.as_ref(), &mut states[0], input, logits, observer)?;
+    }
+    Ok(())
 }
