@@ -32,11 +32,12 @@ pub(crate) struct Options {
     /// Only this network; may be given several times.
     #[arg(long, value_name = "NAME", value_parser = architecture)]
     net: Vec<Architecture>,
-    #[command(flatten)]
-    peers: peers::Options,
     /// Runs the criterion benches of syq-bench afterwards (`cargo bench`), which takes minutes.
     #[arg(long)]
     criterion: bool,
+    // Last, because its heading would stand over whatever follows.
+    #[command(flatten)]
+    peers: peers::Options,
 }
 
 fn architecture(name: &str) -> Result<Architecture, String> {

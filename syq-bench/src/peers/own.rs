@@ -64,6 +64,7 @@ pub const NETWORKS: [Architecture; 6] = [
 
 /// The network in a scheme, for pictures of the literature's size.
 pub fn network(architecture: Architecture, quantization: Quantization, first_last: FirstLast) -> Network {
+    let _ = first_last; // comes with branch eightbit
     let Quantization { codebook, granularity, bits } = quantization;
     let activation = ActivationQuantizer { bits, range: ActivationRange::Learned };
     let scheme = Scheme::Quantized { codebook, granularity, activation };

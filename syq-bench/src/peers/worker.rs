@@ -31,7 +31,7 @@ pub fn serve(
     say(&mut answers, &Loaded { load_ms, first_ms })?;
     for question in questions.lines() {
         let question = question.map_err(protocol)?;
-        let count = question.trim().parse().map_err(|error| protocol(std::io::Error::other(error)))?;
+        let count = question.trim().parse::<usize>().map_err(|error| protocol(std::io::Error::other(error)))?;
         let mut ms: Vec<f64> = Vec::with_capacity(count);
         for _ in 0..count {
             let start = Instant::now();

@@ -26,8 +26,6 @@ pub(super) struct Arguments {
     /// Model file; without it and without --net the network that is built into this program
     #[arg(long, value_name = "FILE", conflicts_with = "net")]
     model: Option<PathBuf>,
-    #[command(flatten)]
-    network: NetworkArguments,
     /// Images given at once
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=1024))]
     batch: u32,
@@ -39,6 +37,9 @@ pub(super) struct Arguments {
     profile: Option<ProfileFormat>,
     #[command(flatten)]
     engine: EngineArguments,
+    // Last, because its heading would stand over whatever follows.
+    #[command(flatten)]
+    network: NetworkArguments,
 }
 
 /// The result.

@@ -77,6 +77,9 @@ impl NetworkArguments {
     /// The network that was asked for, with its parameters; `None` without `--net`.
     pub(super) fn model(&self) -> Result<Option<Model>, Failure> {
         let Some(architecture) = self.net else { return Ok(None) };
+        if self.first_last == FirstLast::EightBit {
+            return Err(Failure::Usage("--first-last 8bit comes with branch eightbit".to_owned()));
+        }
         let image = self.image.map_or_else(|| architecture.image(), |image| image as usize);
         let network = architecture.build(self.scheme(), image, architecture.classes());
         let refuse = |error: &dyn std::fmt::Display| {
