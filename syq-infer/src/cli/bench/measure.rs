@@ -85,7 +85,12 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
+    #[allow(clippy::print_stderr, reason = "a check that cannot be made is said aloud")]
     fn the_peak_falls_when_it_is_restarted() {
+        if std::fs::write("/proc/self/clear_refs", "5").is_err() {
+            eprintln!("skipped: this system does not let a process restart its peak");
+            return;
+        }
         let large = vec![1u8; 256 << 20];
         assert!(std::hint::black_box(&large).iter().map(|x| u64::from(*x)).sum::<u64>() > 0);
         let before = peak_memory().unwrap();

@@ -63,7 +63,7 @@ fn architecture(name: &str) -> Result<Architecture, String> {
 
 fn acts(bits: &str) -> Result<BitWidth, String> {
     let widths = || BitWidth::ALL.map(|width| width.bits().to_string()).join(", ");
-    let width = bits.parse().ok().and_then(|bits| BitWidth::ALL.into_iter().find(|width| width.bits() == bits));
+    let width = bits.parse::<u32>().ok().and_then(|bits| BitWidth::try_from(bits).ok());
     width.ok_or_else(|| format!("must be one of {}", widths()))
 }
 
