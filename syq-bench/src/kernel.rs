@@ -35,6 +35,7 @@ pub fn cases(kernels: &[Kernels], shapes: &[[usize; 2]]) -> Result<Vec<Case>, Be
         }
     }
     for shape in shapes {
+        problem_cases(kernels, &Problem::eight_bit(geometry(*shape)?, 1), QuantizedKernel::Int8, "W8A8", &mut cases)?;
         problem_cases(kernels, &Problem::float(geometry(*shape)?, 1), QuantizedKernel::Int8, FLOAT, &mut cases)?;
     }
     // One criterion group a kernel: its cases stand together.
@@ -105,7 +106,7 @@ mod tests {
     fn every_kernel_of_this_machine_has_a_case_and_a_float_twin() {
         let kernels: Vec<Kernels> = Isa::available().into_iter().map(|isa| Kernels::new(isa).unwrap()).collect();
         let cases = cases(&kernels, &[[5, 33]]).unwrap();
-        assert_eq!(cases.len(), kernels.len() * (QUANTIZED.len() + 1));
+        assert_eq!(cases.len(), kernels.len() * (QUANTIZED.len() + 2));
         for name in kernels.iter().flat_map(|kernels| kernels.names()) {
             assert!(cases.iter().any(|case| case.description().kernel == name), "{name}");
         }

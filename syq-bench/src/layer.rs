@@ -13,7 +13,7 @@ use syq_infer::kernels::{
 };
 use syq_pack::network::WeightFormat;
 use syq_pack::random::SplitMix64;
-use syq_pack::zoo::{Architecture, Scheme};
+use syq_pack::zoo::{Architecture, FirstLast, Scheme};
 
 /// The scheme of the quantized layers: W2A2, pixel-wise.
 pub const QUANTIZATION: Quantization =
@@ -58,6 +58,7 @@ pub fn scheme() -> Scheme {
         codebook,
         granularity,
         activation: ActivationQuantizer { bits, range: ActivationRange::Learned },
+        first_last: FirstLast::Float,
     }
 }
 

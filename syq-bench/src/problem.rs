@@ -2,8 +2,8 @@
 //! the kernels take them.
 
 use crate::error::{BenchError, Mismatch};
-use syq_core::reference::{CodedWeights, coded_convolution, float_convolution};
-use syq_core::{BitWidth, Codebook, ConvGeometry, Granularity, Levels, Shape};
+use syq_core::reference::{CodedWeights, coded_convolution, eight_bit_convolution, float_convolution};
+use syq_core::{BitWidth, Codebook, ConvGeometry, EightBitWeights, Granularity, Levels, Shape};
 use syq_infer::kernels::{InputData, InputFormat, InputLayout, PackedConv, QuantizedKernel, QuantizedWeights};
 use syq_pack::random::SplitMix64;
 
@@ -12,7 +12,7 @@ const STEP: f32 = 0.5;
 
 /// The levels of a quantized tensor of that many bits.
 pub const fn levels(bits: BitWidth) -> Levels {
-    Levels { step: STEP, inverse_step: 1.0 / STEP, largest: bits.largest() }
+    Levels { step: STEP, inverse_step: 1.0 / STEP, largest: bits.largest(), zero: 0 }
 }
 
 /// The codes and scales of a quantized convolution.
@@ -44,6 +44,7 @@ pub struct Problem {
 #[derive(Clone, Debug)]
 enum Tensors {
     Coded { quantization: Quantization, codes: Vec<i8>, scales: Vec<f32>, input: Vec<u8> },
+    EightBit { codes: Vec<i8>, scales: Vec<f32>, input: Vec<u8> },
     Float { weights: Vec<f32>, input: Vec<f32> },
 }
 
@@ -62,6 +63,16 @@ impl Problem {
         let scales = (0..subgroups).map(|_| random.uniform(0.6 * scale, 1.4 * scale)).collect();
         let input = (0..geometry.input.len()).map(|_| random.below(u32::from(bits.largest()) + 1) as u8).collect();
         Self { geometry, tensors: Tensors::Coded { quantization, codes, scales, input } }
+    }
+
+    /// A convolution with 8-bit weights on 8-bit codes.
+    pub fn eight_bit(geometry: ConvGeometry, seed: u64) -> Self {
+        let mut random = SplitMix64::new(seed);
+        let codes = (0..geometry.weights()).map(|_| (random.below(255) as i16 - 127) as i8).collect();
+        let scale = 2.0 / (127.0 * 255.0 * STEP * (geometry.filter_len() as f32).sqrt());
+        let scales = (0..geometry.filters()).map(|_| random.uniform(0.6 * scale, 1.4 * scale)).collect();
+        let input = (0..geometry.input.len()).map(|_| random.below(256) as u8).collect();
+        Self { geometry, tensors: Tensors::EightBit { codes, scales, input } }
     }
 
     /// A float convolution.
@@ -84,11 +95,16 @@ impl Problem {
                 let weights = CodedWeights { codebook, granularity, codes, scales };
                 coded_convolution("bench", &self.geometry, input, levels(bits), weights)?
             }
+            Tensors::EightBit { codes, scales, input } => {
+                let weights = EightBitWeights { codes, scales };
+                eight_bit_convolution("bench", &self.geometry, input, levels(BitWidth::Eight), weights)?
+            }
             Tensors::Float { weights, input } => float_convolution("bench", &self.geometry, input, weights)?,
         })
     }
 
-    /// The packed layer and its input, for one of the two kernels; a float problem has one kernel alone.
+    /// The packed layer and its input, for one of the two kernels; a problem with float or 8-bit weights
+    /// has one kernel alone.
     ///
     /// # Errors
     /// A problem that the packing refuses.
@@ -100,6 +116,12 @@ impl Problem {
                 let layout = InputLayout::of(geometry, kernel.format(bits))?;
                 let weights = QuantizedWeights { codebook, granularity, codes, scales };
                 let packed = PackedConv::quantized("bench", geometry, &layout, levels(bits), weights)?;
+                (packed, Elements::codes(&layout, input))
+            }
+            Tensors::EightBit { codes, scales, input } => {
+                let layout = InputLayout::of(geometry, InputFormat::Codes)?;
+                let weights = EightBitWeights { codes, scales };
+                let packed = PackedConv::eight_bit("bench", geometry, &layout, levels(BitWidth::Eight), weights)?;
                 (packed, Elements::codes(&layout, input))
             }
             Tensors::Float { weights, input } => {

@@ -1,8 +1,12 @@
-//! Activation quantizers: k bits, unsigned, one step a tensor, forward and straight-through backward.
+//! Activation quantizers: k bits, one step a tensor, forward and straight-through backward.
 //!
 //! A code is `u = clamp(floor(x / s + 1/2), 0, 2^k − 1)` and stands for the value `u · s`
 //! (SYQ, CVPR 2018: ReLU, clip, round half up). The division is one fused multiply-add with the
 //! reciprocal, `floor(fma(x, 1/s, 1/2))`, in every executor: that is part of the numeric contract.
+//!
+//! What has both signs, as the picture has, takes the signed 8-bit quantizer instead: v in [−127, 127],
+//! stored as the byte `u = v + 128`. A byte stands for `(u − zero) · s`, and the zero point is 128
+//! there and 0 for the unsigned quantizers.
 
 use crate::error::{CoreError, CoreErrorKind};
 use serde::{Deserialize, Serialize};
@@ -69,7 +73,14 @@ pub enum ActivationRange {
     FixedPoint(i8),
     /// A learned step (LSQ, Esser et al., ICLR 2020), kept beside the network's other parameters.
     Learned,
+    /// Signed, for values of both signs: [−bound, bound], step bound / 127. Of 8 bits alone.
+    Symmetric(f32),
 }
+
+/// The zero point of the signed quantizer: the byte of the value 0.
+const SIGNED_ZERO: u8 = 128;
+/// The largest signed code; the smallest is its negative.
+const SIGNED_LARGEST: f32 = 127.0;
 
 /// An activation quantizer as a network describes it; a learned step is not part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -81,11 +92,34 @@ pub struct ActivationQuantizer {
 }
 
 impl ActivationQuantizer {
+    /// The byte that stands for the value 0: 128 for signed codes, otherwise 0.
+    pub const fn zero(&self) -> u8 {
+        match self.range {
+            ActivationRange::Symmetric(_) => SIGNED_ZERO,
+            ActivationRange::Unit | ActivationRange::FixedPoint(_) | ActivationRange::Learned => 0,
+        }
+    }
+
+    /// Checks what does not depend on a learned step: a symmetric range has 8 bits.
+    ///
+    /// # Errors
+    /// [`CoreErrorKind::SymmetricBits`]; names `layer`.
+    pub fn check(&self, layer: &str) -> Result<(), CoreError> {
+        match self.range {
+            ActivationRange::Symmetric(_) if self.bits != BitWidth::Eight => {
+                Err(CoreError::new(layer, CoreErrorKind::SymmetricBits { bits: self.bits.bits() }))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The levels of the quantizer; `learned` is used by [`ActivationRange::Learned`] alone.
     ///
     /// # Errors
-    /// A step that is not positive and finite, or whose reciprocal is not; names `layer`.
+    /// As [`Self::check`], or a step that is not positive and finite, or whose reciprocal is not; names
+    /// `layer`.
     pub fn levels(&self, layer: &str, learned: Option<f32>) -> Result<Levels, CoreError> {
+        self.check(layer)?;
         let largest = self.bits.largest();
         let [step, inverse_step] = match self.range {
             ActivationRange::Unit => [1.0 / f32::from(largest), f32::from(largest)],
@@ -94,15 +128,16 @@ impl ActivationQuantizer {
                 let step = learned.unwrap_or(f32::NAN);
                 [step, 1.0 / step]
             }
+            ActivationRange::Symmetric(bound) => [bound / SIGNED_LARGEST, SIGNED_LARGEST / bound],
         };
         if !(step > 0.0 && step.is_normal() && inverse_step.is_normal()) {
             return Err(CoreError::new(layer, CoreErrorKind::Step { step }));
         }
-        Ok(Levels { step, inverse_step, largest })
+        Ok(Levels { step, inverse_step, largest, zero: self.zero() })
     }
 }
 
-/// The levels 0, s, 2s … (2^k − 1)·s of one quantized tensor.
+/// The levels 0, s, 2s … (2^k − 1)·s of one quantized tensor, or −127·s … 127·s of a signed one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Levels {
     /// The step s.
@@ -111,40 +146,60 @@ pub struct Levels {
     pub inverse_step: f32,
     /// The largest code, 2^k − 1.
     pub largest: u8,
+    /// The zero point: the code of the value 0; 0 unless the codes are signed.
+    pub zero: u8,
 }
 
 impl Levels {
-    /// The code of `x`, rounded half up. NaN gives code 0.
+    /// The smallest code: as far below the zero point as the largest is above it, or 0.
+    #[inline(always)]
+    pub const fn smallest(&self) -> u8 {
+        // 128 − (255 − 128) = 1; unsigned codes have nothing below their zero point.
+        self.zero.saturating_sub(self.largest.saturating_sub(self.zero))
+    }
+
+    /// The smallest and the largest value in steps: 0 and 2^k − 1, or −127 and 127.
+    #[inline(always)]
+    pub fn bounds(&self) -> [f32; 2] {
+        [self.smallest(), self.largest].map(|code| f32::from(code) - f32::from(self.zero))
+    }
+
+    /// The code of `x`, rounded half up. NaN gives the code of 0.
     #[inline(always)]
     pub fn code(&self, x: f32) -> u8 {
+        let [smallest, largest] = self.bounds();
         // `clamp` keeps NaN and `as` maps it to 0.
-        x.mul_add(self.inverse_step, 0.5).floor().clamp(0.0, f32::from(self.largest)) as u8
+        let steps = x.mul_add(self.inverse_step, 0.5).floor().clamp(smallest, largest) as i16;
+        (steps + i16::from(self.zero)) as u8
     }
 
     /// The value that `code` stands for.
     #[inline(always)]
     pub fn value(&self, code: u8) -> f32 {
-        f32::from(code) * self.step
+        f32::from(i16::from(code) - i16::from(self.zero)) * self.step
     }
 
-    /// The straight-through gradient: ∂L/∂x given `g` = ∂L/∂(u·s): `g` inside [0, (2^k − 1)·s], zero outside.
+    /// The straight-through gradient: ∂L/∂x given `g` = ∂L/∂(value): `g` inside the range
+    /// ([0, (2^k − 1)·s] or [−127·s, 127·s]), zero outside.
     #[inline(always)]
     pub fn input_gradient(&self, x: f32, g: f32) -> f32 {
         let t = x * self.inverse_step;
-        if t >= 0.0 && t <= f32::from(self.largest) { g } else { 0.0 }
+        let [smallest, largest] = self.bounds();
+        if t >= smallest && t <= largest { g } else { 0.0 }
     }
 
-    /// ∂(u·s)/∂s (LSQ, eq. 3): u − x/s inside the range, 2^k − 1 above it, 0 below.
+    /// ∂(value)/∂s (LSQ, eq. 3): the code less its zero point, less x/s, inside the range; outside it
+    /// the bound, which is 2^k − 1 above and 0 below for unsigned codes.
     #[inline(always)]
     pub fn step_gradient(&self, x: f32) -> f32 {
         let t = x * self.inverse_step;
-        let largest = f32::from(self.largest);
-        if t < 0.0 {
-            0.0
+        let [smallest, largest] = self.bounds();
+        if t < smallest {
+            smallest
         } else if t > largest {
             largest
         } else {
-            f32::from(self.code(x)) - t
+            f32::from(i16::from(self.code(x)) - i16::from(self.zero)) - t
         }
     }
 
@@ -187,6 +242,42 @@ mod tests {
             [l.input_gradient(0.75, 2.0), l.input_gradient(0.76, 2.0), l.input_gradient(-0.01, 2.0)],
             [2.0, 0.0, 0.0]
         );
+    }
+
+    #[test]
+    fn signed_codes_lie_around_their_zero_point() {
+        let l = levels(BitWidth::Eight, ActivationRange::Symmetric(127.0 / 64.0));
+        assert_eq!(
+            (l.step, l.inverse_step, l.zero, l.smallest(), l.bounds()),
+            (1.0 / 64.0, 64.0, 128, 1, [-127.0, 127.0])
+        );
+        // Half up also below zero: −0.5 steps round to 0 and −1.5 to −1.
+        let steps = [-1e9, -127.0, -1.5, -1.49, -0.5, -0.51, 0.0, 0.49, 0.5, 127.0, f32::INFINITY, f32::NAN];
+        let codes = steps.map(|steps| i32::from(l.code(steps / 64.0)) - 128);
+        assert_eq!(codes, [-127, -127, -1, -1, 0, -1, 0, 0, 1, 127, 127, 0]);
+        assert!((1..=255u8).all(|code| l.code(l.value(code)) == code));
+        assert_eq!([l.value(128), l.value(1), l.value(255)], [0.0, -127.0 / 64.0, 127.0 / 64.0]);
+        let gradients = [-2.0, -1.9, 0.0, 1.9, 2.0].map(|x| l.input_gradient(x, 3.0));
+        assert_eq!(gradients, [0.0, 3.0, 3.0, 3.0, 0.0]);
+        assert_eq!(
+            [l.step_gradient(-9.0), l.step_gradient(9.0), l.step_gradient(-0.75 / 64.0)],
+            [-127.0, 127.0, -0.25]
+        );
+        for (bits, range) in [(BitWidth::Two, ActivationRange::Learned), (BitWidth::Eight, ActivationRange::Unit)] {
+            let l = levels(bits, range);
+            assert_eq!((l.zero, l.smallest(), l.bounds()), (0, 0, [0.0, f32::from(bits.largest())]));
+        }
+    }
+
+    #[test]
+    fn symmetric_ranges_have_eight_bits_and_a_bound() {
+        let quantizer = |bits, bound| ActivationQuantizer { bits, range: ActivationRange::Symmetric(bound) };
+        let error = quantizer(BitWidth::Four, 1.0).levels("picture", None).unwrap_err();
+        assert_eq!(error, CoreError::new("picture", CoreErrorKind::SymmetricBits { bits: 4 }));
+        assert!(quantizer(BitWidth::Four, 1.0).check("picture").is_err());
+        for bound in [0.0, -1.0, f32::NAN, f32::INFINITY, 1e-44] {
+            assert!(quantizer(BitWidth::Eight, bound).levels("picture", None).is_err(), "{bound}");
+        }
     }
 
     #[test]

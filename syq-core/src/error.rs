@@ -133,6 +133,42 @@ pub enum CoreErrorKind {
         /// The bit width asked for.
         bits: u32,
     },
+    /// Signed codes of another width than the 8 bits that they have.
+    #[error("a symmetric range of {bits} bits: signed activation codes have 8")]
+    SymmetricBits {
+        /// The bit width asked for.
+        bits: u32,
+    },
+    /// An activation code below the quantizer's smallest.
+    #[error("activation {index} has code {code}, below the smallest, {smallest}")]
+    ActivationBelow {
+        /// Index of the activation.
+        index: usize,
+        /// The code.
+        code: u8,
+        /// The smallest code: 1 of signed codes.
+        smallest: u8,
+    },
+    /// A weight code of −128, which the symmetric 8-bit codes do not have.
+    #[error("weight {index} has code {code}: 8-bit weights lie in [-127, 127]")]
+    EightBitCode {
+        /// Index of the weight.
+        index: usize,
+        /// The code.
+        code: i8,
+    },
+    /// Codes with a zero point other than 0 where no executor takes it into account.
+    #[error("its input has the zero point {zero}, codebook weights take codes with zero point 0")]
+    ZeroPoint {
+        /// The zero point.
+        zero: u8,
+    },
+    /// A filter whose integer sum an i32 might not hold.
+    #[error("a filter of {weights} 8-bit weights can exceed 2^31, beyond its 32-bit sum")]
+    Overflow {
+        /// Weights of one filter.
+        weights: usize,
+    },
     /// A step that is not a positive finite number.
     #[error("the activation step is {step}, not a positive finite number")]
     Step {

@@ -9,6 +9,7 @@
 
 pub mod activation;
 pub mod codebook;
+pub mod eight_bit;
 pub mod error;
 pub mod geometry;
 pub mod granularity;
@@ -17,6 +18,7 @@ pub mod weights;
 
 pub use activation::{ActivationQuantizer, ActivationRange, BitWidth, Levels};
 pub use codebook::Codebook;
+pub use eight_bit::EightBitWeights;
 pub use error::{CoreError, CoreErrorKind, ShapeError};
 pub use geometry::{ConvGeometry, Padding, Shape, Window};
 pub use granularity::Granularity;

@@ -3,7 +3,7 @@
 use syq_core::reference::{CodedWeights, coded_convolution, float_convolution};
 use syq_core::{Codebook, ConvGeometry, CoreErrorKind, Granularity, Levels, Padding, Shape, Window};
 
-const LEVELS: Levels = Levels { step: 0.5, inverse_step: 2.0, largest: 3 };
+const LEVELS: Levels = Levels { step: 0.5, inverse_step: 2.0, largest: 3, zero: 0 };
 
 fn geometry(groups: usize) -> ConvGeometry {
     let window = Window { kernel: [2, 2], stride: [1, 2], padding: Padding { top: 1, bottom: 0, left: 0, right: 1 } };
@@ -73,7 +73,7 @@ fn what_does_not_fit_is_named() {
     let wide = ConvGeometry::new(Shape::vector(70_000), 1, Window::square(1, 1, Padding::NONE), 1).unwrap();
     let codes = vec![1i8; 70_000];
     let weights = CodedWeights { codes: &codes, ..good };
-    let levels = Levels { step: 1.0, inverse_step: 1.0, largest: 255 };
+    let levels = Levels { step: 1.0, inverse_step: 1.0, largest: 255, zero: 0 };
     let error = coded_convolution("wide", &wide, &vec![1; 70_000], levels, weights).unwrap_err();
     assert_eq!(error.kind, CoreErrorKind::Inexact { weights: 70_000, largest: 255 });
 }

@@ -4,7 +4,7 @@
 #![allow(clippy::print_stdout)]
 
 use std::time::Instant;
-use syq_core::{BitWidth, Codebook, ConvGeometry, Granularity, Levels, Padding, Shape, Window};
+use syq_core::{BitWidth, Codebook, ConvGeometry, EightBitWeights, Granularity, Levels, Padding, Shape, Window};
 use syq_infer::Isa;
 use syq_infer::kernels::{
     Input, InputData, InputFormat, InputLayout, Kernels, PackedConv, QuantizedKernel, QuantizedWeights,
@@ -39,6 +39,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
         }
     }
+    let name = format!("int8_w8_{isa} W8A8");
+    if name.contains(&wanted) {
+        print(&name, SHAPES.map(|shape| eight_bit(kernels, shape)));
+    }
     let name = format!("float_{isa}");
     if name.contains(&wanted) {
         print(&name, SHAPES.map(|shape| float(kernels, shape)));
@@ -68,9 +72,21 @@ fn quantized(
     let codes: Vec<i8> = (0..geometry.weights()).map(|i| entries[i * 7919 % 1013 % entries.len()]).collect();
     let scales = vec![0.25; granularity.subgroups([3, 3])];
     let weights = QuantizedWeights { codebook, granularity, codes: &codes, scales: &scales };
-    let levels = Levels { step: 0.5, inverse_step: 2.0, largest: width.largest() };
+    let levels = Levels { step: 0.5, inverse_step: 2.0, largest: width.largest(), zero: 0 };
     let layout = InputLayout::of(&geometry, kernel.format(width)).expect("a shape of SHAPES");
     let packed = PackedConv::quantized("conv", &geometry, &layout, levels, weights).expect("valid weights");
+    let words: Vec<u32> = (0..layout.len() as u32).map(|i| i.wrapping_mul(2_654_435_761)).collect();
+    time(kernels, &packed, InputData::Words(&words))
+}
+
+fn eight_bit(kernels: Kernels, shape: [usize; 2]) -> f64 {
+    let geometry = geometry(shape);
+    let codes: Vec<i8> = (0..geometry.weights()).map(|i| ((i * 7919 % 255) as i16 - 127) as i8).collect();
+    let scales = vec![0.25; geometry.filters()];
+    let weights = EightBitWeights { codes: &codes, scales: &scales };
+    let levels = Levels { step: 0.5, inverse_step: 2.0, largest: 255, zero: 128 };
+    let layout = InputLayout::of(&geometry, InputFormat::Codes).expect("a shape of SHAPES").with_zero(128);
+    let packed = PackedConv::eight_bit("conv", &geometry, &layout, levels, weights).expect("valid weights");
     let words: Vec<u32> = (0..layout.len() as u32).map(|i| i.wrapping_mul(2_654_435_761)).collect();
     time(kernels, &packed, InputData::Words(&words))
 }

@@ -97,7 +97,7 @@ fn quantized(
         codes: &codes,
         scales: &scales,
     };
-    let levels = Levels { step: 0.5, inverse_step: 2.0, largest: width.largest() };
+    let levels = Levels { step: 0.5, inverse_step: 2.0, largest: width.largest(), zero: 0 };
     let layout = InputLayout::of(geometry, kernel.format(width))?;
     let packing = best(|| PackedConv::quantized(name, geometry, &layout, levels, weights).map(drop))?;
     let packed = PackedConv::quantized(name, geometry, &layout, levels, weights)?;
@@ -123,7 +123,7 @@ fn rows(kernels: Kernels) -> Result<(), KernelError> {
     let per_value = |seconds: f64| seconds * 1e9 / (width * channels) as f64;
     println!("finish {:.3} ns/value", per_value(best(|| kernels.finish(&mut values, channels, &finish))?));
     for width_bits in BitWidth::ALL {
-        let levels = Levels { step: 0.5, inverse_step: 2.0, largest: width_bits.largest() };
+        let levels = Levels { step: 0.5, inverse_step: 2.0, largest: width_bits.largest(), zero: 0 };
         for kernel in QuantizedKernel::ALL {
             let shape = Shape::new(1, width, channels);
             let layout = InputLayout::new(kernel.format(width_bits), shape, Padding::NONE, 1)?;

@@ -6,8 +6,10 @@ use serde_json::Value;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Codebook, Granularity};
 use syq_infer::{Isa, builtin};
-use syq_pack::Model;
+use syq_pack::zoo::{Architecture, FirstLast, Scheme};
+use syq_pack::{Golden, Model};
 use tempfile::TempDir;
 
 /// What a run of `syq` left behind.
@@ -297,6 +299,36 @@ fn eval_counts() {
     let ran = syq(&["eval", text(folder.path())]);
     assert_eq!((ran.code, ran.out.as_str()), (2, ""));
     assert!(ran.err.contains("\"zebra\"") && ran.err.contains("\"airplane\""), "{}", ran.err);
+}
+
+#[test]
+fn info_and_verify_describe_eight_bit_layers() {
+    let folder = TempDir::new().unwrap();
+    let activation = ActivationQuantizer { bits: BitWidth::Two, range: ActivationRange::Learned };
+    let (codebook, granularity, first_last) = (Codebook::Binary, Granularity::Pixel, FirstLast::EIGHT_BIT);
+    let scheme = Scheme::Quantized { codebook, granularity, activation, first_last };
+    let mut model = Model::random(Architecture::ResNet20.build(scheme, 32, 10), 1).unwrap();
+    let logits = syq_pack::reference::logits(&model, &Golden::input(model.network.input, 3)).unwrap();
+    model.golden = Some(Golden::new(model.network.input, 3, &logits));
+    let path = file(&folder, "eight.safetensors", &model.to_bytes().unwrap());
+    let info = syq(&["info", "--json", "--model", &path]);
+    assert_eq!((info.code, info.err.as_str()), (0, ""));
+    let json = info.json();
+    let layers = json["layers"].as_array().unwrap();
+    let eight: Vec<&Value> = layers.iter().filter(|layer| layer["codebook"] == "int8").collect();
+    let names: Vec<&str> = eight.iter().map(|layer| layer["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["conv1", "layer2.0.downsample.0", "layer3.0.downsample.0", "fc"]);
+    for layer in eight {
+        assert_eq!((&layer["granularity"], &layer["weight_bits"]), (&"filter".into(), &8.into()));
+        assert_eq!((&layer["activation_bits"], &layer["float_because"]), (&8.into(), &Value::Null));
+        assert_eq!(layer["kernel"], format!("int8_w8_{}", Isa::detect()));
+        let filters = layer["output"][2].as_u64().unwrap();
+        assert_eq!(layer["weight_bytes"].as_u64().unwrap(), layer["weights"].as_u64().unwrap() + 4 * filters);
+    }
+    assert_eq!(json["totals"]["macs"], json["totals"]["quantized_macs"]);
+    assert!(syq(&["info", "--model", &path]).out.contains("int8 filter"));
+    let verify = syq(&["verify", "--model", &path]);
+    assert!(verify.code == 0 && verify.out.contains("exact"), "{} {}", verify.out, verify.err);
 }
 
 #[test]

@@ -46,12 +46,25 @@ fn a_known_network_is_timed_and_saved() {
     let path = folder.path().join("model.safetensors");
     let path = path.to_str().unwrap();
     let flags = ["--net", "resnet20", "--weights", "1", "--acts", "4", "--granularity", "row", "--seed", "7"];
-    let more = ["--threads", "1", "--batch", "2", "--image", "16", "--isa", "portable", "--save", path];
+    let more = [
+        "--first-last",
+        "8bit",
+        "--threads",
+        "1",
+        "--batch",
+        "2",
+        "--image",
+        "16",
+        "--isa",
+        "portable",
+        "--save",
+        path,
+    ];
     let report = bench(&[&flags[..], &more].concat());
     check_figures(&report);
     assert_eq!(report["net"], "resnet20");
     assert_eq!((&report["weights"], &report["acts"]), (&1.into(), &4.into()));
-    assert_eq!((&report["granularity"], &report["first_last"]), (&"row".into(), &"float".into()));
+    assert_eq!((&report["granularity"], &report["first_last"]), (&"row".into(), &"8bit".into()));
     assert_eq!((&report["threads"], &report["batch"]), (&1.into(), &2.into()));
     assert_eq!(report["isa"], "portable");
     assert_eq!(report["input"], serde_json::json!([16, 16, 3]));
@@ -67,7 +80,7 @@ fn a_known_network_is_timed_and_saved() {
     }
     assert_eq!(again["file"], path);
     let second = folder.path().join("second");
-    bench(&[&flags[..], &["--image", "16", "--save", second.to_str().unwrap()]].concat());
+    bench(&[&flags[..], &["--first-last", "8bit", "--image", "16", "--save", second.to_str().unwrap()]].concat());
     assert_eq!(std::fs::read(second).unwrap(), std::fs::read(path).unwrap());
 }
 

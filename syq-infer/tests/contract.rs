@@ -6,7 +6,7 @@ use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Codebook, Granula
 use syq_infer::{Isa, Session, SessionOptions};
 use syq_pack::network::{Bias, Conv, INPUT, Layer, Linear, Network, Op, WeightFormat};
 use syq_pack::random::SplitMix64;
-use syq_pack::zoo::{Architecture, Scheme};
+use syq_pack::zoo::{Architecture, FirstLast, Scheme};
 use syq_pack::{Model, reference};
 
 const IMAGES: usize = 3;
@@ -23,6 +23,7 @@ fn schemes() -> Vec<Scheme> {
                     codebook,
                     granularity,
                     activation: ActivationQuantizer { bits, range },
+                    first_last: FirstLast::Float,
                 });
             }
         }
@@ -71,12 +72,26 @@ fn check(network: Network, seed: u64) {
     }
 }
 
+/// `scheme` with integer first, last and shortcut layers.
+fn eight_bit(scheme: Scheme) -> Scheme {
+    match scheme {
+        Scheme::Quantized { codebook, granularity, activation, .. } => {
+            Scheme::Quantized { codebook, granularity, activation, first_last: FirstLast::EIGHT_BIT }
+        }
+        Scheme::Float => Scheme::Float,
+    }
+}
+
 /// Every scheme for the small networks; for the large ones each bit width with another codebook and
 /// granularity.
 fn check_architecture(architecture: Architecture, image: usize, every: usize) {
     check(architecture.build(Scheme::Float, image, 7), 1);
     for (index, scheme) in schemes().into_iter().enumerate().filter(|(index, _)| index % every == 0) {
         check(architecture.build(scheme, image, 7), index as u64 + 2);
+    }
+    // Integer layers do not depend on the codebook, but AlexNet's and VGG's last reads k-bit codes.
+    for (index, scheme) in schemes().into_iter().enumerate().filter(|(index, _)| index % (2 * every + 5) == 1) {
+        check(architecture.build(eight_bit(scheme), image, 7), index as u64 + 40);
     }
 }
 
@@ -154,8 +169,66 @@ fn odd_network(codebook: Codebook, granularity: Granularity, activation: Activat
 #[test]
 fn odd_shapes_in_every_scheme() {
     for (index, scheme) in schemes().into_iter().enumerate() {
-        let Scheme::Quantized { codebook, granularity, activation } = scheme else { continue };
+        let Scheme::Quantized { codebook, granularity, activation, .. } = scheme else { continue };
         check(odd_network(codebook, granularity, activation), index as u64);
+    }
+}
+
+/// Signed codes with padding, groups, max pooling and every reader that they may have, and 8-bit layers
+/// on codes of `bits`.
+fn odd_eight_bit_network(bits: BitWidth) -> Network {
+    let conv = |filters, window, groups, bias| {
+        Op::Conv(Conv { filters, window, groups, weights: WeightFormat::EightBit, bias })
+    };
+    let quantize = |bits, range| Op::Quantize(ActivationQuantizer { bits, range });
+    let signed = quantize(BitWidth::Eight, ActivationRange::Symmetric(1.7));
+    let lopsided = Padding { top: 2, bottom: 0, left: 1, right: 2 };
+    let wide = Window { kernel: [3, 5], stride: [2, 1], padding: lopsided };
+    let linear = |outputs, weights, bias| Op::Linear(Linear { outputs, weights, bias });
+    let layers: [(&str, &[&str], Op); 22] = [
+        ("q0", &[INPUT], signed.clone()),
+        ("c0", &["q0"], conv(21, Window::square(4, 1, lopsided), 3, Bias::PerFilter)),
+        // The same codes in another layout, pooled (the padding never wins), and as floats.
+        ("m0", &["q0"], Op::MaxPool(Window::square(2, 1, Padding { top: 0, bottom: 1, left: 1, right: 0 }))),
+        ("c1", &["m0"], conv(21, Window::square(3, 1, Padding::uniform(1)), 1, Bias::None)),
+        ("a0", &["c0", "c1x"], Op::Add),
+        ("b1", &["a0"], Op::BatchNorm),
+        // Signed codes of a feature map, and k-bit ones of the same.
+        ("q1", &["b1"], signed),
+        ("c2", &["q1"], conv(33, wide, 3, Bias::PerFilter)),
+        ("q2", &["b1"], quantize(bits, ActivationRange::Learned)),
+        ("c3", &["q2"], conv(33, wide, 1, Bias::None)),
+        ("a1", &["c2", "c3"], Op::Add),
+        ("b2", &["a1"], Op::BatchNorm),
+        ("r2", &["b2"], Op::Relu),
+        ("q3", &["r2"], quantize(bits, ActivationRange::Unit)),
+        ("m3", &["q3"], Op::MaxPool(Window::square(3, 2, Padding::uniform(1)))),
+        ("f3", &["m3"], Op::Flatten),
+        ("l3", &["f3"], linear(37, WeightFormat::EightBit, Bias::PerFilter)),
+        ("q4", &["l3"], quantize(BitWidth::Eight, ActivationRange::Symmetric(2.0))),
+        ("l4", &["q4"], linear(19, WeightFormat::Float, Bias::None)),
+        ("l5", &["q4"], linear(19, WeightFormat::EightBit, Bias::PerFilter)),
+        ("a5", &["l4", "l5"], Op::Add),
+        ("l6", &["a5"], linear(5, WeightFormat::Float, Bias::PerFilter)),
+    ];
+    let mut layers: Vec<Layer> = layers
+        .map(|(name, inputs, op)| Layer {
+            name: name.to_owned(),
+            inputs: inputs.iter().map(|input| (*input).to_owned()).collect(),
+            op,
+        })
+        .to_vec();
+    // c0 gives 10×9 pixels, m0 and with it c1 11×9: one row less of the latter.
+    let crop = Window { kernel: [2, 1], stride: [1, 1], padding: Padding::NONE };
+    let crop = Layer { name: "c1x".to_owned(), inputs: vec!["c1".to_owned()], op: Op::AveragePool(crop) };
+    layers.insert(4, crop);
+    Network { name: format!("odd, 8-bit on {} bits", bits.bits()), input: Shape::new(11, 9, 3), layers }
+}
+
+#[test]
+fn odd_shapes_with_eight_bit_weights() {
+    for (index, bits) in BitWidth::ALL.into_iter().enumerate() {
+        check(odd_eight_bit_network(bits), index as u64);
     }
 }
 

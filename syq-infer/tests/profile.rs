@@ -2,13 +2,15 @@
 
 use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Codebook, Granularity};
 use syq_infer::{Session, SessionError, SessionOptions};
-use syq_pack::zoo::{Architecture, Scheme};
+use syq_pack::zoo::{Architecture, FirstLast, Scheme};
 use syq_pack::{Golden, Model};
 
 #[test]
 fn a_profiled_run_is_a_run() {
     let activation = ActivationQuantizer { bits: BitWidth::Two, range: ActivationRange::Learned };
-    let scheme = Scheme::Quantized { codebook: Codebook::Ternary, granularity: Granularity::Pixel, activation };
+    let first_last = FirstLast::EIGHT_BIT;
+    let scheme =
+        Scheme::Quantized { codebook: Codebook::Ternary, granularity: Granularity::Pixel, activation, first_last };
     for architecture in [Architecture::ResNet20, Architecture::VggSmall] {
         let model = Model::random(architecture.build(scheme, 16, 10), 3).unwrap();
         let input: Vec<f32> = (0..3).flat_map(|seed| Golden::input(model.network.input, seed)).collect();

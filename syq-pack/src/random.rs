@@ -70,6 +70,7 @@ fn range(quantizer: &ActivationQuantizer) -> f32 {
         ActivationRange::Unit => 1.0,
         ActivationRange::FixedPoint(fraction) => largest * 2f32.powi(-i32::from(fraction)),
         ActivationRange::Learned => largest * learned_step(quantizer.bits),
+        ActivationRange::Symmetric(bound) => bound,
     }
 }
 
@@ -136,7 +137,12 @@ impl Filler {
             }
             (Op::Quantize(quantizer), _) => {
                 let step = LayerParameters::Step(learned_step(quantizer.bits));
-                ((quantizer.range == ActivationRange::Learned).then_some(step), range(quantizer) / 2.0)
+                let magnitude = match quantizer.range {
+                    // The picture passes as it is, as far as it is in range.
+                    ActivationRange::Symmetric(bound) => input.min(bound),
+                    _ => range(quantizer) / 2.0,
+                };
+                ((quantizer.range == ActivationRange::Learned).then_some(step), magnitude)
             }
             (Op::MaxPool(_), _) => (None, 1.4 * input),
             (Op::Add, _) => (None, input.hypot(self.magnitude(place.inputs[1]))),
@@ -159,7 +165,15 @@ impl Filler {
         let weights = geometry.weights();
         let (codebook, granularity) = match layer.op.weights() {
             Some(WeightFormat::Codebook { codebook, granularity }) => (codebook, granularity),
-            _ => {
+            Some(WeightFormat::EightBit) => {
+                let codes = (0..weights).map(|_| (self.random.below(255) as i16 - 127) as i8).collect();
+                // Uniform integers in [−127, 127] have deviation √(127 · 128 / 3).
+                let scale = deviation / (127.0f32 * 128.0 / 3.0).sqrt();
+                let scales = self.vector(geometry.filters(), 0.6 * scale, 1.4 * scale);
+                let bias = with_bias.then(|| self.vector(geometry.filters(), -0.5 * target, 0.5 * target));
+                return Ok(LayerParameters::EightBit { codes, scales, bias });
+            }
+            Some(WeightFormat::Float) | None => {
                 // A uniform distribution over ±√3·σ has deviation σ.
                 let bound = deviation * 3f32.sqrt();
                 let weights = self.vector(weights, -bound, bound);

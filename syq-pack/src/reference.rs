@@ -6,9 +6,10 @@ use crate::model::{LayerParameters, LayerView, Model, ModelError, ModelView};
 use crate::network::{Op, Source, WeightFormat};
 use std::borrow::Cow;
 use syq_core::reference::{
-    CodedWeights, add, affine, average_pool, coded_convolution, float_convolution, max_pool, relu,
+    CodedWeights, add, affine, average_pool, coded_convolution, eight_bit_convolution, float_convolution, max_pool,
+    relu,
 };
-use syq_core::{CoreErrorKind, Padding, Window};
+use syq_core::{CoreErrorKind, EightBitWeights, Padding, Window};
 
 /// What one layer gave, `[height][width][channel]`.
 #[derive(Clone, Debug, PartialEq)]
@@ -130,6 +131,10 @@ fn convolution(view: &LayerView<'_>, input: &Tensor) -> Result<Vec<f32>, ModelEr
             let weights = CodedWeights { codebook, granularity, codes: &codes.unpack(), scales };
             coded_convolution(name, &geometry, input, levels, weights)
         }
+        (Some(LayerParameters::EightBit { codes, scales, .. }), Tensor::Codes(input)) => {
+            let Some(levels) = view.input_levels else { return Ok(Vec::new()) };
+            eight_bit_convolution(name, &geometry, input, levels, EightBitWeights { codes, scales })
+        }
         (Some(LayerParameters::Float { weights, .. }), _) => {
             float_convolution(name, &geometry, &floats(view, input), weights)
         }
@@ -146,7 +151,7 @@ fn convolution(view: &LayerView<'_>, input: &Tensor) -> Result<Vec<f32>, ModelEr
     Ok(z)
 }
 
-/// The values of a tensor; codes stand for u · s.
+/// The values of a tensor; codes stand for u · s, signed ones for (u − 128) · s.
 fn floats<'a>(view: &LayerView<'_>, tensor: &'a Tensor) -> Cow<'a, [f32]> {
     match (tensor, view.input_levels) {
         (Tensor::Float(values), _) => Cow::Borrowed(values),

@@ -3,11 +3,11 @@
 mod support;
 
 use safetensors::{Dtype, SafeTensors};
-use support::small;
+use support::{eight_bit, small};
 use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Codebook, Granularity};
 use syq_pack::file::FileErrorKind;
 use syq_pack::network::WeightFormat;
-use syq_pack::zoo::{Architecture, Scheme};
+use syq_pack::zoo::{Architecture, FirstLast, Scheme};
 use syq_pack::{FormatError, Golden, LayerParameters, Model, digest, reference};
 
 fn schemes() -> Vec<Scheme> {
@@ -17,8 +17,20 @@ fn schemes() -> Vec<Scheme> {
         (Codebook::Ternary, Granularity::Row, BitWidth::Two, ActivationRange::Learned),
         (Codebook::Ternary, Granularity::Layer, BitWidth::Eight, ActivationRange::FixedPoint(6)),
     ] {
-        schemes.push(Scheme::Quantized { codebook, granularity, activation: ActivationQuantizer { bits, range } });
+        schemes.push(Scheme::Quantized {
+            codebook,
+            granularity,
+            activation: ActivationQuantizer { bits, range },
+            first_last: FirstLast::Float,
+        });
     }
+    let activation = ActivationQuantizer { bits: BitWidth::Two, range: ActivationRange::Learned };
+    schemes.push(Scheme::Quantized {
+        codebook: Codebook::Ternary,
+        granularity: Granularity::Pixel,
+        activation,
+        first_last: FirstLast::EIGHT_BIT,
+    });
     schemes
 }
 
@@ -66,7 +78,7 @@ fn the_same_model_gives_the_same_bytes_at_any_address() {
 
 #[test]
 fn weights_take_one_or_two_bits_and_the_crate_reads_them() {
-    for (scheme, bits) in schemes().into_iter().skip(1).zip([1, 2, 2]) {
+    for (scheme, bits) in schemes().into_iter().skip(1).zip([1, 2, 2, 2]) {
         let network = Architecture::ResNet18.build(scheme, 32, 5);
         let model = Model::random(network, 2).unwrap();
         let bytes = model.to_bytes().unwrap();
@@ -90,6 +102,31 @@ fn weights_take_one_or_two_bits_and_the_crate_reads_them() {
             quantized += tensor.data().len();
         }
         assert_eq!((weights, quantized * 8), (10_985_472, 10_985_472 * bits));
+    }
+}
+
+#[test]
+fn eight_bit_weights_take_a_byte_behind_all_words() {
+    let model = eight_bit();
+    let bytes = model.to_bytes().unwrap();
+    assert_eq!(Model::from_bytes(&bytes).unwrap(), model);
+    assert_eq!(Model::from_bytes(&bytes).unwrap().to_bytes().unwrap(), bytes);
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    for (name, shape) in [("c.codes", vec![3, 3, 3, 1]), ("fc.codes", vec![3, 9])] {
+        let tensor = tensors.tensor(name).unwrap();
+        assert_eq!((tensor.dtype(), tensor.shape()), (Dtype::I8, &shape[..]));
+        let Some(LayerParameters::EightBit { codes, scales, .. }) = model.parameters.get(&name.replace(".codes", ""))
+        else {
+            panic!("{name}");
+        };
+        let stored: Vec<i8> = tensor.data().iter().map(|byte| byte.cast_signed()).collect();
+        assert!(&stored == codes && scales.len() == 3);
+        assert!(codes.iter().any(|code| *code > 100) && codes.iter().any(|code| *code < -100));
+    }
+    let start = bytes.as_ptr() as usize;
+    let words = tensors.tensors().into_iter().filter(|(_, tensor)| tensor.dtype() != Dtype::I8);
+    for (name, tensor) in words {
+        assert_eq!((tensor.data().as_ptr() as usize - start) % 4, 0, "{name}");
     }
 }
 

@@ -4,7 +4,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::{Parts, small};
+use support::{Parts, eight_bit, small};
 use syq_core::{Codebook, Padding, Shape, Window};
 use syq_pack::network::{Bias, Conv, INPUT, Layer, Linear, Op, WeightFormat};
 use syq_pack::{Golden, Model, Network, reference};
@@ -61,7 +61,7 @@ fn numbers(value: &Value, path: &str, found: &mut Vec<String>) {
 fn what_is_read_runs() {
     let values = [-1i64, 0, 1, 2, 3, 4, 5, 6, 7, 8, 64, 255, 1 << 20, 1 << 31, 1 << 40, i64::MAX];
     let [mut taken, mut refused] = [0, 0];
-    for model in [pools(), small(Codebook::Binary)] {
+    for model in [pools(), small(Codebook::Binary), eight_bit()] {
         let parts = Parts::of(&model);
         let mut paths = Vec::new();
         numbers(&parts.metadata["network"], "/network", &mut paths);

@@ -1,15 +1,16 @@
 //! Random models are sane, and the reference executor follows the numeric contract.
 
+use syq_core::reference::float_convolution;
 use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Codebook, Granularity, Padding, Shape, Window};
 use syq_pack::model::ParameterError;
 use syq_pack::network::{Bias, Conv, INPUT, Layer, Linear, Op, WeightFormat};
 use syq_pack::reference::{Tensor, logits, trace};
-use syq_pack::zoo::{Architecture, Scheme};
+use syq_pack::zoo::{Architecture, FirstLast, Scheme};
 use syq_pack::{Golden, LayerParameters, Model, ModelError, Network, PackedCodes, Parameters};
 
 fn scheme(codebook: Codebook, bits: BitWidth, range: ActivationRange) -> Scheme {
     let activation = ActivationQuantizer { bits, range };
-    Scheme::Quantized { codebook, granularity: Granularity::Pixel, activation }
+    Scheme::Quantized { codebook, granularity: Granularity::Pixel, activation, first_last: FirstLast::Float }
 }
 
 /// Pictures just large enough, so that the plain loops stay quick.
@@ -57,6 +58,50 @@ fn random_models_use_every_code_and_give_finite_logits() {
             }
             assert_eq!(outputs.last().unwrap().floats().unwrap().len(), 7);
         }
+    }
+}
+
+#[test]
+fn random_eight_bit_models_are_near_their_float_twins() {
+    for architecture in Architecture::ALL {
+        let Scheme::Quantized { codebook, granularity, activation, .. } =
+            scheme(Codebook::Ternary, BitWidth::Four, ActivationRange::Learned)
+        else {
+            panic!()
+        };
+        let first_last = FirstLast::EIGHT_BIT;
+        let scheme = Scheme::Quantized { codebook, granularity, activation, first_last };
+        let network = architecture.build(scheme, small(architecture), 7);
+        let model = Model::random(network.clone(), 1).unwrap();
+        let view = model.view().unwrap();
+        let outputs = trace(&view, &Golden::input(network.input, 3)).unwrap();
+        for (index, layer) in view.layers.iter().enumerate() {
+            let name = format!("{} {}", network.name, layer.layer.name);
+            let (Some(LayerParameters::EightBit { codes, scales, bias }), Some(levels), Some(geometry)) =
+                (layer.parameters, layer.input_levels, layer.resolved.geometry)
+            else {
+                continue;
+            };
+            let syq_pack::network::Source::Layer(source) = layer.resolved.inputs[0] else { panic!("{name}") };
+            let input = outputs[source].codes().unwrap();
+            let (smallest, largest) = (levels.smallest(), levels.largest);
+            assert!(input.iter().all(|code| (smallest..=largest).contains(code)), "{name}");
+            let ends = input.iter().filter(|code| **code == smallest || **code == largest).count();
+            assert!(largest < 255 || ends * 10 < input.len() * 9, "{name}: {ends} of {} codes clipped", input.len());
+            // The same layer in floats, up to rounding.
+            let values: Vec<f32> = input.iter().map(|code| levels.value(*code)).collect();
+            let filter = |index: usize| scales[index / geometry.filter_len()];
+            let weights: Vec<f32> = codes.iter().enumerate().map(|(i, q)| filter(i) * f32::from(*q)).collect();
+            let twin = float_convolution(&name, &geometry, &values, &weights).unwrap();
+            let found = outputs[index].floats().unwrap();
+            let spread = twin.iter().fold(0.0f32, |max, x| max.max(x.abs()));
+            assert!(spread > 0.1, "{name}: {spread}");
+            for (i, (found, twin)) in found.iter().zip(&twin).enumerate() {
+                let bias = bias.as_ref().map_or(0.0, |bias| bias[i % bias.len()]);
+                assert!((found - (twin + bias)).abs() < 1e-4 * spread, "{name}: {found} {twin} {bias}");
+            }
+        }
+        assert!(outputs.last().unwrap().floats().unwrap().iter().all(|logit| logit.is_finite()));
     }
 }
 

@@ -2,12 +2,21 @@
 
 use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Codebook, Granularity};
 use syq_pack::network::{Bias, Network, Op, WeightFormat};
-use syq_pack::zoo::{Architecture, Scheme};
+use syq_pack::zoo::{Architecture, FirstLast, Scheme};
 
 const W2A2: Scheme = Scheme::Quantized {
     codebook: Codebook::Ternary,
     granularity: Granularity::Pixel,
     activation: ActivationQuantizer { bits: BitWidth::Two, range: ActivationRange::Learned },
+    first_last: FirstLast::Float,
+};
+
+/// W2A2 with integer first, last and shortcut layers.
+const W2A2_8: Scheme = match W2A2 {
+    Scheme::Quantized { codebook, granularity, activation, .. } => {
+        Scheme::Quantized { codebook, granularity, activation, first_last: FirstLast::EIGHT_BIT }
+    }
+    Scheme::Float => Scheme::Float,
 };
 
 fn build(architecture: Architecture, scheme: Scheme) -> Network {
@@ -39,7 +48,7 @@ fn parameters_and_macs_are_the_literatures() {
         (Architecture::ResNet50, 25_557_032, 4_089_184_256),
     ];
     for (architecture, count, macs) in expected {
-        for scheme in [Scheme::Float, W2A2] {
+        for scheme in [Scheme::Float, W2A2, W2A2_8] {
             let network = build(architecture, scheme);
             assert_eq!(parameters(&network), count, "{}", network.name);
             assert_eq!(network.resolve().unwrap().macs(), macs, "{}", network.name);
@@ -78,10 +87,38 @@ fn the_papers_alexnet_has_its_shapes_and_scales() {
     assert_eq!((quantized as f64 / resolved.macs() as f64 * 1000.0).round(), 935.0);
 }
 
+/// Names of the layers with 8-bit weights and what they read, and that no layer is float.
+#[test]
+fn integer_first_last_and_shortcut_layers() {
+    let eight = |architecture| {
+        let network = build(architecture, W2A2_8);
+        let resolved = network.resolve().unwrap();
+        let layers = network.layers.iter().zip(&resolved.layers);
+        assert!(layers.clone().all(|(layer, _)| layer.op.weights() != Some(WeightFormat::Float)));
+        let eight = layers.filter(|(layer, _)| layer.op.weights() == Some(WeightFormat::EightBit));
+        eight.map(|(layer, r)| format!("{} {}", layer.name, r.input_domain)).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        eight(Architecture::ResNet20),
+        [
+            "conv1 signed 8-bit codes",
+            "layer2.0.downsample.0 8-bit codes",
+            "layer3.0.downsample.0 8-bit codes",
+            "fc 8-bit codes"
+        ]
+    );
+    assert_eq!(eight(Architecture::ResNet50).len(), 2 + 4);
+    assert_eq!(eight(Architecture::VggSmall), ["conv0 signed 8-bit codes", "fc 2-bit codes"]);
+    assert_eq!(eight(Architecture::AlexNet), ["conv0 signed 8-bit codes", "fct 2-bit codes"]);
+    // The quantizers of the float form are where they were.
+    let layers = |scheme| build(Architecture::ResNet20, scheme).layers.len();
+    assert_eq!(layers(W2A2_8) - layers(W2A2), 4);
+}
+
 #[test]
 fn every_network_resolves_in_every_scheme_and_survives_json() {
     for architecture in Architecture::ALL {
-        for scheme in [Scheme::Float, W2A2] {
+        for scheme in [Scheme::Float, W2A2, W2A2_8] {
             let network = build(architecture, scheme);
             let resolved = network.resolve().unwrap();
             assert_eq!(resolved.classes(), architecture.classes());

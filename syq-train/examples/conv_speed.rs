@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let workers = Workers::new(threads)?;
     let isa = std::env::args().nth(4).map_or(Some(Isa::detect()), |name| Isa::from_name(&name));
     let isa = isa.ok_or("this machine has no such instruction set")?;
-    let levels = Levels { step: 0.5, inverse_step: 2.0, largest: 3 };
+    let levels = Levels { step: 0.5, inverse_step: 2.0, largest: 3, zero: 0 };
     for (precision, operands) in [
         (Precision::F32, Operands::Float),
         (Precision::Bf16, Operands::Float),

@@ -3,6 +3,7 @@
 use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Codebook, Granularity, Padding, Shape, Window};
 use syq_pack::Network;
 use syq_pack::network::{Bias, Conv, INPUT, Layer, Linear, Op, WeightFormat};
+use syq_train::error::TrainError;
 use syq_train::graph::{BuildOptions, Graph};
 use syq_train::kernels::{Isa, Precision};
 use syq_train::layers::{BatchNormSettings, CrossEntropy};
@@ -35,7 +36,7 @@ fn linear() -> Op {
     Op::Linear(Linear { outputs: CLASSES, weights: WeightFormat::Float, bias: Bias::PerFilter })
 }
 
-fn graph(network: &Network) -> Graph {
+fn build(network: &Network) -> Result<Graph, TrainError> {
     let options = BuildOptions {
         precision: Precision::F32,
         isa: Isa::Portable,
@@ -43,7 +44,11 @@ fn graph(network: &Network) -> Graph {
         batch_norm: BatchNormSettings::default(),
         seed: 7,
     };
-    let mut graph = Graph::new(network, options).unwrap();
+    Graph::new(network, options)
+}
+
+fn graph(network: &Network) -> Graph {
+    let mut graph = build(network).unwrap();
     // γ = 1 and β = 0 would hide mistakes in either.
     let mut random = Random::new(3, Purpose::Test, 9, 9);
     for parameter in graph.parameters_mut() {
@@ -197,4 +202,28 @@ fn scales_of_quantized_layers() {
             );
         }
     }
+}
+
+#[test]
+fn eight_bit_layers_are_refused_for_now() {
+    let quantize = |range| Op::Quantize(ActivationQuantizer { bits: BitWidth::Eight, range });
+    let conv = |weights| conv(4, 3, 2, 1, weights);
+    let refused = |range, weights| {
+        let layers: [(&str, &[&str], Op); 4] = [
+            ("q", &[INPUT], quantize(range)),
+            ("c", &["q"], conv(weights)),
+            ("f", &["c"], Op::Flatten),
+            ("l", &["f"], linear()),
+        ];
+        match build(&network(&layers)) {
+            Err(TrainError::Unsupported { layer, .. }) => Some(layer),
+            Err(error) => panic!("{error}"),
+            Ok(_) => None,
+        }
+    };
+    let symmetric = ActivationRange::Symmetric(2.0);
+    assert_eq!(refused(ActivationRange::Unit, WeightFormat::EightBit).as_deref(), Some("c"));
+    assert_eq!(refused(symmetric, WeightFormat::EightBit).as_deref(), Some("q"));
+    assert_eq!(refused(symmetric, WeightFormat::Float).as_deref(), Some("q"));
+    assert_eq!(refused(ActivationRange::Unit, WeightFormat::Float), None);
 }

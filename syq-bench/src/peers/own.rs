@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Codebook, Granularity};
 use syq_pack::Model;
 use syq_pack::network::Network;
-use syq_pack::zoo::{Architecture, Scheme};
+use syq_pack::zoo::{self, Architecture, Scheme};
 
 /// Seed of the weights.
 const SEED: u64 = 1;
@@ -33,6 +33,13 @@ impl FirstLast {
         match self {
             Self::Float => "float",
             Self::EightBit => "8bit",
+        }
+    }
+
+    const fn layers(self) -> zoo::FirstLast {
+        match self {
+            Self::Float => zoo::FirstLast::Float,
+            Self::EightBit => zoo::FirstLast::EIGHT_BIT,
         }
     }
 }
@@ -64,10 +71,9 @@ pub const NETWORKS: [Architecture; 6] = [
 
 /// The network in a scheme, for pictures of the literature's size.
 pub fn network(architecture: Architecture, quantization: Quantization, first_last: FirstLast) -> Network {
-    let _ = first_last; // comes with branch eightbit
     let Quantization { codebook, granularity, bits } = quantization;
     let activation = ActivationQuantizer { bits, range: ActivationRange::Learned };
-    let scheme = Scheme::Quantized { codebook, granularity, activation };
+    let scheme = Scheme::Quantized { codebook, granularity, activation, first_last: first_last.layers() };
     architecture.build(scheme, architecture.image(), architecture.classes())
 }
 

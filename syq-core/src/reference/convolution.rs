@@ -34,8 +34,8 @@ pub fn effective_scales(scales: &[f32], step: f32) -> Vec<f32> {
 /// integer sum of the subgroup. Zero padding has code 0.
 ///
 /// # Errors
-/// A tensor of the wrong length, a code outside its codebook or levels, a scale that is not finite,
-/// or a subgroup whose sum could exceed 2^24; names `layer`.
+/// A tensor of the wrong length, a code outside its codebook or levels, signed codes, a scale that is
+/// not finite, or a subgroup whose sum could exceed 2^24; names `layer`.
 pub fn coded_convolution(
     layer: &str,
     geometry: &ConvGeometry,
@@ -104,6 +104,9 @@ fn check_coded(
     if let Some(index) = input.iter().position(|code| *code > levels.largest) {
         return fail(CoreErrorKind::ActivationCode { index, code: input[index], largest: levels.largest });
     }
+    if levels.zero != 0 {
+        return fail(CoreErrorKind::ZeroPoint { zero: levels.zero });
+    }
     check_exact(layer, shape, weights.granularity, levels.largest)
 }
 
@@ -120,7 +123,7 @@ pub fn check_exact(layer: &str, shape: WeightShape, granularity: Granularity, la
 }
 
 /// Evaluates `output(filter, row, column)` for every output, in memory order.
-fn outputs(geometry: &ConvGeometry, mut output: impl FnMut(usize, usize, usize) -> f32) -> Vec<f32> {
+pub(super) fn outputs(geometry: &ConvGeometry, mut output: impl FnMut(usize, usize, usize) -> f32) -> Vec<f32> {
     let mut values = Vec::with_capacity(geometry.output.len());
     for row in 0..geometry.output.height {
         for column in 0..geometry.output.width {
@@ -134,7 +137,7 @@ fn outputs(geometry: &ConvGeometry, mut output: impl FnMut(usize, usize, usize) 
 
 /// Visits the weights of one output in ascending order: the kernel position, the weight's index, and
 /// the input's index or `None` in the zero padding.
-fn for_each_tap(
+pub(super) fn for_each_tap(
     geometry: &ConvGeometry,
     filter: usize,
     row: usize,

@@ -4,9 +4,11 @@
 //! A product is always added with a fused multiply-add.
 
 mod convolution;
+mod eight_bit;
 mod elementwise;
 mod pooling;
 
 pub use convolution::{CodedWeights, check_exact, coded_convolution, effective_scales, float_convolution};
+pub use eight_bit::eight_bit_convolution;
 pub use elementwise::{add, affine, relu};
 pub use pooling::{average_pool, max_pool};

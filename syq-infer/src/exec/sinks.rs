@@ -48,8 +48,8 @@ pub(super) fn divide<'a>(
     })
 }
 
-/// The rows of the image, padding columns included, with all padding zero.
-fn padded_area<'a, T: bytemuck::Zeroable + Copy>(buffer: &'a mut [T], layout: &InputLayout) -> &'a mut [T] {
+/// The rows of the image, padding columns included, with the value 0 in all padding.
+fn padded_area<'a, T: bytemuck::AnyBitPattern>(buffer: &'a mut [T], layout: &InputLayout) -> &'a mut [T] {
     let len = layout.len().min(buffer.len());
     let buffer = &mut buffer[..len];
     if layout.padding() != Padding::NONE {

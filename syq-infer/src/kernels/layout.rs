@@ -3,7 +3,8 @@
 //! `[row][column][group][plane][element]`, padding rows and columns included, so that the kernels'
 //! inner loops need no bounds of the image. An element is one f32 channel, four u8 channels, or 32
 //! channels of one bit plane; each group starts at an element of its own. What fills up the last
-//! element of a group is zero, and so is the padding (code 0 is the value 0).
+//! element of a group is zero, and so is the padding (code 0 is the value 0), except that every byte of
+//! the padding of signed codes is their zero point.
 
 use std::fmt;
 use std::ops::Range;
@@ -63,6 +64,7 @@ pub struct InputLayout {
     shape: Shape,
     padding: Padding,
     groups: usize,
+    zero: u8,
 }
 
 impl fmt::Display for InputLayout {
@@ -71,6 +73,9 @@ impl fmt::Display for InputLayout {
         write!(f, "{} of {} in {} groups", self.format.name(), self.shape, self.groups)?;
         if let InputFormat::Planes(bits) = self.format {
             write!(f, " and {} planes", bits.bits())?;
+        }
+        if self.zero != 0 {
+            write!(f, " around {}", self.zero)?;
         }
         write!(f, " with padding {}+{} by {}+{}", p.top, p.bottom, p.left, p.right)
     }
@@ -85,7 +90,7 @@ impl InputLayout {
         if groups == 0 || !shape.channels.is_multiple_of(groups) {
             return Err(ShapeError::Groups { channels: shape.channels, filters: groups, groups });
         }
-        let layout = Self { format, shape, padding, groups };
+        let layout = Self { format, shape, padding, groups, zero: 0 };
         let elements = (shape.channels / groups).div_ceil(format.channels());
         let height = sum([padding.top, shape.height, padding.bottom])?;
         let width = sum([padding.left, shape.width, padding.right])?;
@@ -103,6 +108,13 @@ impl InputLayout {
         Self::new(format, geometry.input, geometry.window.padding, geometry.groups)
     }
 
+    /// The same layout of codes whose zero point is `zero`: the padding consists of such bytes.
+    #[must_use]
+    pub const fn with_zero(mut self, zero: u8) -> Self {
+        self.zero = zero;
+        self
+    }
+
     /// The same image with padding enough for `other` too, so that two layers can read one buffer.
     ///
     /// # Errors
@@ -115,7 +127,7 @@ impl InputLayout {
             left: p.left.max(other.left),
             right: p.right.max(other.right),
         };
-        Self::new(self.format, self.shape, padding, self.groups)
+        Ok(Self::new(self.format, self.shape, padding, self.groups)?.with_zero(self.zero))
     }
 
     /// What an element is.
@@ -131,6 +143,11 @@ impl InputLayout {
     /// The rows and columns of zeros.
     pub const fn padding(&self) -> Padding {
         self.padding
+    }
+
+    /// The code of the value 0.
+    pub const fn zero(&self) -> u8 {
+        self.zero
     }
 
     /// Groups that the channels are split into.
@@ -179,19 +196,21 @@ impl InputLayout {
         start..start + self.shape.width * self.pixel_len()
     }
 
-    /// Writes zeros to the padding of a buffer and leaves the image as it is. A buffer of another
+    /// Writes the value 0 to the padding of a buffer and leaves the image as it is. A buffer of another
     /// length is left alone as far as it does not reach.
-    pub fn clear_padding<T: bytemuck::Zeroable + Copy>(&self, buffer: &mut [T]) {
+    pub fn clear_padding<T: bytemuck::AnyBitPattern>(&self, buffer: &mut [T]) {
+        // An element has four bytes.
+        let filling = bytemuck::try_pod_read_unaligned(&[self.zero; 4]).unwrap_or(T::zeroed());
         let mut start = 0;
         for y in 0..self.shape.height {
             let row = self.row(y);
             if let Some(gap) = buffer.get_mut(start..row.start) {
-                gap.fill(T::zeroed());
+                gap.fill(filling);
             }
             start = row.end;
         }
         if let Some(rest) = buffer.get_mut(start..) {
-            rest.fill(T::zeroed());
+            rest.fill(filling);
         }
     }
 }
@@ -227,6 +246,17 @@ mod tests {
         layout.clear_padding(&mut buffer);
         let kept: Vec<usize> = (0..buffer.len()).filter(|&i| buffer[i] == 1.0).collect();
         assert_eq!(kept, [7, 8, 12, 13]);
+    }
+
+    #[test]
+    fn the_padding_of_signed_codes_is_their_zero_point() {
+        let padding = Padding { top: 1, bottom: 0, left: 0, right: 1 };
+        let plain = InputLayout::new(InputFormat::Codes, Shape::new(1, 2, 3), padding, 1).unwrap();
+        let layout = plain.with_zero(128);
+        assert!(layout != plain && layout.covering(Padding::uniform(2)).unwrap().zero() == 128);
+        let mut buffer = [7u32; 6];
+        layout.clear_padding(&mut buffer);
+        assert_eq!(buffer, [0x8080_8080, 0x8080_8080, 0x8080_8080, 7, 7, 0x8080_8080]);
     }
 
     #[test]

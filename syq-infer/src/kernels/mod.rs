@@ -38,7 +38,7 @@ pub use run::{Input, InputData, OutputRange};
 
 /// The convolution kernels that every instruction set has; a full name ends in that of the
 /// instruction set, as in `popcount_w2_avx512`.
-pub const CONVOLUTIONS: [&str; 4] = ["popcount_w1", "popcount_w2", "int8", "float"];
+pub const CONVOLUTIONS: [&str; 5] = ["popcount_w1", "popcount_w2", "int8", "int8_w8", "float"];
 
 /// The kernels of one instruction set that this machine has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

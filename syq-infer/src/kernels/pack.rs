@@ -52,6 +52,26 @@ pub(super) fn constants(layer: &PackedConv, codes: &[i8], largest: u8) -> Vec<La
     constants
 }
 
+/// What the sums of each filter exceed Σ q·(u − zero) by, negated: −zero · Σ q, the padding included,
+/// whose bytes are the zero point.
+pub(super) fn zero_point_sums(layer: &PackedConv, codes: &[i8]) -> Vec<i32> {
+    let zero = i32::from(layer.layout.zero());
+    let filters = codes.chunks_exact(layer.geometry.filter_len().max(1));
+    // The packing has checked that the product is below 2^31.
+    filters.map(|codes| -zero * codes.iter().map(|code| i32::from(*code)).sum::<i32>()).collect()
+}
+
+/// One value a filter, `[block][16]`; `filling` in the lanes beyond a group's filters.
+pub(super) fn filter_lanes<T: Copy>(layer: &PackedConv, values: &[T], filling: T) -> Vec<Lanes<T>> {
+    let lanes = |block| {
+        let mut lanes = Lanes([filling; BLOCK]);
+        let values = &values[layer.filters(block..block + 1)];
+        lanes.0[..values.len()].copy_from_slice(values);
+        lanes
+    };
+    (0..layer.blocks()).map(lanes).collect()
+}
+
 /// Calls `put` with each element, a lane of it and the channels that go there.
 fn fill<T, W: Copy>(layer: &PackedConv, weights: &[T], zero: W, put: impl Fn(&mut W, usize, &[T])) -> Vec<W> {
     let (positions, plane_len) = (layer.geometry.positions(), layer.layout.plane_len());

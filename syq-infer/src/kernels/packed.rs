@@ -7,7 +7,9 @@ use super::pack;
 use std::ops::Range;
 use syq_core::reference::{check_exact, effective_scales};
 use syq_core::weights::WeightShape;
-use syq_core::{BitWidth, Codebook, ConvGeometry, CoreError, CoreErrorKind, Granularity, Levels, ShapeError};
+use syq_core::{
+    BitWidth, Codebook, ConvGeometry, CoreError, CoreErrorKind, EightBitWeights, Granularity, Levels, ShapeError,
+};
 
 /// Which kernel computes a quantized layer. Both give the same bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,8 +41,10 @@ pub(super) enum Weights {
     Binary(Vec<Lanes<u32>>),
     /// The words of the +1 weights, then those of the −1 weights.
     Ternary(Vec<[Lanes<u32>; 2]>),
-    /// Four signed bytes.
+    /// Four signed bytes −1, 0 or +1.
     Int8(Vec<Lanes<u32>>),
+    /// Four signed bytes from −127 to 127.
+    EightBit(Vec<Lanes<u32>>),
     /// One f32.
     Float(Vec<Lanes<f32>>),
 }
@@ -54,7 +58,10 @@ pub struct PackedConv {
     pub(super) weights: Weights,
     pub(super) segments: Vec<Segment>,
     pub(super) ends: Vec<usize>,
-    pub(super) scales: Vec<f32>,
+    /// What a subgroup's sums are multiplied by: one entry a subgroup for all blocks, or one a block.
+    pub(super) scales: Vec<Lanes<f32>>,
+    /// Scales from one block to the next; 0 where the blocks share them.
+    pub(super) scale_step: usize,
     pub(super) constants: Vec<Lanes<i32>>,
 }
 
@@ -75,6 +82,9 @@ impl PackedConv {
         let QuantizedWeights { codebook, granularity, codes, scales } = weights;
         let shape = WeightShape::from(geometry);
         check_exact(layer, shape, granularity, levels.largest)?;
+        if let Some(zero) = [levels.zero, layout.zero()].into_iter().find(|zero| *zero != 0) {
+            return fail(CoreErrorKind::ZeroPoint { zero });
+        }
         check_len("the weight tensor", codes.len(), weight_count(geometry)?)?;
         check_len("the scale tensor", scales.len(), granularity.subgroups(shape.kernel))?;
         // Without an early end the check is vectorised; only bad weights are searched.
@@ -87,7 +97,7 @@ impl PackedConv {
             return fail(CoreErrorKind::NotFinite { what: "effective scale", index, value: scales[index] });
         }
         let mut packed = Self::empty(layer, geometry, layout, granularity)?;
-        packed.scales = scales;
+        packed.scales = scales.into_iter().map(|scale| Lanes([scale; BLOCK])).collect();
         match (layout.format(), codebook) {
             (InputFormat::Planes(bits), _) if bits.largest() != levels.largest => {
                 return fail(CoreErrorKind::Bits { bits: bits.bits() });
@@ -108,6 +118,41 @@ impl PackedConv {
         Ok(packed)
     }
 
+    /// Packs a layer with 8-bit weights whose input has `levels` and lies as `layout` says: bytes, with
+    /// the zero point of the levels.
+    ///
+    /// # Errors
+    /// Everything that [`syq_core::reference::eight_bit_convolution`] refuses of weights, a layout of
+    /// another image, with too little padding, another zero point or not of bytes; names `layer`.
+    pub fn eight_bit(
+        layer: &str,
+        geometry: &ConvGeometry,
+        layout: &InputLayout,
+        levels: Levels,
+        weights: EightBitWeights<'_>,
+    ) -> Result<Self, KernelError> {
+        weight_count(geometry)?;
+        weights.check(layer, geometry)?;
+        if layout.format() != InputFormat::Codes {
+            return Err(KernelError::Element { layer: layer.to_owned(), format: layout.format().name() });
+        }
+        if layout.zero() != levels.zero {
+            let (found, expected) = (Box::new(*layout), Box::new(layout.with_zero(levels.zero)));
+            return Err(KernelError::Layout { layer: layer.to_owned(), found, expected });
+        }
+        let scales = effective_scales(weights.scales, levels.step);
+        if let Some(index) = scales.iter().position(|scale| !scale.is_finite()) {
+            let kind = CoreErrorKind::NotFinite { what: "effective scale", index, value: scales[index] };
+            return Err(KernelError::Layer(CoreError::new(layer, kind)));
+        }
+        let mut packed = Self::empty(layer, geometry, layout, Granularity::Layer)?;
+        packed.scales = pack::filter_lanes(&packed, &scales, 0.0);
+        packed.scale_step = 1;
+        packed.constants = pack::filter_lanes(&packed, &pack::zero_point_sums(&packed, weights.codes), 0);
+        packed.weights = Weights::EightBit(pack::bytes(&packed, weights.codes));
+        Ok(packed)
+    }
+
     /// Packs a float layer.
     ///
     /// # Errors
@@ -124,7 +169,7 @@ impl PackedConv {
             return Err(KernelError::Element { layer: layer.to_owned(), format: layout.format().name() });
         }
         let mut packed = Self::empty(layer, geometry, layout, Granularity::Layer)?;
-        packed.scales = vec![1.0];
+        packed.scales = vec![Lanes([1.0; BLOCK])];
         packed.weights = Weights::Float(pack::floats(&packed, weights));
         Ok(packed)
     }
@@ -161,7 +206,7 @@ impl PackedConv {
     /// Bytes of the packed weights.
     pub fn weight_bytes(&self) -> usize {
         match &self.weights {
-            Weights::Binary(w) | Weights::Int8(w) => size_of_val(w.as_slice()),
+            Weights::Binary(w) | Weights::Int8(w) | Weights::EightBit(w) => size_of_val(w.as_slice()),
             Weights::Ternary(w) => size_of_val(w.as_slice()),
             Weights::Float(w) => size_of_val(w.as_slice()),
         }
@@ -173,6 +218,7 @@ impl PackedConv {
             Weights::Binary(_) => "popcount_w1",
             Weights::Ternary(_) => "popcount_w2",
             Weights::Int8(_) => "int8",
+            Weights::EightBit(_) => "int8_w8",
             Weights::Float(_) => "float",
         }
     }
@@ -193,7 +239,7 @@ impl PackedConv {
         layout: &InputLayout,
         granularity: Granularity,
     ) -> Result<Self, KernelError> {
-        let needed = InputLayout::of(geometry, layout.format())?;
+        let needed = InputLayout::of(geometry, layout.format())?.with_zero(layout.zero());
         let covering = needed.covering(layout.padding())?;
         if covering != *layout {
             let (found, expected) = (Box::new(*layout), Box::new(covering));
@@ -225,6 +271,7 @@ impl PackedConv {
             segments,
             ends,
             scales: Vec::new(),
+            scale_step: 0,
             constants: Vec::new(),
         };
         // The packed tensor is at most 16 lanes of 2 × 4 bytes for each element.

@@ -49,8 +49,10 @@ pub(super) enum Work<'a> {
     Binary(Job<'a, u32>, &'a [super::Lanes<u32>]),
     /// Ternary weights on bit planes.
     Ternary(Job<'a, u32>, &'a [[super::Lanes<u32>; 2]]),
-    /// Bytes.
+    /// Bytes with weights −1, 0 and +1.
     Int8(Job<'a, u32>, &'a [super::Lanes<u32>]),
+    /// Bytes with 8-bit weights.
+    EightBit(Job<'a, u32>, &'a [super::Lanes<u32>]),
     /// Floats.
     Float(Job<'a, f32>, &'a [super::Lanes<f32>]),
 }
@@ -130,6 +132,7 @@ impl PackedConv {
             (Weights::Binary(w), InputData::Words(x)) => Work::Binary(self.job(x, range, images, output)?, w),
             (Weights::Ternary(w), InputData::Words(x)) => Work::Ternary(self.job(x, range, images, output)?, w),
             (Weights::Int8(w), InputData::Words(x)) => Work::Int8(self.job(x, range, images, output)?, w),
+            (Weights::EightBit(w), InputData::Words(x)) => Work::EightBit(self.job(x, range, images, output)?, w),
             (Weights::Float(w), InputData::Floats(x)) => Work::Float(self.job(x, range, images, output)?, w),
             _ => {
                 let format = self.layout.format().name();
@@ -165,6 +168,7 @@ impl PackedConv {
             segments: &self.segments,
             ends: &self.ends,
             scales: &self.scales,
+            scale_step: self.scale_step,
             constants: &self.constants,
             block_len: self.block_len(),
             planes: layout.format().planes(),

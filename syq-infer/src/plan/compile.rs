@@ -10,7 +10,7 @@ use super::slots::{self, Virtual};
 use super::step::{Producer, Sink, SinkKind, Slot, Step};
 use super::{Element, Plan, SlotSize};
 use crate::kernels::{Activation, InputFormat, InputLayout, Kernels, PackedConv, QuantizedWeights};
-use syq_core::{Padding, Shape, Window};
+use syq_core::{EightBitWeights, Padding, Shape, Window};
 use syq_pack::network::{Domain, Op, Source, WeightFormat};
 use syq_pack::{LayerParameters, LayerView, Model, ModelView};
 
@@ -107,6 +107,11 @@ impl<'a> Compiler<'a> {
                         };
                         let weights = QuantizedWeights { codebook, granularity, codes: &codes.unpack(), scales };
                         PackedConv::quantized(name, &geometry, &layout, levels, weights)?
+                    }
+                    Some(LayerParameters::EightBit { codes, scales, .. }) => {
+                        let Form::Placed(layout) = form else { return Err(missing("the codes")) };
+                        let levels = layer.input_levels.ok_or_else(|| missing("the activation step"))?;
+                        PackedConv::eight_bit(name, &geometry, &layout, levels, EightBitWeights { codes, scales })?
                     }
                     Some(LayerParameters::Float { weights, .. }) => {
                         let layout = InputLayout::of(&geometry, InputFormat::Float)?;

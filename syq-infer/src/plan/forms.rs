@@ -51,6 +51,9 @@ pub(super) fn read_form(layer: &LayerView<'_>, kernels: Kernels) -> Result<Optio
                 let kernel = QuantizedKernel::choose(kernels.isa(), &geometry, codebook, quantizer.bits);
                 Form::Placed(InputLayout::of(&geometry, kernel.format(quantizer.bits))?)
             }
+            (Some(WeightFormat::EightBit), Domain::Codes { quantizer, .. }) => {
+                Form::Placed(InputLayout::of(&geometry, InputFormat::Codes)?.with_zero(quantizer.zero()))
+            }
             // A float layer on codes reads the values that they stand for, made by a step of its own.
             (_, Domain::Codes { .. }) => Form::Codes,
             (_, Domain::Float) => Form::Floats(InputLayout::of(&geometry, InputFormat::Float)?),

@@ -3,6 +3,7 @@
 //! The `safetensors` crate takes duplicate names silently, so the header is parsed here.
 
 use super::error::FormatError;
+use super::tensors::element_bytes;
 use super::{MAX_HEADER, canonical};
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -101,8 +102,8 @@ fn check_offsets(tensors: &BTreeMap<String, TensorInfo>, found: u64) -> Result<(
     in_order.sort_by_key(|(_, info)| info.data_offsets);
     let mut end = 0u64;
     for (name, info) in in_order {
-        // Every type that a model file has takes four bytes an element.
-        let length = info.shape.iter().try_fold(4u64, |product, extent| product.checked_mul(*extent));
+        let length =
+            info.shape.iter().try_fold(element_bytes(&info.dtype), |product, extent| product.checked_mul(*extent));
         let expected = [end, length.and_then(|length| end.checked_add(length)).unwrap_or(u64::MAX)];
         if info.data_offsets != expected {
             return Err(FormatError::Offsets { name: name.clone(), found: info.data_offsets, expected });

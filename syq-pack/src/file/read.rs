@@ -87,6 +87,10 @@ fn parameters(
                     .map_err(|error| FormatError::Codes { name: tensors::name(&layer.name, suffix::CODES), error })?;
                 Some(LayerParameters::Coded { codes, scales: floats(suffix::SCALES).unwrap_or_default(), bias })
             }
+            (Some(WeightFormat::EightBit), _) => {
+                let codes = bytes(suffix::CODES).unwrap_or_default().iter().map(|byte| byte.cast_signed()).collect();
+                Some(LayerParameters::EightBit { codes, scales: floats(suffix::SCALES).unwrap_or_default(), bias })
+            }
             (Some(WeightFormat::Float), _) => {
                 floats(suffix::WEIGHT).map(|weights| LayerParameters::Float { weights, bias })
             }

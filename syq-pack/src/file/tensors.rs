@@ -6,8 +6,15 @@ use syq_core::ActivationRange;
 
 /// Packed codes.
 pub(super) const U32: &str = "U32";
+/// 8-bit codes.
+pub(super) const I8: &str = "I8";
 /// Everything else.
 pub(super) const F32: &str = "F32";
+
+/// Bytes of an element. What no model file has counts as four bytes, and is refused by its type.
+pub(super) fn element_bytes(dtype: &str) -> u64 {
+    if dtype == I8 { 1 } else { 4 }
+}
 
 /// Suffixes of tensor names behind `<layer>.`.
 pub(super) mod suffix {
@@ -43,18 +50,21 @@ pub(super) fn needed(layer: &Layer, place: &ResolvedLayer) -> Vec<Needed> {
     let mut tensors = Vec::new();
     if let (Some(format), Some(geometry)) = (layer.op.weights(), place.geometry) {
         let [rows, columns] = geometry.window.kernel;
-        match (format, &layer.op) {
-            (WeightFormat::Codebook { codebook, granularity }, _) => {
+        let weights = match &layer.op {
+            Op::Linear(_) => vec![channels, geometry.group_channels()],
+            _ => vec![channels, rows, columns, geometry.group_channels()],
+        };
+        match format {
+            WeightFormat::Codebook { codebook, granularity } => {
                 let words = PackedCodes::words_for(codebook, geometry.weights());
                 tensors.push(tensor(suffix::CODES, U32, &[words]));
                 tensors.push(tensor(suffix::SCALES, F32, &[granularity.subgroups([rows, columns])]));
             }
-            (WeightFormat::Float, Op::Linear(_)) => {
-                tensors.push(tensor(suffix::WEIGHT, F32, &[channels, geometry.group_channels()]));
+            WeightFormat::EightBit => {
+                tensors.push(tensor(suffix::CODES, I8, &weights));
+                tensors.push(tensor(suffix::SCALES, F32, &[channels]));
             }
-            (WeightFormat::Float, _) => {
-                tensors.push(tensor(suffix::WEIGHT, F32, &[channels, rows, columns, geometry.group_channels()]));
-            }
+            WeightFormat::Float => tensors.push(tensor(suffix::WEIGHT, F32, &weights)),
         }
     }
     match &layer.op {

@@ -25,6 +25,15 @@ pub enum LayerParameters {
         /// One for each filter or output.
         bias: Option<Vec<f32>>,
     },
+    /// A convolution or fully connected layer with 8-bit weights.
+    EightBit {
+        /// Codes in [−127, 127], in the order of float weights.
+        codes: Vec<i8>,
+        /// One scale for each filter or output.
+        scales: Vec<f32>,
+        /// One for each filter or output.
+        bias: Option<Vec<f32>>,
+    },
     /// Batch norm folded for inference: y = fma(x, scale, offset).
     BatchNorm {
         /// One for each channel.
@@ -42,6 +51,7 @@ impl LayerParameters {
         match self {
             Self::Float { .. } => "float weights",
             Self::Coded { .. } => "coded weights",
+            Self::EightBit { .. } => "8-bit weights",
             Self::BatchNorm { .. } => "batch norm",
             Self::Step(_) => "step",
         }
@@ -50,7 +60,7 @@ impl LayerParameters {
     /// The bias of a layer that has one.
     pub fn bias(&self) -> Option<&[f32]> {
         match self {
-            Self::Float { bias, .. } | Self::Coded { bias, .. } => bias.as_deref(),
+            Self::Float { bias, .. } | Self::Coded { bias, .. } | Self::EightBit { bias, .. } => bias.as_deref(),
             Self::BatchNorm { .. } | Self::Step(_) => None,
         }
     }

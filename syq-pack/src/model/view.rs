@@ -3,7 +3,7 @@
 use super::{LayerParameters, Model, ModelError, ParameterError};
 use crate::network::{Bias, Domain, Layer, Op, ResolvedLayer, WeightFormat};
 use std::collections::HashSet;
-use syq_core::{ActivationRange, CoreErrorKind, Levels};
+use syq_core::{ActivationRange, CoreErrorKind, EightBitWeights, Levels};
 
 /// A model that was found to fit together.
 #[derive(Clone, Debug)]
@@ -95,6 +95,7 @@ fn needs(op: &Op) -> &'static str {
     match (op, op.weights()) {
         (_, Some(WeightFormat::Float)) => "float weights",
         (_, Some(WeightFormat::Codebook { .. })) => "coded weights",
+        (_, Some(WeightFormat::EightBit)) => "8-bit weights",
         (Op::BatchNorm, _) => "batch norm",
         (Op::Quantize(quantizer), _) if quantizer.range == ActivationRange::Learned => "step",
         _ => NOTHING,
@@ -125,10 +126,13 @@ impl LayerView<'_> {
                 }
                 check_length("the code tensor", codes.len(), weights)?;
                 check_values("the scale tensor", scales, granularity.subgroups(geometry.window.kernel))?;
-                // α·s is what executors multiply by: it must not overflow either.
-                let step = self.input_levels.map_or(1.0, |levels| levels.step);
-                let effective: Vec<f32> = scales.iter().map(|scale| scale * step).collect();
-                check_values("the product of scale and step", &effective, scales.len())?;
+                self.check_effective(scales)?;
+                self.check_bias(bias.as_deref())
+            }
+            Some(LayerParameters::EightBit { codes, scales, bias }) => {
+                let Some(geometry) = self.resolved.geometry else { return Ok(()) };
+                EightBitWeights { codes, scales }.check(&self.layer.name, &geometry).map_err(|error| error.kind)?;
+                self.check_effective(scales)?;
                 self.check_bias(bias.as_deref())
             }
             Some(LayerParameters::BatchNorm { scale, offset }) => {
@@ -138,6 +142,13 @@ impl LayerView<'_> {
             // The levels were made from it already.
             Some(LayerParameters::Step(_)) | None => Ok(()),
         }
+    }
+
+    /// α·s is what executors multiply by: it must not overflow either.
+    fn check_effective(&self, scales: &[f32]) -> Result<(), ParameterError> {
+        let step = self.input_levels.map_or(1.0, |levels| levels.step);
+        let effective: Vec<f32> = scales.iter().map(|scale| scale * step).collect();
+        check_values("the product of scale and step", &effective, scales.len())
     }
 
     fn check_bias(&self, bias: Option<&[f32]>) -> Result<(), ParameterError> {

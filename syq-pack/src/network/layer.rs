@@ -35,7 +35,7 @@ pub enum Op {
     GlobalAveragePool,
     /// Sum of two feature maps of one shape (the residual add).
     Add,
-    /// Activation quantizer: floats to codes. It contains the ReLU, since codes are unsigned.
+    /// Activation quantizer: floats to codes. It contains the ReLU where codes are unsigned.
     Quantize(ActivationQuantizer),
     /// Feature map to vector, in `[height][width][channel]` order.
     Flatten,
@@ -81,6 +81,8 @@ pub enum WeightFormat {
         /// The subgroups.
         granularity: Granularity,
     },
+    /// Symmetric 8-bit codes, with a scale for each filter or output.
+    EightBit,
 }
 
 /// Whether a layer adds a bias to each output.

@@ -4,6 +4,7 @@ use super::layer::{Layer, Op, WeightFormat};
 use super::{INPUT, Network, NetworkError, NetworkErrorKind};
 use std::collections::HashMap;
 use std::fmt;
+use syq_core::eight_bit::check_sums;
 use syq_core::reference::check_exact;
 use syq_core::{ActivationQuantizer, ConvGeometry, Granularity, Padding, Shape, WeightShape, Window};
 
@@ -39,7 +40,10 @@ impl fmt::Display for Domain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Float => f.write_str("floats"),
-            Self::Codes { quantizer, .. } => write!(f, "{}-bit codes", quantizer.bits.bits()),
+            Self::Codes { quantizer, .. } => {
+                let sign = if quantizer.zero() == 0 { "" } else { "signed " };
+                write!(f, "{sign}{}-bit codes", quantizer.bits.bits())
+            }
         }
     }
 }
@@ -171,9 +175,14 @@ impl<'a> Resolver<'a> {
         if needs_floats && let Some(index) = inputs.iter().position(|s| self.value(*s).1 != Domain::Float) {
             return Err(wrong_domain(index, "floats"));
         }
-        let coded = matches!(layer.op.weights(), Some(WeightFormat::Codebook { .. }));
-        if coded && input_domain == Domain::Float {
-            return Err(wrong_domain(0, "codes"));
+        match (layer.op.weights(), input_domain) {
+            (Some(WeightFormat::Codebook { .. } | WeightFormat::EightBit), Domain::Float) => {
+                return Err(wrong_domain(0, "codes"));
+            }
+            (Some(WeightFormat::Codebook { .. }), Domain::Codes { quantizer, .. }) if quantizer.zero() != 0 => {
+                return Err(wrong_domain(0, "unsigned codes"));
+            }
+            _ => {}
         }
         let mut geometry = None;
         let (output, domain) = match &layer.op {
@@ -209,7 +218,10 @@ impl<'a> Resolver<'a> {
                 }
                 (input, Domain::Float)
             }
-            Op::Quantize(quantizer) => (input, Domain::Codes { quantizer: *quantizer, layer: self.layers.len() }),
+            Op::Quantize(quantizer) => {
+                quantizer.check(&layer.name).map_err(|error| error.kind)?;
+                (input, Domain::Codes { quantizer: *quantizer, layer: self.layers.len() })
+            }
             Op::Flatten => (Shape::vector(input.len()), input_domain),
         };
         Ok(ResolvedLayer { inputs, input, input_domain, output, domain, geometry })
@@ -241,8 +253,12 @@ fn check_weights(geometry: &ConvGeometry, weights: WeightFormat, domain: Domain)
     if shape.len() > MAX_ELEMENTS {
         return Err(NetworkErrorKind::Limit { what: "the weight tensor", found: shape.len(), limit: MAX_ELEMENTS });
     }
-    if let (WeightFormat::Codebook { granularity, .. }, Domain::Codes { quantizer, .. }) = (weights, domain) {
-        check_exact("", shape, granularity, quantizer.bits.largest()).map_err(|error| error.kind)?;
+    match (weights, domain) {
+        (WeightFormat::Codebook { granularity, .. }, Domain::Codes { quantizer, .. }) => {
+            check_exact("", shape, granularity, quantizer.bits.largest()).map_err(|error| error.kind)?;
+        }
+        (WeightFormat::EightBit, _) => check_sums("", geometry).map_err(|error| error.kind)?,
+        _ => {}
     }
     Ok(())
 }

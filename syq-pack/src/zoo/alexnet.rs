@@ -11,7 +11,7 @@ pub(super) fn alexnet(scheme: Scheme, image: usize, classes: usize) -> Network {
     let first = window(12, 4, 0);
     // Where the picture is too small for the first window, shape inference says so.
     let [mut height, mut width] = first.output(image, image).unwrap_or([1, 1]);
-    let x = b.float_conv("conv0", &Builder::input(), 96, first);
+    let x = b.first_conv("conv0", 96, first);
     let mut x = b.activation("act0", &x);
     let layers: [(usize, usize, usize, Option<Pool>); 4] = [
         (256, 5, 2, Some(Pool::Same)),

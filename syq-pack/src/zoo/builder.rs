@@ -1,8 +1,8 @@
 //! Appends layers to a network; each call returns the new layer's name, to be given on.
 
-use super::Scheme;
+use super::{FirstLast, Scheme};
 use crate::network::{Bias, Conv, INPUT, Layer, Linear, Network, Op, WeightFormat};
-use syq_core::{Padding, Shape, Window};
+use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Padding, Shape, Window};
 
 pub(super) struct Builder {
     scheme: Scheme,
@@ -15,25 +15,60 @@ impl Builder {
         Self { scheme, network }
     }
 
-    pub(super) fn input() -> String {
-        INPUT.to_owned()
-    }
-
     pub(super) fn push(&mut self, name: &str, inputs: &[&str], op: Op) -> String {
         let inputs = inputs.iter().map(|&input| input.to_owned()).collect();
         self.network.layers.push(Layer { name: name.to_owned(), inputs, op });
         name.to_owned()
     }
 
-    /// A convolution without bias whose weights stay float.
-    pub(super) fn float_conv(&mut self, name: &str, from: &str, filters: usize, window: Window) -> String {
-        let conv = Conv { filters, window, groups: 1, weights: WeightFormat::Float, bias: Bias::None };
-        self.push(name, &[from], Op::Conv(conv))
+    /// The first convolution, without bias, on the picture.
+    pub(super) fn first_conv(&mut self, name: &str, filters: usize, window: Window) -> String {
+        match self.scheme.first_last() {
+            FirstLast::Float => self.convolution(name, INPUT, filters, window, 1, WeightFormat::Float),
+            FirstLast::EightBit { bound } => {
+                let range = ActivationRange::Symmetric(bound);
+                let picture = Op::Quantize(ActivationQuantizer { bits: BitWidth::Eight, range });
+                let from = self.push("picture", &[INPUT], picture);
+                self.convolution(name, &from, filters, window, 1, WeightFormat::EightBit)
+            }
+        }
+    }
+
+    /// The 1×1 convolution of a shortcut, without bias; `quantizer` is the name of what stands before it
+    /// where it is an integer one.
+    pub(super) fn shortcut(
+        &mut self,
+        name: &str,
+        quantizer: &str,
+        from: &str,
+        filters: usize,
+        stride: usize,
+    ) -> String {
+        let window = window(1, stride, 0);
+        match self.scheme.first_last() {
+            FirstLast::Float => self.convolution(name, from, filters, window, 1, WeightFormat::Float),
+            FirstLast::EightBit { .. } => {
+                let from = self.push(quantizer, &[from], LEARNED);
+                self.convolution(name, &from, filters, window, 1, WeightFormat::EightBit)
+            }
+        }
     }
 
     /// A convolution without bias in the network's scheme.
     pub(super) fn conv(&mut self, name: &str, from: &str, filters: usize, window: Window, groups: usize) -> String {
-        let conv = Conv { filters, window, groups, weights: self.scheme.conv(), bias: Bias::None };
+        self.convolution(name, from, filters, window, groups, self.scheme.conv())
+    }
+
+    fn convolution(
+        &mut self,
+        name: &str,
+        from: &str,
+        filters: usize,
+        window: Window,
+        groups: usize,
+        weights: WeightFormat,
+    ) -> String {
+        let conv = Conv { filters, window, groups, weights, bias: Bias::None };
         self.push(name, &[from], Op::Conv(conv))
     }
 
@@ -63,13 +98,31 @@ impl Builder {
         self.push(name, &[from], Op::Linear(linear))
     }
 
-    /// The last layer: float, with a bias.
+    /// The last layer, with a bias.
     pub(super) fn classifier(mut self, name: &str, from: &str, classes: usize) -> Network {
-        let linear = Linear { outputs: classes, weights: WeightFormat::Float, bias: Bias::PerFilter };
-        self.push(name, &[from], Op::Linear(linear));
+        let (weights, from) = match self.scheme.first_last() {
+            FirstLast::Float => (WeightFormat::Float, from.to_owned()),
+            FirstLast::EightBit { .. } if self.gives_codes(from) => (WeightFormat::EightBit, from.to_owned()),
+            FirstLast::EightBit { .. } => (WeightFormat::EightBit, self.push(&format!("act_{name}"), &[from], LEARNED)),
+        };
+        let linear = Linear { outputs: classes, weights, bias: Bias::PerFilter };
+        self.push(name, &[&from], Op::Linear(linear));
         self.network
     }
+
+    /// Whether the output of layer `name` consists of codes.
+    fn gives_codes(&self, name: &str) -> bool {
+        let layer = self.network.layers.iter().find(|layer| layer.name == name);
+        layer.is_some_and(|layer| match layer.op {
+            Op::Quantize(_) => true,
+            Op::Flatten | Op::MaxPool(_) => self.gives_codes(&layer.inputs[0]),
+            _ => false,
+        })
+    }
 }
+
+/// What stands before an integer layer whose input is not negative.
+const LEARNED: Op = Op::Quantize(ActivationQuantizer { bits: BitWidth::Eight, range: ActivationRange::Learned });
 
 /// A square window with the same padding on each side.
 pub(super) const fn window(kernel: usize, stride: usize, padding: usize) -> Window {

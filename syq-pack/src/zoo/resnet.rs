@@ -26,7 +26,7 @@ impl Block {
 
 pub(super) fn resnet20(scheme: Scheme, image: usize, classes: usize) -> Network {
     let mut b = Builder::new(Architecture::ResNet20.name(), scheme, image);
-    let x = b.float_conv("conv1", &Builder::input(), 16, window(3, 1, 1));
+    let x = b.first_conv("conv1", 16, window(3, 1, 1));
     let x = b.batch_norm("bn1", &x);
     let x = b.push("relu1", &[&x], Op::Relu);
     stages(b, x, Block::Basic, 16, &[(16, 3), (32, 3), (64, 3)], classes)
@@ -41,7 +41,7 @@ pub(super) fn resnet(
     depths: [usize; 4],
 ) -> Network {
     let mut b = Builder::new(architecture.name(), scheme, image);
-    let x = b.float_conv("conv1", &Builder::input(), 64, window(7, 2, 3));
+    let x = b.first_conv("conv1", 64, window(7, 2, 3));
     let x = b.batch_norm("bn1", &x);
     let x = b.push("relu1", &[&x], Op::Relu);
     let x = b.push("maxpool", &[&x], Op::MaxPool(window(3, 2, 1)));
@@ -80,7 +80,7 @@ fn stages(
             let shortcut = if stride == 1 && channels == filters {
                 x
             } else {
-                let s = b.float_conv(&name("downsample.0"), &x, filters, window(1, stride, 0));
+                let s = b.shortcut(&name("downsample.0"), &name("downsample.act"), &x, filters, stride);
                 b.batch_norm(&name("downsample.1"), &s)
             };
             y = b.push(&name("add"), &[&y, &shortcut], Op::Add);

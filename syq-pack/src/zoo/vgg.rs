@@ -7,11 +7,11 @@ use crate::network::{Network, Op};
 
 pub(super) fn vgg_small(scheme: Scheme, image: usize, classes: usize) -> Network {
     let mut b = Builder::new(Architecture::VggSmall.name(), scheme, image);
-    let mut x = Builder::input();
+    let mut x = String::new();
     for (index, width) in [128, 128, 256, 256, 512, 512].into_iter().enumerate() {
         let name = |layer: &str| format!("{layer}{index}");
         x = match index {
-            0 => b.float_conv(&name("conv"), &x, width, window(3, 1, 1)),
+            0 => b.first_conv(&name("conv"), width, window(3, 1, 1)),
             _ => b.conv(&name("conv"), &x, width, window(3, 1, 1), 1),
         };
         x = b.batch_norm(&name("bn"), &x);

@@ -50,6 +50,36 @@ pub fn small(codebook: Codebook) -> Model {
     model
 }
 
+/// quantize (signed) → 3×3 convolution with 8-bit weights → ReLU → quantize → flatten → 8-bit linear; an
+/// odd number of bytes in each tensor of codes.
+pub fn eight_bit() -> Model {
+    let act = |range| Op::Quantize(ActivationQuantizer { bits: BitWidth::Eight, range });
+    let conv = Conv {
+        filters: 3,
+        window: Window::square(3, 1, Padding::uniform(1)),
+        groups: 1,
+        weights: WeightFormat::EightBit,
+        bias: Bias::PerFilter,
+    };
+    let linear = Linear { outputs: 3, weights: WeightFormat::EightBit, bias: Bias::None };
+    let network = Network {
+        name: "eight bit".to_owned(),
+        input: Shape::new(3, 1, 1),
+        layers: vec![
+            layer("a", INPUT, act(ActivationRange::Symmetric(2.7))),
+            layer("c", "a", Op::Conv(conv)),
+            layer("r", "c", Op::Relu),
+            layer("b", "r", act(ActivationRange::Learned)),
+            layer("f", "b", Op::Flatten),
+            layer("fc", "f", Op::Linear(linear)),
+        ],
+    };
+    let mut model = Model::random(network, 5).unwrap();
+    let logits = reference::logits(&model, &Golden::input(model.network.input, 9)).unwrap();
+    model.golden = Some(Golden::new(model.network.input, 9, &logits));
+    model
+}
+
 /// A file in parts; `tensors` in the order of the header.
 #[derive(Clone)]
 pub struct Parts {

@@ -4,7 +4,7 @@ use super::{Config, OptimizerConfig, ScheduleConfig, Weights};
 use crate::data::{Augmentation, DataError, Dataset, HeldOut, Normalization};
 use crate::optim::{Adam, AdamOptions, Decay, Optimizer, Schedule, Sgd, SgdOptions};
 use syq_core::{ActivationQuantizer, ActivationRange, Codebook, WeightQuantizer};
-use syq_pack::zoo::Scheme;
+use syq_pack::zoo::{FirstLast, Scheme};
 
 impl Config {
     /// How the network is quantized, for [`syq_pack::zoo::Architecture::build`].
@@ -18,7 +18,12 @@ impl Config {
         match (network.granularity, network.activation_bits) {
             (Some(granularity), Some(bits)) => {
                 let range = network.activation_range.unwrap_or(ActivationRange::Unit);
-                Scheme::Quantized { codebook, granularity, activation: ActivationQuantizer { bits, range } }
+                Scheme::Quantized {
+                    codebook,
+                    granularity,
+                    activation: ActivationQuantizer { bits, range },
+                    first_last: FirstLast::Float,
+                }
             }
             // A validated configuration has both.
             _ => Scheme::Float,
@@ -111,7 +116,10 @@ mod tests {
         let w2a2 = Config::from_toml_str(W2A2).unwrap();
         let activation = ActivationQuantizer { bits: BitWidth::Two, range: ActivationRange::Learned };
         let granularity = Granularity::Pixel;
-        assert_eq!(w2a2.scheme(), Scheme::Quantized { codebook: Codebook::Ternary, granularity, activation });
+        assert_eq!(
+            w2a2.scheme(),
+            Scheme::Quantized { codebook: Codebook::Ternary, granularity, activation, first_last: FirstLast::Float }
+        );
         assert_eq!((w2a2.eta(), w2a2.train.epochs, w2a2.train.learning_rate), (0.05, 24, 1e-3));
         assert_eq!(w2a2.train.optimizer, OptimizerConfig::Adam { betas: [0.9, 0.999], epsilon: 1e-5 });
         // A checkpoint echoes the configuration as JSON.

@@ -125,6 +125,12 @@ impl Build<'_> {
             }
             Op::Flatten => Value { index: self.push(Box::new(Flatten), &[input.index]), ..input },
             Op::Quantize(quantizer) => {
+                if quantizer.zero() != 0 {
+                    return Err(TrainError::Unsupported {
+                        layer: layer.name.clone(),
+                        reason: "signed activation codes are not trained yet",
+                    });
+                }
                 let step = (quantizer.range == ActivationRange::Learned)
                     .then(|| self.parameter(&format!("{}.step", layer.name), Group::Step, vec![0.0]));
                 Value { quantizer: Some(InputQuantizer { quantizer: *quantizer, step }), ..input }
@@ -153,10 +159,14 @@ impl Build<'_> {
         let name = self.network.layers[index].name.clone();
         let missing = || TrainError::Unsupported { layer: name.clone(), reason: "it has no geometry" };
         let geometry: ConvGeometry = self.resolved.layers[index].geometry.ok_or_else(missing)?;
+        if format == WeightFormat::EightBit {
+            return Err(TrainError::Unsupported { layer: name, reason: "8-bit weights are not trained yet" });
+        }
         let values = initial::weights(&geometry, self.options.seed, index);
         let weights = self.parameter(&format!("{name}.weight"), Group::Weight, values);
         let source = match format {
-            WeightFormat::Float => WeightSource::Float,
+            // 8-bit weights were refused above.
+            WeightFormat::Float | WeightFormat::EightBit => WeightSource::Float,
             WeightFormat::Codebook { codebook, granularity } => {
                 let eta = if codebook == Codebook::Binary { 0.0 } else { self.options.eta };
                 let quantizer = WeightQuantizer::new(&name, codebook, granularity, eta)?;

@@ -86,7 +86,13 @@ impl Convolution {
             }
             *step
         });
-        Ok(Some(input.quantizer.levels(&self.name, step)?))
+        let levels = input.quantizer.levels(&self.name, step)?;
+        if levels.zero != 0 {
+            // The kernels' operands have no zero point.
+            let (layer, reason) = (self.name.clone(), "signed activation codes are not trained yet");
+            return Err(TrainError::Unsupported { layer, reason });
+        }
+        Ok(Some(levels))
     }
 
     fn input<'a>(&self, x: &'a Tensor) -> Input<'a> {

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use std::path::PathBuf;
 use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Codebook, Granularity};
 use syq_pack::network::{Domain, WeightFormat};
-use syq_pack::zoo::{Architecture, Scheme};
+use syq_pack::zoo::{self, Architecture, Scheme};
 use syq_pack::{Model, ModelView, Origin};
 
 /// A known network with seeded random weights: the speed does not depend on them.
@@ -77,9 +77,6 @@ impl NetworkArguments {
     /// The network that was asked for, with its parameters; `None` without `--net`.
     pub(super) fn model(&self) -> Result<Option<Model>, Failure> {
         let Some(architecture) = self.net else { return Ok(None) };
-        if self.first_last == FirstLast::EightBit {
-            return Err(Failure::Usage("--first-last 8bit comes with branch eightbit".to_owned()));
-        }
         let image = self.image.map_or_else(|| architecture.image(), |image| image as usize);
         let network = architecture.build(self.scheme(), image, architecture.classes());
         let refuse = |error: &dyn std::fmt::Display| {
@@ -114,7 +111,11 @@ impl NetworkArguments {
             Weights::Two => Codebook::Ternary,
         };
         let activation = ActivationQuantizer { bits: self.acts, range: ActivationRange::Learned };
-        Scheme::Quantized { codebook, granularity: self.granularity, activation }
+        let first_last = match self.first_last {
+            FirstLast::Float => zoo::FirstLast::Float,
+            FirstLast::EightBit => zoo::FirstLast::EIGHT_BIT,
+        };
+        Scheme::Quantized { codebook, granularity: self.granularity, activation, first_last }
     }
 }
 
@@ -182,5 +183,6 @@ fn format_name(format: WeightFormat) -> &'static str {
     match format {
         WeightFormat::Float => "float",
         WeightFormat::Codebook { codebook, .. } => codebook.name(),
+        WeightFormat::EightBit => "8bit",
     }
 }

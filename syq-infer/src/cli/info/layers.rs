@@ -12,8 +12,9 @@ pub(super) struct LayerInfo<'a> {
     pub(super) op: &'static str,
     /// Rows, columns and channels of the output.
     pub(super) output: [usize; 3],
-    /// Of a layer with weights: `binary`, `ternary` or `float`.
+    /// Of a layer with weights: `binary`, `ternary`, `int8` or `float`.
     pub(super) codebook: Option<&'static str>,
+    /// What shares a scale: `layer`, `row` or `pixel`, or `filter` of 8-bit weights; none of float ones.
     pub(super) granularity: Option<&'static str>,
     /// Bits of a stored weight, without the scales.
     pub(super) weight_bits: Option<u32>,
@@ -115,6 +116,7 @@ fn one<'a>(view: &LayerView<'a>, kernel: Option<String>) -> LayerInfo<'a> {
     let (codebook, granularity, weight_bits) = match op.weights() {
         None => (None, None, None),
         Some(WeightFormat::Float) => (Some("float"), None, Some(32)),
+        Some(WeightFormat::EightBit) => (Some("int8"), Some("filter"), Some(8)),
         Some(WeightFormat::Codebook { codebook, granularity }) => {
             (Some(codebook.name()), Some(granularity.name()), Some(codebook.bits()))
         }
@@ -122,6 +124,7 @@ fn one<'a>(view: &LayerView<'a>, kernel: Option<String>) -> LayerInfo<'a> {
     let floats = |values: &[f32]| std::mem::size_of_val(values);
     let weight_bytes = match view.parameters {
         Some(LayerParameters::Coded { codes, scales, .. }) => std::mem::size_of_val(codes.words()) + floats(scales),
+        Some(LayerParameters::EightBit { codes, scales, .. }) => codes.len() + floats(scales),
         Some(LayerParameters::Float { weights, .. }) => floats(weights),
         _ => 0,
     };

@@ -16,6 +16,7 @@ pub(super) fn convolve(work: Work<'_>) {
         Work::Binary(mut job, weights) => tiles(&binary(), &mut job, weights),
         Work::Ternary(mut job, weights) => tiles(&ternary(), &mut job, weights),
         Work::Int8(mut job, weights) => tiles(&int8(), &mut job, weights),
+        Work::EightBit(mut job, weights) => tiles(&eight_bit(), &mut job, weights),
         Work::Float(mut job, weights) => tiles(&float(), &mut job, weights),
     }
 }
@@ -46,9 +47,22 @@ pub(super) fn rows(work: RowWork<'_>) {
 #[target_feature(enable = "avx2,fma,popcnt")]
 fn code(x: __m256, levels: &Levels) -> __m256i {
     let code = _mm256_fmadd_ps(x, _mm256_set1_ps(levels.inverse_step), _mm256_set1_ps(0.5));
+    if levels.zero != 0 {
+        return signed(code, levels);
+    }
     // The second operand where the first is NaN.
     let code = _mm256_max_ps(code, _mm256_setzero_ps());
     _mm256_cvttps_epi32(_mm256_min_ps(code, _mm256_set1_ps(f32::from(levels.largest))))
+}
+
+/// Signed codes: rounded down within the bounds, which are whole numbers; NaN is 0.
+#[target_feature(enable = "avx2,fma,popcnt")]
+fn signed(code: __m256, levels: &Levels) -> __m256i {
+    let [smallest, largest] = levels.bounds();
+    let code = _mm256_and_ps(code, _mm256_cmp_ps::<_CMP_ORD_Q>(code, code));
+    let code = _mm256_min_ps(_mm256_max_ps(code, _mm256_set1_ps(smallest)), _mm256_set1_ps(largest));
+    let code = _mm256_cvttps_epi32(_mm256_floor_ps(code));
+    _mm256_add_epi32(code, _mm256_set1_epi32(i32::from(levels.zero)))
 }
 
 /// Adds the bits of each byte of `bits` to the bytes of `part`.
@@ -120,6 +134,26 @@ fn int8() -> impl Kernel<Element = u32, Weight = Lanes<u32>> {
     )
 }
 
+/// Products of unsigned and signed bytes, widened to 16 bits because a pair of them, up to
+/// 2 · 255 · 127, would saturate: first of the even bytes, then of the odd ones. The widened weights are
+/// the same for all pixels of the tile.
+#[target_feature(enable = "avx2,fma,popcnt")]
+fn eight_bit() -> impl Kernel<Element = u32, Weight = Lanes<u32>> {
+    integer::<{ usize::MAX }, 4, _>(
+        |part, x: u32, w: &Lanes<u32>| {
+            let x = _mm256_set1_epi32(x.cast_signed());
+            let [even, odd] = [_mm256_and_si256(x, _mm256_set1_epi16(0xff)), _mm256_srli_epi16::<8>(x)];
+            let products = |w| {
+                let [low, high] = [_mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(w)), _mm256_srai_epi16::<8>(w)];
+                _mm256_add_epi32(_mm256_madd_epi16(even, low), _mm256_madd_epi16(odd, high))
+            };
+            let [w0, w1] = registers(w);
+            [_mm256_add_epi32(part[0], products(w0)), _mm256_add_epi32(part[1], products(w1))]
+        },
+        |acc, part| [_mm256_add_epi32(acc[0], part[0]), _mm256_add_epi32(acc[1], part[1])],
+    )
+}
+
 #[target_feature(enable = "avx2,fma,popcnt")]
 fn registers(lanes: &Lanes<u32>) -> [__m256i; 2] {
     bytemuck::cast(lanes.0)
@@ -139,13 +173,13 @@ fn integer<const CHUNK: usize, const PIXELS: usize, W>(
         mac,
         fold,
         add: |a: [__m256i; 2], b: [__m256i; 2]| [_mm256_add_epi32(a[0], b[0]), _mm256_add_epi32(a[1], b[1])],
-        flush: |acc: [__m256i; 2], constant: &Lanes<i32>, scale, sum: [__m256; 2]| {
+        flush: |acc: [__m256i; 2], constant: &Lanes<i32>, scale: &Lanes<f32>, sum: [__m256; 2]| {
             let constant: [__m256i; 2] = bytemuck::cast(constant.0);
             let (exact0, exact1) = (_mm256_add_epi32(acc[0], constant[0]), _mm256_add_epi32(acc[1], constant[1]));
-            let scale = _mm256_set1_ps(scale);
+            let scale: [__m256; 2] = bytemuck::cast(scale.0);
             [
-                _mm256_fmadd_ps(scale, _mm256_cvtepi32_ps(exact0), sum[0]),
-                _mm256_fmadd_ps(scale, _mm256_cvtepi32_ps(exact1), sum[1]),
+                _mm256_fmadd_ps(scale[0], _mm256_cvtepi32_ps(exact0), sum[0]),
+                _mm256_fmadd_ps(scale[1], _mm256_cvtepi32_ps(exact1), sum[1]),
             ]
         },
         store: |sum| bytemuck::cast(sum),
@@ -166,7 +200,7 @@ fn float() -> impl Kernel<Element = f32, Weight = Lanes<f32>> {
         },
         fold: |_, part| part,
         add: |a: [__m256; 2], b: [__m256; 2]| [_mm256_add_ps(a[0], b[0]), _mm256_add_ps(a[1], b[1])],
-        flush: |acc, _: &Lanes<i32>, _, _| acc,
+        flush: |acc, _: &Lanes<i32>, _: &Lanes<f32>, _| acc,
         store: |sum| bytemuck::cast(sum),
     }
 }

@@ -16,7 +16,8 @@ pub(super) fn convolve(work: Work<'_>) {
     match work {
         Work::Binary(mut job, weights) => tiles(&binary(), &mut job, weights),
         Work::Ternary(mut job, weights) => tiles(&ternary(), &mut job, weights),
-        Work::Int8(mut job, weights) => tiles(&int8(), &mut job, weights),
+        // The instruction is exact for every signed byte.
+        Work::Int8(mut job, weights) | Work::EightBit(mut job, weights) => tiles(&int8(), &mut job, weights),
         Work::Float(mut job, weights) => tiles(&float(), &mut job, weights),
     }
 }
@@ -29,6 +30,9 @@ pub(super) fn rows(work: RowWork<'_>) {
         codes: |values: &[f32; BLOCK], levels: &Levels| {
             let inverse_step = _mm512_set1_ps(levels.inverse_step);
             let code = _mm512_fmadd_ps(bytemuck::cast(*values), inverse_step, _mm512_set1_ps(0.5));
+            if levels.zero != 0 {
+                return bytemuck::cast(_mm512_cvtepi32_epi8(signed(code, levels)));
+            }
             // The second operand where the first is NaN.
             let code = _mm512_max_ps(code, _mm512_setzero_ps());
             let code = _mm512_min_ps(code, _mm512_set1_ps(f32::from(levels.largest)));
@@ -40,6 +44,16 @@ pub(super) fn rows(work: RowWork<'_>) {
         },
     };
     run(&ops, work);
+}
+
+/// Signed codes: rounded down within the bounds, which are whole numbers; NaN is 0.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
+fn signed(code: __m512, levels: &Levels) -> __m512i {
+    let [smallest, largest] = levels.bounds();
+    let number = _mm512_cmp_ps_mask::<_CMP_ORD_Q>(code, code);
+    let code = _mm512_min_ps(_mm512_max_ps(code, _mm512_set1_ps(smallest)), _mm512_set1_ps(largest));
+    let code = _mm512_maskz_cvt_roundps_epi32::<{ _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC }>(number, code);
+    _mm512_add_epi32(code, _mm512_set1_epi32(i32::from(levels.zero)))
 }
 
 /// Bits where input and sign differ.
@@ -80,9 +94,9 @@ fn integer<W>(mac: impl Fn(__m512i, u32, &W) -> __m512i) -> impl Kernel<Element 
         mac,
         fold: |_, part| part,
         add: |a, b| _mm512_add_epi32(a, b),
-        flush: |acc, constant: &Lanes<i32>, scale, sum: __m512| {
+        flush: |acc, constant: &Lanes<i32>, scale: &Lanes<f32>, sum: __m512| {
             let exact = _mm512_cvtepi32_ps(_mm512_add_epi32(acc, bytemuck::cast(constant.0)));
-            _mm512_fmadd_ps(_mm512_set1_ps(scale), exact, sum)
+            _mm512_fmadd_ps(bytemuck::cast(scale.0), exact, sum)
         },
         store: |sum| bytemuck::cast(sum),
     }
@@ -99,7 +113,7 @@ fn float() -> impl Kernel<Element = f32, Weight = Lanes<f32>> {
         mac: |acc, x: f32, w: &Lanes<f32>| _mm512_fmadd_ps(_mm512_set1_ps(x), bytemuck::cast(w.0), acc),
         fold: |_, part| part,
         add: |a, b| _mm512_add_ps(a, b),
-        flush: |acc, _: &Lanes<i32>, _, _| acc,
+        flush: |acc, _: &Lanes<i32>, _: &Lanes<f32>, _| acc,
         store: |sum| bytemuck::cast(sum),
     }
 }

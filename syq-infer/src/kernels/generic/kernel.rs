@@ -41,7 +41,7 @@ pub(crate) trait Kernel {
     /// a + b.
     fn add(&self, a: Self::Acc, b: Self::Acc) -> Self::Acc;
     /// Adds a finished subgroup: fma(scale, acc + constant, sum).
-    fn flush(&self, acc: Self::Acc, constant: &Lanes<i32>, scale: f32, sum: Self::Sum) -> Self::Sum;
+    fn flush(&self, acc: Self::Acc, constant: &Lanes<i32>, scale: &Lanes<f32>, sum: Self::Sum) -> Self::Sum;
     /// The lanes of a result.
     fn store(&self, sum: Self::Sum) -> [f32; BLOCK];
 }
@@ -90,7 +90,7 @@ impl<
     Mac: Fn(Q, E, &W) -> Q,
     Fold: Fn(A, Q) -> A,
     Add: Fn(A, A) -> A,
-    Flush: Fn(A, &Lanes<i32>, f32, F) -> F,
+    Flush: Fn(A, &Lanes<i32>, &Lanes<f32>, F) -> F,
     Store: Fn(F) -> [f32; BLOCK],
 > Kernel for Ops<CHUNK, PIXELS, BLOCKS, E, W, A, Q, F, Start, Mac, Fold, Add, Flush, Store>
 {
@@ -128,7 +128,7 @@ impl<
         (self.add)(a, b)
     }
     #[inline(always)]
-    fn flush(&self, acc: A, constant: &Lanes<i32>, scale: f32, sum: F) -> F {
+    fn flush(&self, acc: A, constant: &Lanes<i32>, scale: &Lanes<f32>, sum: F) -> F {
         (self.flush)(acc, constant, scale, sum)
     }
     #[inline(always)]

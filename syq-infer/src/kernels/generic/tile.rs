@@ -29,8 +29,10 @@ pub(crate) struct Job<'a, E> {
     pub(crate) segments: &'a [Segment],
     /// The end of each subgroup in `segments`.
     pub(crate) ends: &'a [usize],
-    /// α·s of each subgroup.
-    pub(crate) scales: &'a [f32],
+    /// α·s of each filter and subgroup.
+    pub(crate) scales: &'a [Lanes<f32>],
+    /// Scales from one block to the next; 0 where all blocks share those of the subgroups.
+    pub(crate) scale_step: usize,
     /// `[block][subgroup]`: what the integer sums lack.
     pub(crate) constants: &'a [Lanes<i32>],
     /// Weights of one filter block.
@@ -134,8 +136,8 @@ fn tile<K: Kernel, const P: usize, const R: usize>(
                 }
             }
         }
-        let scale = job.scales[subgroup];
         for r in 0..R {
+            let scale = &job.scales[(block + r) * job.scale_step + subgroup];
             let constant = &job.constants[(block + r) * job.ends.len() + subgroup];
             for p in 0..P {
                 sums[p][r] = k.flush(acc[p][r], constant, scale, sums[p][r]);
@@ -192,7 +194,8 @@ fn planes<K: Kernel, const P: usize, const R: usize>(
                 total = k.add(k.add(total, total), acc[p][r]);
             }
             let constant = &job.constants[(block + r) * job.ends.len() + subgroup];
-            sums[r] = k.flush(total, constant, job.scales[subgroup], sums[r]);
+            let scale = &job.scales[(block + r) * job.scale_step + subgroup];
+            sums[r] = k.flush(total, constant, scale, sums[r]);
         }
     }
     for (r, sum) in sums.into_iter().enumerate() {

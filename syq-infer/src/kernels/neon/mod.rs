@@ -17,6 +17,7 @@ pub(super) fn convolve(work: Work<'_>) {
         Work::Binary(mut job, weights) => tiles(&binary(), &mut job, weights),
         Work::Ternary(mut job, weights) => tiles(&ternary(), &mut job, weights),
         Work::Int8(mut job, weights) => tiles(&int8(), &mut job, weights),
+        Work::EightBit(mut job, weights) => tiles(&eight_bit(), &mut job, weights),
         Work::Float(mut job, weights) => tiles(&float(), &mut job, weights),
     }
 }
@@ -30,6 +31,9 @@ pub(super) fn rows(work: RowWork<'_>) {
             let quarters: [float32x4_t; 4] = bytemuck::cast(*values);
             let [a, b, c, d] = quarters.map(|x| {
                 let code = vfmaq_f32(vdupq_n_f32(0.5), x, vdupq_n_f32(levels.inverse_step));
+                if levels.zero != 0 {
+                    return vmovn_u32(signed(code, levels));
+                }
                 // The conversion truncates, maps NaN to 0 and saturates: no lower bound is needed.
                 let code = vcvtq_u32_f32(code);
                 vmovn_u32(vminq_u32(code, vdupq_n_u32(u32::from(levels.largest))))
@@ -44,6 +48,14 @@ pub(super) fn rows(work: RowWork<'_>) {
         },
     };
     run(&ops, work);
+}
+
+/// Signed codes: the conversion rounds down, maps NaN to 0 and saturates.
+#[target_feature(enable = "neon")]
+fn signed(code: float32x4_t, levels: &Levels) -> uint32x4_t {
+    let [smallest, largest] = levels.bounds().map(|bound| vdupq_n_s32(bound as i32));
+    let code = vminq_s32(vmaxq_s32(vcvtmq_s32_f32(code), smallest), largest);
+    vreinterpretq_u32_s32(vaddq_s32(code, vdupq_n_s32(i32::from(levels.zero))))
 }
 
 /// Adds the bits of each byte of `bits` to the bytes of `part`.
@@ -108,6 +120,24 @@ fn int8() -> impl Kernel<Element = u32, Weight = Lanes<u32>> {
     )
 }
 
+/// Products of 8-bit weights: one fits 16 bits (255 · 127 = 32,385), two are added in 32.
+#[target_feature(enable = "neon")]
+fn eight_bit() -> impl Kernel<Element = u32, Weight = Lanes<u32>> {
+    integer::<{ usize::MAX }, 2, _, _>(
+        [vdupq_n_s32(0); 8],
+        |part: [int32x4_t; 8], x: u32, w: &Lanes<u32>| {
+            // As above: a register of weights has two filters a half, and so has the one of inputs.
+            let x = vreinterpretq_s16_u16(vmovl_u8(vreinterpret_u8_u32(vdup_n_u32(x))));
+            let w: [int8x16_t; 4] = bytemuck::cast(w.0);
+            from_fn(|i| {
+                let w = if i % 2 == 0 { vmovl_s8(vget_low_s8(w[i / 2])) } else { vmovl_high_s8(w[i / 2]) };
+                vpadalq_s16(part[i], vmulq_s16(x, w))
+            })
+        },
+        |acc, part| from_fn(|i| vaddq_s32(acc[i], vpaddq_s32(part[2 * i], part[2 * i + 1]))),
+    )
+}
+
 /// The operations around the step and the fold of an integer kernel.
 #[target_feature(enable = "neon")]
 fn integer<const CHUNK: usize, const PIXELS: usize, W, Q: Copy>(
@@ -123,10 +153,10 @@ fn integer<const CHUNK: usize, const PIXELS: usize, W, Q: Copy>(
         mac,
         fold,
         add: |a: [int32x4_t; 4], b: [int32x4_t; 4]| from_fn(|i| vaddq_s32(a[i], b[i])),
-        flush: |acc: [int32x4_t; 4], constant: &Lanes<i32>, scale, sum: [float32x4_t; 4]| {
+        flush: |acc: [int32x4_t; 4], constant: &Lanes<i32>, scale: &Lanes<f32>, sum: [float32x4_t; 4]| {
             let constant: [int32x4_t; 4] = bytemuck::cast(constant.0);
-            let scale = vdupq_n_f32(scale);
-            from_fn(|i| vfmaq_f32(sum[i], scale, vcvtq_f32_s32(vaddq_s32(acc[i], constant[i]))))
+            let scale: [float32x4_t; 4] = bytemuck::cast(scale.0);
+            from_fn(|i| vfmaq_f32(sum[i], scale[i], vcvtq_f32_s32(vaddq_s32(acc[i], constant[i]))))
         },
         store: |sum| bytemuck::cast(sum),
     }
@@ -146,7 +176,7 @@ fn float() -> impl Kernel<Element = f32, Weight = Lanes<f32>> {
         },
         fold: |_, part| part,
         add: |a: [float32x4_t; 4], b: [float32x4_t; 4]| from_fn(|i| vaddq_f32(a[i], b[i])),
-        flush: |acc, _: &Lanes<i32>, _, _| acc,
+        flush: |acc, _: &Lanes<i32>, _: &Lanes<f32>, _| acc,
         store: |sum| bytemuck::cast(sum),
     }
 }

@@ -17,7 +17,7 @@ pub(super) fn convolve(work: Work<'_>) {
     match work {
         Work::Binary(mut job, weights) => tiles(&binary(), &mut job, weights),
         Work::Ternary(mut job, weights) => tiles(&ternary(), &mut job, weights),
-        Work::Int8(mut job, weights) => tiles(&int8(), &mut job, weights),
+        Work::Int8(mut job, weights) | Work::EightBit(mut job, weights) => tiles(&int8(), &mut job, weights),
         Work::Float(mut job, weights) => tiles(&float(), &mut job, weights),
     }
 }
@@ -27,6 +27,9 @@ pub(super) fn rows(work: RowWork<'_>) {
     let ops = RowOps {
         fma,
         codes: |values: &[f32; BLOCK], levels: &Levels| {
+            if levels.zero != 0 {
+                return values.map(|x| signed(x, levels));
+            }
             let largest = f32::from(levels.largest);
             values.map(|x| {
                 let code = fma(x, levels.inverse_step, 0.5);
@@ -39,6 +42,14 @@ pub(super) fn rows(work: RowWork<'_>) {
         },
     };
     run(&ops, work);
+}
+
+/// A signed code.
+fn signed(x: f32, levels: &Levels) -> u8 {
+    let [smallest, largest] = levels.bounds();
+    // `clamp` keeps NaN and `as` maps it to 0.
+    let code = fma(x, levels.inverse_step, 0.5).floor().clamp(smallest, largest) as i16;
+    (code + i16::from(levels.zero)) as u8
 }
 
 /// Bits where input and sign differ.
@@ -76,8 +87,8 @@ fn integer<W>(mac: impl Fn([i32; BLOCK], u32, &W) -> [i32; BLOCK]) -> impl Kerne
         mac,
         fold: |_, part| part,
         add: |a: [i32; BLOCK], b: [i32; BLOCK]| std::array::from_fn(|i| a[i] + b[i]),
-        flush: |acc: [i32; BLOCK], constant: &Lanes<i32>, scale, sum: [f32; BLOCK]| {
-            std::array::from_fn(|i| fma(scale, (acc[i] + constant.0[i]) as f32, sum[i]))
+        flush: |acc: [i32; BLOCK], constant: &Lanes<i32>, scale: &Lanes<f32>, sum: [f32; BLOCK]| {
+            std::array::from_fn(|i| fma(scale.0[i], (acc[i] + constant.0[i]) as f32, sum[i]))
         },
         store: |sum| sum,
     }
@@ -93,7 +104,7 @@ fn float() -> impl Kernel<Element = f32, Weight = Lanes<f32>> {
         mac: |acc: [f32; BLOCK], x: f32, w: &Lanes<f32>| std::array::from_fn(|i| fma(x, w.0[i], acc[i])),
         fold: |_, part| part,
         add: |a: [f32; BLOCK], b: [f32; BLOCK]| std::array::from_fn(|i| a[i] + b[i]),
-        flush: |acc, _: &Lanes<i32>, _, _| acc,
+        flush: |acc, _: &Lanes<i32>, _: &Lanes<f32>, _| acc,
         store: |sum| sum,
     }
 }

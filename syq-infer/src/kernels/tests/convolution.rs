@@ -1,12 +1,14 @@
 //! Convolutions and fully connected layers.
 
-use super::support::{Source, all_kernels, bits, lay_out_codes, lay_out_floats, levels};
+use super::support::{Source, all_kernels, bits, lay_out_codes, lay_out_floats, levels, signed_levels};
 use crate::kernels::{
     Input, InputData, InputFormat, InputLayout, KernelError, Kernels, OutputRange, PackedConv, QuantizedKernel,
     QuantizedWeights,
 };
-use syq_core::reference::{CodedWeights, coded_convolution, float_convolution};
-use syq_core::{BitWidth, Codebook, ConvGeometry, Granularity, Padding, Shape, Window};
+use syq_core::reference::{CodedWeights, coded_convolution, eight_bit_convolution, float_convolution};
+use syq_core::{
+    BitWidth, Codebook, ConvGeometry, CoreErrorKind, EightBitWeights, Granularity, Levels, Padding, Shape, Window,
+};
 
 /// A geometry with few pixels, and filters that leave the last block of a group narrow.
 fn geometry(source: &mut Source, kernel: [usize; 2], group_channels: usize, groups: usize) -> ConvGeometry {
@@ -63,6 +65,27 @@ fn check_quantized(source: &mut Source, kernels: &[Kernels], geometry: &ConvGeom
     }
 }
 
+/// 8-bit weights on codes of `width` bits, and on signed ones.
+fn check_eight_bit(source: &mut Source, kernels: &[Kernels], geometry: &ConvGeometry, width: BitWidth, extra: Padding) {
+    for levels in [levels(width.largest()), signed_levels()] {
+        let span = levels.largest - levels.smallest();
+        let input: Vec<u8> =
+            source.codes(geometry.input.len(), span).into_iter().map(|code| code + levels.smallest()).collect();
+        let codes = source.eight_bit_weights(geometry.weights());
+        let scales = source.floats(geometry.filters());
+        let weights = EightBitWeights { codes: &codes, scales: &scales };
+        let expected = bits(&eight_bit_convolution("conv", geometry, &input, levels, weights).unwrap());
+        let layout = InputLayout::of(geometry, InputFormat::Codes).unwrap().covering(extra).unwrap();
+        let layout = layout.with_zero(levels.zero);
+        let packed = PackedConv::eight_bit("conv", geometry, &layout, levels, weights).unwrap();
+        let words = lay_out_codes(&layout, &input);
+        for &kernels in kernels {
+            let found = bits(&run(&packed, kernels, InputData::Words(&words)));
+            assert!(found == expected, "{} {} {levels:?} {geometry:?}", packed.kernel(), kernels.isa());
+        }
+    }
+}
+
 fn check_float(source: &mut Source, kernels: &[Kernels], geometry: &ConvGeometry) {
     let layout = InputLayout::of(geometry, InputFormat::Float).unwrap();
     let input = source.floats(geometry.input.len());
@@ -87,6 +110,7 @@ fn convolutions_of_every_channel_count() {
         let geometry = geometry(&mut source, kernel, channels, 1);
         let width = BitWidth::ALL[channels % 5];
         check_quantized(&mut source, &kernels, &geometry, width, Padding::NONE);
+        check_eight_bit(&mut source, &kernels, &geometry, width, Padding::NONE);
         check_float(&mut source, &kernels, &geometry);
     }
 }
@@ -102,6 +126,7 @@ fn convolutions_of_every_window_and_group_count() {
                 let geometry = geometry(&mut source, kernel, channels, groups);
                 let extra = Padding { top: 1, bottom: 0, left: source.below(3), right: 2 };
                 check_quantized(&mut source, &kernels, &geometry, width, extra);
+                check_eight_bit(&mut source, &kernels, &geometry, width, extra);
                 check_float(&mut source, &kernels, &geometry);
             }
         }
@@ -119,6 +144,7 @@ fn fully_connected_layers() {
             let geometry = ConvGeometry::new(Shape::vector(features), outputs, window, 1).unwrap();
             for width in BitWidth::ALL {
                 check_quantized(&mut source, &kernels, &geometry, width, Padding::NONE);
+                check_eight_bit(&mut source, &kernels, &geometry, width, Padding::NONE);
             }
             check_float(&mut source, &kernels, &geometry);
         }
@@ -174,6 +200,70 @@ fn extreme_sums_do_not_saturate() {
                 }
             }
         }
+    }
+}
+
+/// The longest filter that is allowed, with the largest products: sums near 2^31, rounded by the
+/// conversion alike everywhere.
+#[test]
+fn extreme_eight_bit_sums_are_exact() {
+    let kernels = all_kernels("extreme_eight_bit_sums_are_exact");
+    let window = Window::square(1, 1, Padding::NONE);
+    let geometry = ConvGeometry::new(Shape::vector(66_311), 17, window, 1).unwrap();
+    for (levels, code) in [(levels(255), 255u8), (signed_levels(), 255), (signed_levels(), 1)] {
+        for weight in [127i8, -127] {
+            let mut input = vec![code; geometry.input.len()];
+            input[5] = levels.zero.max(7);
+            let codes = vec![weight; geometry.weights()];
+            let scales: Vec<f32> = (0..17).map(|filter| 0.1 * (filter as f32 - 8.0)).collect();
+            let weights = EightBitWeights { codes: &codes, scales: &scales };
+            let expected = eight_bit_convolution("fc", &geometry, &input, levels, weights).unwrap();
+            let layout = InputLayout::of(&geometry, InputFormat::Codes).unwrap().with_zero(levels.zero);
+            let packed = PackedConv::eight_bit("fc", &geometry, &layout, levels, weights).unwrap();
+            let words = lay_out_codes(&layout, &input);
+            for &kernels in &kernels {
+                assert_eq!(bits(&run(&packed, kernels, InputData::Words(&words))), bits(&expected));
+            }
+        }
+    }
+}
+
+#[test]
+fn eight_bit_layers_that_do_not_fit_are_refused() {
+    let window = Window::square(3, 1, Padding::uniform(1));
+    let geometry = ConvGeometry::new(Shape::new(4, 4, 8), 20, window, 1).unwrap();
+    let codes = vec![1i8; geometry.weights()];
+    let good = EightBitWeights { codes: &codes, scales: &[1.0; 20] };
+    let layout = |format| InputLayout::of(&geometry, format).unwrap();
+    let bytes = layout(InputFormat::Codes).with_zero(128);
+    let pack = |layout: InputLayout, levels: Levels, weights| {
+        PackedConv::eight_bit("stem", &geometry, &layout, levels, weights).map(|packed| packed.kernel())
+    };
+    assert_eq!(pack(bytes, signed_levels(), good), Ok("int8_w8"));
+    assert!(matches!(pack(bytes, levels(255), good), Err(KernelError::Layout { .. })));
+    assert!(matches!(pack(bytes.with_zero(0), signed_levels(), good), Err(KernelError::Layout { .. })));
+    let planes = layout(InputFormat::Planes(BitWidth::Eight));
+    for layout in [planes, layout(InputFormat::Float)] {
+        assert!(matches!(pack(layout, levels(255), good), Err(KernelError::Element { .. })));
+    }
+    let short = EightBitWeights { scales: &[1.0; 19], ..good };
+    assert!(matches!(pack(bytes, signed_levels(), short), Err(KernelError::Layer(_))));
+    let lowest = vec![-128i8; geometry.weights()];
+    assert!(matches!(
+        pack(bytes, signed_levels(), EightBitWeights { codes: &lowest, ..good }),
+        Err(KernelError::Layer(_))
+    ));
+    let huge = EightBitWeights { scales: &[f32::MAX; 20], ..good };
+    let levels = Levels { step: 2.0, inverse_step: 0.5, ..signed_levels() };
+    assert!(matches!(pack(bytes, levels, huge), Err(KernelError::Layer(_))));
+    // Codebook weights take no zero point.
+    let (codebook, granularity) = (Codebook::Ternary, Granularity::Layer);
+    let weights = QuantizedWeights { codebook, granularity, codes: &codes, scales: &[1.0] };
+    for (layout, levels) in
+        [(bytes, signed_levels()), (bytes.with_zero(0), signed_levels()), (bytes, super::support::levels(255))]
+    {
+        let error = PackedConv::quantized("conv", &geometry, &layout, levels, weights).unwrap_err();
+        assert!(matches!(&error, KernelError::Layer(e) if e.kind == CoreErrorKind::ZeroPoint { zero: 128 }), "{error}");
     }
 }
 

@@ -1,7 +1,9 @@
 //! The steps between convolutions: batch norm, residual, ReLU, quantization, packing, pooling.
 
-use super::support::{Source, all_kernels, bits, lay_out_codes, levels};
-use crate::kernels::{Activation, Affine, Finish, InputLayout, KernelError, Kernels, PooledRow, QuantizedKernel};
+use super::support::{Source, all_kernels, bits, lay_out_codes, levels, signed_levels};
+use crate::kernels::{
+    Activation, Affine, Finish, InputFormat, InputLayout, KernelError, Kernels, PooledRow, QuantizedKernel,
+};
 use syq_core::reference::{add, affine, average_pool, max_pool, relu};
 use syq_core::{BitWidth, Levels, Padding, Shape};
 
@@ -69,7 +71,7 @@ fn codes_are_those_of_the_levels() {
         let input = values(&mut source, len);
         for width in BitWidth::ALL {
             for step in [0.37, 1.0 / f32::from(width.largest()), 1e-30] {
-                let levels = Levels { step, inverse_step: 1.0 / step, largest: width.largest() };
+                let levels = Levels { step, inverse_step: 1.0 / step, largest: width.largest(), zero: 0 };
                 let expected: Vec<u8> = input.iter().map(|x| levels.code(*x)).collect();
                 for &kernels in &kernels {
                     let mut found = vec![0xaa; len];
@@ -77,6 +79,53 @@ fn codes_are_those_of_the_levels() {
                     assert_eq!(found, expected, "{} {input:?} {levels:?}", kernels.isa());
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn signed_codes_are_those_of_the_levels() {
+    let kernels = all_kernels("signed_codes_are_those_of_the_levels");
+    let mut source = Source::new(15);
+    for len in (1..=70).chain([1000, 4000]) {
+        for step in [0.37f32, 2.75 / 127.0, 1.0 / 64.0, 1e-30] {
+            let levels = Levels { step, inverse_step: 1.0 / step, ..signed_levels() };
+            let mut input = values(&mut source, len);
+            // Halves between codes, where the rounding of negative values shows, and their neighbours.
+            for _ in 0..len / 3 {
+                let half = (source.below(260) as f32 - 130.5) * step;
+                let index = source.below(len);
+                input[index] = source.pick(&[half, half.next_up(), half.next_down()]);
+            }
+            let expected: Vec<u8> = input.iter().map(|x| levels.code(*x)).collect();
+            for &kernels in &kernels {
+                let mut found = vec![0xaa; len];
+                kernels.quantize(&input, levels, &mut found).unwrap();
+                assert_eq!(found, expected, "{} {input:?} {levels:?}", kernels.isa());
+            }
+        }
+    }
+}
+
+#[test]
+fn signed_rows_are_placed_around_the_zero_point() {
+    let kernels = all_kernels("signed_rows_are_placed_around_the_zero_point");
+    let mut source = Source::new(16);
+    for channels in (1..=20).chain([33, 64]) {
+        let shape = Shape::new(2, 1 + source.below(4), channels);
+        let padding = Padding { top: 1, bottom: 2, left: source.below(2), right: 1 };
+        let input = values(&mut source, shape.len());
+        let codes: Vec<u8> = input.iter().map(|x| signed_levels().code(*x)).collect();
+        let layout = InputLayout::new(InputFormat::Codes, shape, padding, 1).unwrap().with_zero(128);
+        let expected = lay_out_codes(&layout, &codes);
+        for &kernels in &kernels {
+            let mut buffer = vec![0xdead_beef; layout.len()];
+            let row = shape.width * shape.channels;
+            for (y, values) in input.chunks(row).enumerate() {
+                kernels.place_values(values, signed_levels(), &layout, y, &mut buffer).unwrap();
+            }
+            layout.clear_padding(&mut buffer);
+            assert_eq!(buffer, expected, "{} {layout}", kernels.isa());
         }
     }
 }

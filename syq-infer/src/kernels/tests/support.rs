@@ -41,6 +41,17 @@ impl Source {
         (0..len).map(|_| self.pick(entries)).collect()
     }
 
+    /// 8-bit weights, the largest ones among them.
+    pub(super) fn eight_bit_weights(&mut self, len: usize) -> Vec<i8> {
+        (0..len)
+            .map(|_| match self.below(8) {
+                0 => -127,
+                1 => 127,
+                _ => (self.below(255) as i16 - 127) as i8,
+            })
+            .collect()
+    }
+
     /// Floats of mixed magnitudes and signs.
     pub(super) fn floats(&mut self, len: usize) -> Vec<f32> {
         (0..len).map(|_| (self.0.next_u32() as f32 / 2f32.powi(31) - 1.0) * 2f32.powi(self.below(6) as i32)).collect()
@@ -62,7 +73,10 @@ impl Source {
 
 /// Codes in their layout, by its definition, one channel at a time.
 pub(super) fn lay_out_codes(layout: &InputLayout, codes: &[u8]) -> Vec<u32> {
-    let mut words = vec![0u32; layout.len()];
+    let mut words = vec![u32::from_ne_bytes([layout.zero(); 4]); layout.len()];
+    for y in 0..layout.shape().height {
+        words[layout.row(y)].fill(0);
+    }
     for_each_channel(layout, |index, element, within| {
         let code = codes[index];
         match layout.format() {
@@ -101,7 +115,12 @@ fn for_each_channel(layout: &InputLayout, mut visit: impl FnMut(usize, usize, us
 
 /// The levels of a quantizer with an odd step.
 pub(super) fn levels(largest: u8) -> Levels {
-    Levels { step: 0.37, inverse_step: 1.0 / 0.37, largest }
+    Levels { step: 0.37, inverse_step: 1.0 / 0.37, largest, zero: 0 }
+}
+
+/// The levels of a signed quantizer with an odd step.
+pub(super) fn signed_levels() -> Levels {
+    Levels { zero: 128, ..levels(255) }
 }
 
 /// The bits, so that `==` sees signs of zero.

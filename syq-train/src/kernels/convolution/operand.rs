@@ -25,7 +25,8 @@ impl Packing {
     }
 }
 
-/// [`Levels::code`] as a float, without a conversion to an integer, which would not vectorise.
+/// [`Levels::code`] of unsigned levels as a float, without a conversion to an integer, which would not
+/// vectorise. (A network with signed codes is refused before it comes here.)
 #[inline(always)]
 pub(super) fn code(levels: Levels, x: f32) -> f32 {
     let u = x.mul_add(levels.inverse_step, 0.5).floor();

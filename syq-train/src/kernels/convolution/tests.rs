@@ -150,7 +150,8 @@ fn scales(count: usize) -> Vec<f32> {
 fn quantized_forward_is_the_reference_bit_for_bit() {
     let workers = Workers::new(1).unwrap();
     for (g, largest) in geometries().zip([1u8, 3, 15, 255].into_iter().cycle()) {
-        let levels = Levels { step: 0.7 / f32::from(largest), inverse_step: f32::from(largest) / 0.7, largest };
+        let levels =
+            Levels { step: 0.7 / f32::from(largest), inverse_step: f32::from(largest) / 0.7, largest, zero: 0 };
         let (x, codes) = (random(4, BATCH * g.input.len()), codes(5, g.weights()));
         for granularity in Granularity::ALL {
             let scales = scales(granularity.subgroups(g.window.kernel));
@@ -177,7 +178,7 @@ fn quantized_forward_is_the_reference_bit_for_bit() {
 fn mixed_forward_uses_dequantized_values() {
     let workers = Workers::new(1).unwrap();
     // A power of two, so that bf16 holds the products exactly.
-    let levels = Levels { step: 0.25, inverse_step: 4.0, largest: 3 };
+    let levels = Levels { step: 0.25, inverse_step: 4.0, largest: 3, zero: 0 };
     for g in geometries() {
         let (x, w) = (random(6, g.input.len()), random(7, g.weights()));
         let codes = codes(8, g.weights());
@@ -202,7 +203,7 @@ fn mixed_forward_uses_dequantized_values() {
 #[test]
 fn quantized_backward_is_straight_through() {
     let workers = Workers::new(2).unwrap();
-    let levels = Levels { step: 0.2, inverse_step: 5.0, largest: 3 };
+    let levels = Levels { step: 0.2, inverse_step: 5.0, largest: 3, zero: 0 };
     for g in geometries() {
         let x = random(9, BATCH * g.input.len());
         let (codes, dz) = (codes(10, g.weights()), random(11, BATCH * g.output.len()));
@@ -232,7 +233,7 @@ fn quantized_backward_is_straight_through() {
 
 #[test]
 fn bytes_do_not_depend_on_the_threads() {
-    let levels = Levels { step: 0.2, inverse_step: 5.0, largest: 3 };
+    let levels = Levels { step: 0.2, inverse_step: 5.0, largest: 3, zero: 0 };
     for (g, batch) in geometries().zip([1usize, 19, 2, 33].into_iter().cycle()) {
         let (x, dz) = (random(12, batch * g.input.len()), random(13, batch * g.output.len()));
         let (codes, scales) = (codes(14, g.weights()), scales(g.window.kernel[0]));
@@ -293,7 +294,7 @@ fn gradients_match_finite_differences() {
 
 #[test]
 fn codes_as_floats_are_the_codes() {
-    let levels = Levels { step: 0.2, inverse_step: 5.0, largest: 15 };
+    let levels = Levels { step: 0.2, inverse_step: 5.0, largest: 15, zero: 0 };
     let specials = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -0.0, 1e-45, f32::MAX];
     for x in random(17, 10_000).into_iter().map(|x| x * 4.0).chain(specials) {
         assert_eq!(operand::code(levels, x).to_bits(), f32::from(levels.code(x)).to_bits(), "{x}");
