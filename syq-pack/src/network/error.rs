@@ -60,8 +60,8 @@ pub enum NetworkErrorKind {
         op: &'static str,
         /// Name of the input.
         input: String,
-        /// What the input gives.
-        found: Domain,
+        /// What the input gives; in a box, to keep the error small.
+        found: Box<Domain>,
         /// What the layer takes.
         expected: &'static str,
     },

@@ -165,7 +165,7 @@ impl<'a> Resolver<'a> {
         let wrong_domain = |index: usize, expected| NetworkErrorKind::Domain {
             op: layer.op.name(),
             input: layer.inputs[index].clone(),
-            found: self.value(inputs[index]).1,
+            found: Box::new(self.value(inputs[index]).1),
             expected,
         };
         let needs_floats = matches!(
