@@ -1,5 +1,6 @@
 //! Why a case cannot be made, checked or run.
 
+use crate::peers::PeerError;
 use syq_core::{CoreError, ShapeError};
 use syq_infer::SessionError;
 use syq_infer::kernels::KernelError;
@@ -28,6 +29,9 @@ pub enum BenchError {
     /// A session that cannot be made or run.
     #[error(transparent)]
     Session(#[from] SessionError),
+    /// A worker beside the peers.
+    #[error(transparent)]
+    Peer(#[from] PeerError),
     /// An answer that differs from the reference.
     #[error("case {case}: {wrong}")]
     Wrong {

@@ -9,6 +9,10 @@
 //!
 //! Multiply-accumulates are *effective*: those of the layer as it is written down, whatever the
 //! kernel makes of them. That is what makes the figures of different kernels comparable.
+//!
+//! [`peers`] is another comparison: whole networks beside other engines, each a process of its own,
+//! for `cargo xtask bench --peers`. The folder `peers/` of this package holds what is not Rust of this
+//! workspace: the Python that makes the peers' models and runs them, and the worker of rten and tract.
 #![forbid(unsafe_code)]
 
 pub mod case;
@@ -17,6 +21,7 @@ pub mod kernel;
 pub mod layer;
 pub mod machine;
 pub mod network;
+pub mod peers;
 pub mod problem;
 pub mod report;
 pub mod time;

@@ -1,12 +1,12 @@
 //! What the machine is and how busy it is, as far as the standard library and git tell.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use syq_infer::Isa;
 
 /// The facts that belong to every figure.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Machine {
     /// The processor's name, or the architecture's where the system does not tell.
     pub cpu: String,
@@ -15,7 +15,7 @@ pub struct Machine {
     /// Processors that the program may use.
     pub cores: usize,
     /// The instruction sets that have kernels here, the preferred first.
-    pub isas: Vec<&'static str>,
+    pub isas: Vec<String>,
     /// Programs that wanted to run, on the average of the last minute (Linux).
     pub load: Option<f32>,
     /// The commit of the checkout, with `-dirty` if tracked files differ from it.
@@ -31,7 +31,7 @@ impl Machine {
             cpu: cpu_name(&read("/proc/cpuinfo")).unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
             target: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
-            isas: Isa::available().into_iter().map(Isa::name).collect(),
+            isas: Isa::available().into_iter().map(|isa| isa.name().to_owned()).collect(),
             load,
             commit: commit(repository),
         }

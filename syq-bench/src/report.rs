@@ -7,7 +7,7 @@ use serde::Serialize;
 use std::fmt::Write;
 
 /// The name and version of the JSON form.
-pub const SCHEMA: &str = "syq.bench/1";
+pub const SCHEMA: &str = "syq.bench-report/1";
 
 /// Everything that was measured in one run.
 #[derive(Clone, Debug, Serialize)]
@@ -116,7 +116,7 @@ mod tests {
             cpu: "a processor".to_owned(),
             target: "x86_64-linux".to_owned(),
             cores: 2,
-            isas: vec!["portable"],
+            isas: vec!["portable".to_owned()],
             load: None,
             commit: None,
         };

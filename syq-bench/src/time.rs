@@ -37,10 +37,14 @@ impl Timing {
     /// The median and the minimum of seconds; `None` without any.
     fn of(mut seconds: Vec<f64>) -> Option<Self> {
         seconds.sort_by(f64::total_cmp);
-        let min = *seconds.first()?;
-        let [lower, upper] = [seconds[(seconds.len() - 1) / 2], seconds[seconds.len() / 2]];
-        Some(Self { median: (lower + upper) / 2.0, min })
+        Some(Self { median: median(&seconds)?, min: *seconds.first()? })
     }
+}
+
+/// The median of sorted figures; `None` without any.
+pub(crate) fn median(sorted: &[f64]) -> Option<f64> {
+    let [lower, upper] = [sorted.get(sorted.len().checked_sub(1)? / 2)?, sorted.get(sorted.len() / 2)?];
+    Some((lower + upper) / 2.0)
 }
 
 /// Times the cases and checks every answer again; calls `round` with the number of each round that

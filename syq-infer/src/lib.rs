@@ -56,5 +56,6 @@ pub mod session;
 pub mod topk;
 
 pub use builtin::builtin;
+pub use exec::StepTimes;
 pub use isa::{ISA_VARIABLE, Isa, IsaError};
 pub use session::{Session, SessionError, SessionOptions};

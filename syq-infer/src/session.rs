@@ -1,6 +1,6 @@
 //! Sessions: a model ready to run, with its threads and memory.
 
-use crate::exec::{self, Buffers, Pool};
+use crate::exec::{self, Buffers, Pool, StepTimes};
 use crate::isa::{Isa, IsaError};
 use crate::kernels::{KernelError, Kernels};
 use crate::plan::{Plan, PlanError};
@@ -165,13 +165,37 @@ impl Session {
     /// # Errors
     /// An input that is not a whole number of images, at least one.
     pub fn run(&mut self, input: &[f32]) -> Result<Vec<f32>, SessionError> {
+        let mut logits = self.zero_logits(input)?;
+        self.run_into(input, &mut logits)?;
+        Ok(logits)
+    }
+
+    /// [`Self::run`] with the time of each step. Images run one after another, so that the steps' times
+    /// add up; without a second image, or on one thread, that is what [`Self::run`] does too.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn run_profiled(&mut self, input: &[f32]) -> Result<(Vec<f32>, StepTimes), SessionError> {
+        let (result, times) = StepTimes::watch(self.plan.steps.len(), |times| {
+            let mut logits = self.zero_logits(input)?;
+            exec::run_in_turn(&self.plan, &self.pool, &mut self.states, input, &mut logits, times)?;
+            Ok(logits)
+        });
+        result.map(|logits| (logits, times))
+    }
+
+    /// Room for the logits of the images in `input`.
+    fn zero_logits(&self, input: &[f32]) -> Result<Vec<f32>, SessionError> {
+        Ok(vec![0.0; self.images(input)? * self.plan.classes])
+    }
+
+    /// Number of images in `input`, at least one.
+    fn images(&self, input: &[f32]) -> Result<usize, SessionError> {
         let expected = self.plan.input_shape.len();
         if input.is_empty() || !input.len().is_multiple_of(expected) {
             return Err(SessionError::Input { found: input.len(), expected });
         }
-        let mut logits = vec![0.0; input.len() / expected * self.plan.classes];
-        self.run_into(input, &mut logits)?;
-        Ok(logits)
+        Ok(input.len() / expected)
     }
 
     /// As [`Self::run`], with the logits written to `logits`, `[image][class]`. After a first run with as
@@ -180,13 +204,9 @@ impl Session {
     /// # Errors
     /// As [`Self::run`], or `logits` of another length.
     pub fn run_into(&mut self, input: &[f32], logits: &mut [f32]) -> Result<(), SessionError> {
-        let expected = self.plan.input_shape.len();
-        if input.is_empty() || !input.len().is_multiple_of(expected) {
-            return Err(SessionError::Input { found: input.len(), expected });
-        }
-        let images = input.len() / expected;
-        if logits.len() != images * self.plan.classes {
-            return Err(SessionError::Logits { found: logits.len(), expected: images * self.plan.classes });
+        let expected = self.images(input)? * self.plan.classes;
+        if logits.len() != expected {
+            return Err(SessionError::Logits { found: logits.len(), expected });
         }
         Ok(exec::run_batch(&self.plan, &self.pool, &mut self.states, input, logits)?)
     }

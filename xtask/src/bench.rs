@@ -4,7 +4,7 @@
 //! The answers are checked against the plain loops before anything is timed. The table goes to
 //! standard output, everything else to standard error.
 
-use crate::repository;
+use crate::{peers, repository};
 use anyhow::{Context, ensure};
 use clap::Args;
 use std::io::{Write, stderr, stdout};
@@ -26,7 +26,7 @@ pub(crate) struct Options {
     /// A first look: the best instruction set alone, fewer rounds, no ResNet-18.
     #[arg(long)]
     quick: bool,
-    /// Where the JSON form of the report goes [default: target/bench.json].
+    /// Where the JSON form of the report goes [default: target/bench.json, with --peers target/peers.json].
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Only this network; may be given several times.
@@ -35,6 +35,9 @@ pub(crate) struct Options {
     /// Runs the criterion benches of syq-bench afterwards (`cargo bench`), which takes minutes.
     #[arg(long)]
     criterion: bool,
+    // Last, because its heading would stand over whatever follows.
+    #[command(flatten)]
+    peers: peers::Options,
 }
 
 fn architecture(name: &str) -> Result<Architecture, String> {
@@ -46,6 +49,9 @@ fn architecture(name: &str) -> Result<Architecture, String> {
 const THREADS: [usize; 2] = [1, 2];
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    if options.peers.peers {
+        return peers::run(&options.peers, &options.net, options.json.as_deref());
+    }
     let json = options.json.clone().unwrap_or_else(|| repository().join("target/bench.json"));
     // Looked at first: the checks alone keep the machine busy.
     let machine = Machine::detect(repository());
@@ -83,15 +89,15 @@ fn cases(options: &Options) -> anyhow::Result<Vec<Case>> {
     Ok(cases)
 }
 
-fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+pub(crate) fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
     std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn say(line: &str) -> std::io::Result<()> {
-    writeln!(stderr(), "{line}")
+pub(crate) fn say(line: &str) -> anyhow::Result<()> {
+    Ok(writeln!(stderr(), "{line}")?)
 }
 
 /// `cargo bench` of this cargo, with the environment that it was called in.

@@ -3,10 +3,12 @@
 
 mod bench;
 mod ci;
+mod peers;
 mod tidy;
 
 use clap::{Parser, Subcommand};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use syq_bench::peers::worker;
 
 /// Developer commands of the SYQ workspace.
 #[derive(Debug, Parser)]
@@ -23,13 +25,30 @@ enum Command {
     Tidy,
     /// Runs what the continuous integration runs: `.ci/run`.
     Ci,
+    /// Our worker beside the peers; `bench --peers` calls it.
+    #[command(name = WORKER, hide = true)]
+    Worker {
+        /// The model file.
+        model: PathBuf,
+        /// Images given at once.
+        batch: usize,
+        /// Threads.
+        threads: usize,
+    },
 }
+
+/// The name of the command that is our worker.
+const WORKER: &str = "bench-worker";
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Bench(options) => bench::run(&options),
         Command::Tidy => tidy::run(repository()),
         Command::Ci => ci::run(repository()),
+        Command::Worker { model, batch, threads } => {
+            let (questions, answers) = (std::io::stdin().lock(), std::io::stdout());
+            Ok(worker::serve(&model, batch, worker::options(threads)?, questions, answers)?)
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::model::{EngineArguments, Loaded, ModelArguments, ModelName};
 use super::output::{complain, one_line, stdout};
+use super::profile::{ProfileFormat, Sums};
 use super::{Failure, Outcome, picture};
 use clap::Args;
 use serde::Serialize;
@@ -28,6 +29,9 @@ pub(super) struct Arguments {
     /// Print one JSON object a line, as soon as a picture is done
     #[arg(long)]
     jsonl: bool,
+    /// Time each step too, on the mean of all pictures; goes to standard error
+    #[arg(long, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "table")]
+    profile: Option<ProfileFormat>,
     #[command(flatten)]
     engine: EngineArguments,
     /// JPEG and PNG files, folders of them, or - for a picture on standard input
@@ -92,10 +96,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         (false, false) => Format::Table,
     };
     let mut printer = Printer { out: stdout(), format, records: 0 };
+    let mut sums = arguments.profile.map(|_| Sums::new(session.plan(), &["decode", "preprocess"]));
     let mut outcome = Outcome::Complete;
     for item in collect(&arguments.paths) {
         let (file, result) = match item {
-            Ok(item) => (item.to_string(), logits(&mut session, &item, &mut input)),
+            Ok(item) => (item.to_string(), logits(&mut session, &item, &mut input, sums.as_mut())),
             Err(error) => (error.path.display().to_string(), Err(error.reason.to_string())),
         };
         match result {
@@ -125,19 +130,36 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         }
     }
     printer.end()?;
+    if let (Some(format), Some(sums)) = (arguments.profile, sums) {
+        // Nobody can be told that standard error is closed.
+        drop(sums.profile(session.plan(), 1).print(&mut std::io::stderr().lock(), format));
+    }
     Ok(outcome)
 }
 
-/// Reads, prepares and runs one picture.
-fn logits(session: &mut Session, item: &Input, input: &mut [f32]) -> Result<(Vec<f32>, Milliseconds), String> {
+/// Reads, prepares and runs one picture; watches the steps if there is somewhere to add their times.
+fn logits(
+    session: &mut Session,
+    item: &Input,
+    input: &mut [f32],
+    sums: Option<&mut Sums>,
+) -> Result<(Vec<f32>, Milliseconds), String> {
     let start = Instant::now();
     let picture = picture::read(item)?;
     let decoded = Instant::now();
     session.prepare(picture.view(), input).map_err(|error| error.to_string())?;
     let prepared = Instant::now();
-    let logits = session.run(input).map_err(|error| error.to_string())?;
-    let ms = |from: Instant, to: Instant| to.duration_since(from).as_secs_f64() * 1e3;
-    let (decode, preprocess, infer) = (ms(start, decoded), ms(decoded, prepared), ms(prepared, Instant::now()));
+    let (decode, preprocess) = (decoded - start, prepared - decoded);
+    let logits = match sums {
+        None => session.run(input).map_err(|error| error.to_string())?,
+        Some(sums) => {
+            let (logits, times) = session.run_profiled(input).map_err(|error| error.to_string())?;
+            sums.add(&[decode, preprocess], &times);
+            logits
+        }
+    };
+    let infer = prepared.elapsed();
+    let [decode, preprocess, infer] = [decode, preprocess, infer].map(|time| time.as_secs_f64() * 1e3);
     Ok((logits, Milliseconds { decode, preprocess, infer }))
 }
 

@@ -1,11 +1,13 @@
 //! The command line of `syq`: its commands, and the exit codes that they end with.
 
+mod bench;
 mod classify;
 mod eval;
 mod info;
 mod model;
 mod output;
 mod picture;
+mod profile;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -24,7 +26,8 @@ use std::process::ExitCode;
     syq classify cat.jpg\n  \
     syq classify --jsonl pictures/ > answers.jsonl\n  \
     syq eval test/\n  \
-    syq info --model network.safetensors"
+    syq info --model network.safetensors\n  \
+    syq bench --net resnet18 --weights 2 --acts 2"
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -41,6 +44,8 @@ enum Command {
     Info(info::Arguments),
     /// Compare a model's logits with those that it carries, bit for bit
     Verify(verify::Arguments),
+    /// Time a model file, or a known network with random weights
+    Bench(bench::Arguments),
 }
 
 /// How a command ended that could do its work.
@@ -96,6 +101,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Info(arguments) => info::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
     };
     match result {
         Ok(Outcome::Complete) => ExitCode::SUCCESS,

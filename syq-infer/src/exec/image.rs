@@ -2,6 +2,7 @@
 
 use super::buffers::{Buffer, Buffers};
 use super::few::Few;
+use super::profile::Observer;
 use super::sinks::PixelSink;
 use super::task::{Task, conv_input};
 use crate::kernels::{KernelError, Kernels, OutputRange, PackedConv};
@@ -21,11 +22,12 @@ pub(crate) fn run_image(
     buffers: &mut Buffers,
     input: &[f32],
     logits: &mut [f32],
+    observer: &mut impl Observer,
 ) -> Result<(), KernelError> {
     buffers.floats_mut(plan.input)[..input.len()].copy_from_slice(input);
-    for step in &plan.steps {
+    for (index, step) in plan.steps.iter().enumerate() {
         let threads = if step.nanoseconds(plan.kernels) < WORTH_SHARING { 1 } else { threads };
-        run_step(plan, threads, buffers, step)?;
+        observer.step(index, || run_step(plan, threads, buffers, step))?;
     }
     logits.copy_from_slice(buffers.floats(plan.output, plan.classes));
     Ok(())

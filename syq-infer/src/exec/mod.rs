@@ -3,14 +3,17 @@
 mod buffers;
 mod few;
 mod image;
+mod profile;
 mod sinks;
 mod task;
 
 pub(crate) use buffers::Buffers;
-use image::run_image;
+pub use profile::StepTimes;
+use profile::{Observer, Unwatched};
 
 use crate::kernels::KernelError;
 use crate::plan::Plan;
+use image::run_image;
 
 /// Threads: a pool of one's own, or the calling thread alone.
 pub(crate) type Pool = Option<rayon::ThreadPool>;
@@ -56,7 +59,8 @@ impl Images<'_> {
         let (image, classes) = (plan.input_shape.len(), plan.classes);
         if let [buffers] = states {
             let mut images = input.chunks_exact(image).zip(logits.chunks_exact_mut(classes));
-            return images.try_for_each(|(input, logits)| run_image(plan, threads, buffers, input, logits));
+            return images
+                .try_for_each(|(input, logits)| run_image(plan, threads, buffers, input, logits, &mut Unwatched));
         }
         let count = input.len() / image;
         let (left_states, right_states) = states.split_at_mut(states.len() / 2);
@@ -68,5 +72,29 @@ impl Images<'_> {
             || Images { plan, threads, input: right_input, logits: right_logits }.share(right_states),
         );
         left.and(right)
+    }
+}
+
+/// Runs images one after another, each on all threads, watched.
+pub(crate) fn run_in_turn(
+    plan: &Plan,
+    pool: &Pool,
+    states: &mut Vec<Buffers>,
+    input: &[f32],
+    logits: &mut [f32],
+    observer: &mut impl Observer,
+) -> Result<(), KernelError> {
+    if states.is_empty() {
+        states.push(Buffers::new(plan));
+    }
+    let threads = pool.as_ref().map_or(1, rayon::ThreadPool::current_num_threads);
+    let buffers = &mut states[0];
+    let mut run = || {
+        let mut images = input.chunks_exact(plan.input_shape.len()).zip(logits.chunks_exact_mut(plan.classes));
+        images.try_for_each(|(input, logits)| run_image(plan, threads, buffers, input, logits, observer))
+    };
+    match pool {
+        Some(pool) if threads > 1 => pool.install(run),
+        _ => run(),
     }
 }

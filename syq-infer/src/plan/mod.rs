@@ -10,6 +10,7 @@ mod error;
 mod forms;
 mod slots;
 mod step;
+mod traffic;
 
 pub use error::PlanError;
 pub use step::{PlanStep, StepKind};

@@ -157,6 +157,10 @@ pub struct PlanStep<'a> {
     pub macs: usize,
     /// Bytes of its weights in memory.
     pub weight_bytes: usize,
+    /// The feature map that it makes.
+    pub output: Shape,
+    /// Bytes that it reads and writes, each counted once: weights, inputs and outputs.
+    pub bytes: usize,
 }
 
 impl<'a> PlanStep<'a> {
@@ -173,7 +177,8 @@ impl<'a> PlanStep<'a> {
             }
         };
         let (macs, weight_bytes) = (step.macs(), step.weight_bytes());
-        Self { name: &step.name, layers: &step.layers, kind, kernel, macs, weight_bytes }
+        let (output, bytes) = (step.shape, step.traffic_bytes());
+        Self { name: &step.name, layers: &step.layers, kind, kernel, macs, weight_bytes, output, bytes }
     }
 }
 
