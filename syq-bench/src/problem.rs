@@ -154,10 +154,11 @@ impl Elements {
             InputFormat::Digits(_) => {
                 let (code, group) = (codes[index], layout.group_len());
                 words[element / group * group + group - 1] += u32::from(code);
-                let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut words);
                 for plane in 0..layout.format().planes() {
-                    let byte = (element + plane * layout.plane_len()) * 4 + within / 4;
-                    bytes[byte] |= (code >> (2 * plane) & 3) << (2 * (within % 4));
+                    let word = &mut words[element + plane * layout.plane_len()];
+                    let mut bytes = word.to_ne_bytes();
+                    bytes[within / 4] |= (code >> (2 * plane) & 3) << (2 * (within % 4));
+                    *word = u32::from_ne_bytes(bytes);
                 }
             }
             InputFormat::Codes | InputFormat::Float => {

@@ -17,7 +17,7 @@ fn a_run_on_one_thread_allocates_nothing() {
         codebook: Codebook::Ternary,
         granularity: Granularity::Pixel,
         activation,
-        first_last: FirstLast::EightBit,
+        first_last: FirstLast::EIGHT_BIT,
     };
     for (architecture, scheme, images) in [
         (Architecture::ResNet20, quantized, 1),
