@@ -72,6 +72,9 @@ fn quantized(
     kernel: QuantizedKernel,
 ) -> f64 {
     let geometry = geometry(shape);
+    if !kernel.fits(&geometry, granularity, width.largest()) {
+        return f64::NAN;
+    }
     let entries: &[i8] = if codebook == Codebook::Binary { &[1, -1] } else { &[1, 0, -1] };
     let codes: Vec<i8> = (0..geometry.weights()).map(|i| entries[i * 7919 % 1013 % entries.len()]).collect();
     let scales = vec![0.25; granularity.subgroups([3, 3])];
@@ -104,7 +107,7 @@ fn float(kernels: Kernels, shape: [usize; 2]) -> f64 {
     time(kernels, &packed, InputData::Floats(&values))
 }
 
-/// Giga multiply-accumulates a second, the best of several runs.
+/// Giga multiply-accumulates a second, the best of several runs. (A kernel that does not fit has NaN.)
 fn time(kernels: Kernels, packed: &PackedConv, data: InputData<'_>) -> f64 {
     let (input, range) = (Input { layout: *packed.layout(), data }, packed.all());
     let mut output = vec![0f32; packed.output_len(&range)];

@@ -1,36 +1,70 @@
-//! Which of the two kernels a quantized layer gets: the one place where that is decided.
+//! Which kernel a quantized layer gets, and about how long it takes: the one place where that is decided.
 
-use super::layout::InputFormat;
 use super::packed::{PackedConv, QuantizedKernel, Weights};
 use crate::isa::Isa;
-use syq_core::{BitWidth, Codebook, ConvGeometry};
+use syq_core::{BitWidth, Codebook, ConvGeometry, Granularity};
 
 impl QuantizedKernel {
     /// All kernels.
     pub const ALL: [Self; 3] = [Self::Popcount, Self::Lookup, Self::Int8];
 
-    /// The faster kernel for a layer, after measurements (`examples/layer_speed.rs`). A single output
-    /// pixel, as of a fully connected layer, is bound by memory: there the weights stay packed.
-    pub fn choose(isa: Isa, geometry: &ConvGeometry, codebook: Codebook, bits: BitWidth) -> Self {
+    /// The fastest kernel for a layer, after measurements (`examples/kernel_speed.rs`, `layer_speed.rs`). A
+    /// single output pixel, as of a fully connected layer, is bound by memory: there the weights stay
+    /// packed.
+    pub fn choose(
+        isa: Isa,
+        geometry: &ConvGeometry,
+        codebook: Codebook,
+        granularity: Granularity,
+        bits: BitWidth,
+    ) -> Self {
         if geometry.output.height * geometry.output.width == 1 {
             return Self::Popcount;
         }
-        let steps = |format: InputFormat| geometry.group_channels().div_ceil(format.channels()) as f64;
-        let planes = f64::from(bits.bits());
-        // A plane costs its words and then a doubling, a fold or a constant, about one step.
-        let popcount = planes * (steps(InputFormat::Planes(bits)) * word_cost(isa, codebook) + 1.0);
-        if popcount <= steps(InputFormat::Codes) + 1.0 { Self::Popcount } else { Self::Int8 }
+        let cost = |kernel: &Self| match isa {
+            Isa::Avx2 => kernel.avx2_cost(geometry, codebook, granularity, bits),
+            _ => kernel.steps(isa, geometry, codebook, bits),
+        };
+        let fitting = Self::ALL.into_iter().filter(|kernel| kernel.fits(geometry, granularity, bits.largest()));
+        fitting.min_by(|a, b| cost(a).total_cmp(&cost(b))).unwrap_or(Self::Int8)
+    }
+
+    /// Cost of a kernel position in int8 steps of four channels; look-ups were measured on AVX2 alone.
+    fn steps(self, isa: Isa, geometry: &ConvGeometry, codebook: Codebook, bits: BitWidth) -> f64 {
+        let steps = geometry.group_channels().div_ceil(self.format(bits).channels()) as f64;
+        match self {
+            // A plane costs its words and then a doubling, a fold or a constant, about one step.
+            Self::Popcount => f64::from(bits.bits()) * (steps * word_cost(isa, codebook) + 1.0),
+            Self::Lookup => f64::INFINITY,
+            Self::Int8 => steps + 1.0,
+        }
+    }
+
+    /// Nanoseconds for the filters of a group at one pixel, fitted on a Zen 3: what a subgroup costs
+    /// whatever its size, and what four channels cost.
+    fn avx2_cost(self, geometry: &ConvGeometry, codebook: Codebook, granularity: Granularity, bits: BitWidth) -> f64 {
+        let planes = self.format(bits).planes() as f64;
+        let (filters, subgroup, fours) = match (self, codebook) {
+            (Self::Popcount, Codebook::Binary) => (16, 5.0 + 1.2 * planes, 0.185 * planes),
+            (Self::Popcount, Codebook::Ternary) => (16, 5.0 + 1.2 * planes, 0.21 * planes),
+            (Self::Lookup, Codebook::Binary) => (32, 12.0 + 1.5 * planes, 0.46 + 0.13 * (planes - 1.0)),
+            (Self::Lookup, Codebook::Ternary) => (32, 25.0 + 3.0 * planes, 0.62 + 0.26 * (planes - 1.0)),
+            (Self::Int8, _) => (16, 8.8, 0.41),
+        };
+        let subgroups = granularity.subgroups(geometry.window.kernel) as f64;
+        let all_fours = (geometry.positions() * geometry.group_channels().div_ceil(4)) as f64;
+        geometry.group_filters().div_ceil(filters) as f64 * (subgroups * subgroup + all_fours * fours)
     }
 }
 
-/// What a popcount step of one word costs, in int8 steps of four channels. AVX-512, AVX2 and
-/// portable are measured on a Zen 4, NEON is counted in instructions.
+/// What a popcount step of one word costs, in int8 steps of four channels. AVX-512 and portable are
+/// measured on a Zen 4, NEON is counted in instructions.
 const fn word_cost(isa: Isa, codebook: Codebook) -> f64 {
     match (isa, codebook) {
         (Isa::Avx512, Codebook::Binary) => 1.6,
         (Isa::Avx512, Codebook::Ternary) => 1.9,
-        (Isa::Avx2, Codebook::Binary) => 3.5,
-        (Isa::Avx2, Codebook::Ternary) => 3.9,
+        // Has a model of its own.
+        (Isa::Avx2, _) => f64::INFINITY,
         (Isa::Neon, _) => 1.5,
         (Isa::Portable, Codebook::Binary) => 2.0,
         (Isa::Portable, Codebook::Ternary) => 2.4,
@@ -68,8 +102,10 @@ mod tests {
     fn the_measured_winners_are_chosen() {
         let window = Window::square(3, 1, Padding::uniform(1));
         let conv = |size, channels| ConvGeometry::new(Shape::new(size, size, channels), channels, window, 1).unwrap();
-        let choose =
-            |channels, codebook, bits| QuantizedKernel::choose(Isa::Avx512, &conv(14, channels), codebook, bits);
+        let choose_for = |isa, channels, codebook, bits| {
+            QuantizedKernel::choose(isa, &conv(14, channels), codebook, Granularity::Pixel, bits)
+        };
+        let choose = |channels, codebook, bits| choose_for(Isa::Avx512, channels, codebook, bits);
         for (channels, codebook, bits, winner) in [
             (16, Codebook::Ternary, BitWidth::One, QuantizedKernel::Popcount),
             (16, Codebook::Ternary, BitWidth::Two, QuantizedKernel::Int8),
@@ -81,9 +117,19 @@ mod tests {
         ] {
             assert_eq!(choose(channels, codebook, bits), winner, "{channels} {codebook:?} {bits:?}");
         }
+        for (channels, codebook, bits, winner) in [
+            (16, Codebook::Binary, BitWidth::Two, QuantizedKernel::Popcount),
+            (64, Codebook::Binary, BitWidth::Two, QuantizedKernel::Lookup),
+            (256, Codebook::Binary, BitWidth::Four, QuantizedKernel::Lookup),
+            (64, Codebook::Ternary, BitWidth::Four, QuantizedKernel::Int8),
+            // Sums of 512 · 255 do not fit the look-ups' words.
+            (512, Codebook::Binary, BitWidth::Eight, QuantizedKernel::Int8),
+        ] {
+            assert_eq!(choose_for(Isa::Avx2, channels, codebook, bits), winner, "{channels} {codebook:?} {bits:?}");
+        }
         let vector = ConvGeometry::new(Shape::vector(512), 10, Window::square(1, 1, Padding::NONE), 1).unwrap();
         for isa in Isa::ALL {
-            let chosen = QuantizedKernel::choose(isa, &vector, Codebook::Ternary, BitWidth::Eight);
+            let chosen = QuantizedKernel::choose(isa, &vector, Codebook::Ternary, Granularity::Layer, BitWidth::Eight);
             assert_eq!(chosen, QuantizedKernel::Popcount);
         }
     }

@@ -47,8 +47,8 @@ pub(super) fn read_form(layer: &LayerView<'_>, kernels: Kernels) -> Result<Optio
     Ok(Some(match (&layer.layer.op, resolved.geometry) {
         (Op::Quantize(_), _) => return Ok(None),
         (op, Some(geometry)) => match (op.weights(), resolved.input_domain) {
-            (Some(WeightFormat::Codebook { codebook, .. }), Domain::Codes { quantizer, .. }) => {
-                let kernel = QuantizedKernel::choose(kernels.isa(), &geometry, codebook, quantizer.bits);
+            (Some(WeightFormat::Codebook { codebook, granularity }), Domain::Codes { quantizer, .. }) => {
+                let kernel = QuantizedKernel::choose(kernels.isa(), &geometry, codebook, granularity, quantizer.bits);
                 Form::Placed(InputLayout::of(&geometry, kernel.format(quantizer.bits))?)
             }
             (Some(WeightFormat::EightBit), Domain::Codes { quantizer, .. }) => {

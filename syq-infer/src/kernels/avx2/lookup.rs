@@ -47,7 +47,7 @@ pub(in crate::kernels) fn ops() -> impl LookupOps {
             // With 0x4b00 in its upper half a 16-bit number is the float 2^23 + n, and 2^23 + less is
             // exact too: the difference is the integer, without a conversion.
             let magic = _mm256_set1_epi16(0x4b00);
-            let less = _mm256_castsi256_ps(_mm256_set1_epi32((0x4b00_0000 + less).cast_signed()));
+            let less = _mm256_castsi256_ps(_mm256_set1_epi32(less.wrapping_add(0x4b00_0000).cast_signed()));
             let scale = _mm256_set1_ps(scale);
             let add = |wide: __m256i, sum| _mm256_fmadd_ps(scale, _mm256_sub_ps(_mm256_castsi256_ps(wide), less), sum);
             [

@@ -152,7 +152,8 @@ fn tile<L: LookupOps, const P: usize, const ROWS: usize, const R: usize>(
             let less = match ROWS {
                 1 => {
                     let positions = &job.sums[subgroup * run..][..run];
-                    positions.iter().map(|position| job.input[bases[p] + position]).sum()
+                    // A caller's buffer may hold anything; the sum of codes does not overflow.
+                    positions.iter().fold(0u32, |sum, position| sum.wrapping_add(job.input[bases[p] + position]))
                 }
                 _ => 1 << 15,
             };

@@ -35,10 +35,10 @@ impl LookupOps for Ops {
         *table
     }
     fn look_up(&self, sums: All<u8>, table: [u8; 16], selectors: &Selectors) -> All<u8> {
-        from_fn(|i| sums[i] + table[usize::from(selectors.0[i] & 15)])
+        from_fn(|i| sums[i].wrapping_add(table[usize::from(selectors.0[i] & 15)]))
     }
     fn fold(&self, words: All<u16>, bytes: All<u8>) -> All<u16> {
-        from_fn(|i| words[i] + u16::from(bytes[i]))
+        from_fn(|i| words[i].wrapping_add(u16::from(bytes[i])))
     }
     fn quadruple(&self, words: All<u16>) -> All<u16> {
         words.map(|word| word << 2)
@@ -50,7 +50,10 @@ impl LookupOps for Ops {
         from_fn(|i| a[i].wrapping_sub(b[i]).wrapping_add(1 << 15))
     }
     fn flush(&self, words: All<u16>, less: u32, scale: f32, sums: All<f32>) -> All<f32> {
-        from_fn(|i| fma(scale, (i32::from(words[selector_byte(i)]) - less.cast_signed()) as f32, sums[i]))
+        from_fn(|i| {
+            let exact = i32::from(words[selector_byte(i)]).wrapping_sub(less.cast_signed());
+            fma(scale, exact as f32, sums[i])
+        })
     }
     fn store(&self, sums: All<f32>) -> [[f32; BLOCK]; 2] {
         bytemuck::cast(sums)
