@@ -1,10 +1,44 @@
 //! Which kernel a quantized layer gets, and about how long it takes: the one place where that is decided.
 
-use super::packed::{PackedConv, QuantizedKernel, Weights};
+use super::layout::InputFormat;
+use super::packed::{PackedConv, Weights};
 use crate::isa::Isa;
-use syq_core::{BitWidth, Codebook, ConvGeometry, Granularity};
+use syq_core::{BitWidth, Codebook, ConvGeometry, Granularity, WeightShape};
+
+/// Which kernel computes a quantized layer. All give the same bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum QuantizedKernel {
+    /// Logic and bit counts on bit planes; 1 or 2 bits a weight in memory.
+    Popcount,
+    /// Sums of four codes, looked up; 2 or 4 bits a weight in memory. Only for layers whose sums fit 16
+    /// bits, see [`QuantizedKernel::fits`].
+    Lookup,
+    /// Byte products; 8 bits a weight in memory.
+    Int8,
+}
+
+/// What the sum of a subgroup may reach in the lookup kernel: it is kept in 16 bits, doubled or with a sign.
+pub(super) const LOOKUP_LIMIT: usize = (1 << 15) - 1;
 
 impl QuantizedKernel {
+    /// Whether the kernel can compute a layer with activation codes up to `largest`.
+    pub fn fits(self, geometry: &ConvGeometry, granularity: Granularity, largest: u8) -> bool {
+        let subgroup = WeightShape::from(geometry).subgroup_len(granularity);
+        match self {
+            Self::Lookup => subgroup.saturating_mul(usize::from(largest)) <= LOOKUP_LIMIT,
+            Self::Popcount | Self::Int8 => true,
+        }
+    }
+
+    /// The input format that the kernel takes for activations of that many bits.
+    pub const fn format(self, bits: BitWidth) -> InputFormat {
+        match self {
+            Self::Popcount => InputFormat::Planes(bits),
+            Self::Lookup => InputFormat::Digits(bits),
+            Self::Int8 => InputFormat::Codes,
+        }
+    }
+
     /// All kernels.
     pub const ALL: [Self; 3] = [Self::Popcount, Self::Lookup, Self::Int8];
 

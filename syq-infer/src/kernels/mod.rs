@@ -29,9 +29,10 @@ mod tests;
 
 use crate::isa::{Isa, IsaError};
 
+pub use choose::QuantizedKernel;
 pub use error::KernelError;
 pub use layout::{BLOCK, InputFormat, InputLayout, Lanes};
-pub use packed::{PackedConv, QuantizedKernel, QuantizedWeights};
+pub use packed::{PackedConv, QuantizedWeights};
 pub use pool::PooledRow;
 pub use row_functions::{Activation, Affine, Finish};
 pub use run::{Input, InputData, OutputRange};

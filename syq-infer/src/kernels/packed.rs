@@ -1,5 +1,6 @@
 //! The weights of one layer, packed for one kind of kernel and one input layout.
 
+use super::choose::{LOOKUP_LIMIT, QuantizedKernel};
 use super::error::{KernelError, check_len};
 use super::generic::tile::Segment;
 use super::layout::{BLOCK, InputFormat, InputLayout, Lanes, Selectors, product};
@@ -7,21 +8,7 @@ use super::pack;
 use std::ops::Range;
 use syq_core::reference::{check_exact, effective_scales};
 use syq_core::weights::WeightShape;
-use syq_core::{
-    BitWidth, Codebook, ConvGeometry, CoreError, CoreErrorKind, EightBitWeights, Granularity, Levels, ShapeError,
-};
-
-/// Which kernel computes a quantized layer. All give the same bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum QuantizedKernel {
-    /// Logic and bit counts on bit planes; 1 or 2 bits a weight in memory.
-    Popcount,
-    /// Sums of four codes, looked up; 2 or 4 bits a weight in memory. Only for layers whose sums fit 16
-    /// bits, see [`QuantizedKernel::fits`].
-    Lookup,
-    /// Byte products; 8 bits a weight in memory.
-    Int8,
-}
+use syq_core::{Codebook, ConvGeometry, CoreError, CoreErrorKind, EightBitWeights, Granularity, Levels, ShapeError};
 
 /// A quantized layer as the packing functions take it.
 #[derive(Clone, Copy, Debug)]
@@ -309,29 +296,6 @@ impl PackedConv {
         product([packed.blocks(), packed.block_len(), BLOCK, 8])?;
         packed.constants = vec![Lanes([0; BLOCK]); packed.blocks() * packed.ends.len()];
         Ok(packed)
-    }
-}
-
-/// What the sum of a subgroup may reach in the lookup kernel: it is kept in 16 bits, doubled or with a sign.
-const LOOKUP_LIMIT: usize = (1 << 15) - 1;
-
-impl QuantizedKernel {
-    /// Whether the kernel can compute a layer with activation codes up to `largest`.
-    pub fn fits(self, geometry: &ConvGeometry, granularity: Granularity, largest: u8) -> bool {
-        let subgroup = WeightShape::from(geometry).subgroup_len(granularity);
-        match self {
-            Self::Lookup => subgroup.saturating_mul(usize::from(largest)) <= LOOKUP_LIMIT,
-            Self::Popcount | Self::Int8 => true,
-        }
-    }
-
-    /// The input format that the kernel takes for activations of that many bits.
-    pub const fn format(self, bits: BitWidth) -> InputFormat {
-        match self {
-            Self::Popcount => InputFormat::Planes(bits),
-            Self::Lookup => InputFormat::Digits(bits),
-            Self::Int8 => InputFormat::Codes,
-        }
     }
 }
 

@@ -104,6 +104,8 @@ mod tests {
 
     const FLOAT: &str = include_str!("../../configs/cifar10-resnet20-float.toml");
     const W2A2: &str = include_str!("../../configs/cifar10-resnet20-w2a2-pixel.toml");
+    const STAGE2: &str = include_str!("../../configs/cifar10-resnet20-w2a2-pixel-stage2.toml");
+    const STAGE3: &str = include_str!("../../configs/cifar10-resnet20-w2a2-pixel-stage3.toml");
 
     #[test]
     fn the_examples_say_what_they_should() {
@@ -122,6 +124,11 @@ mod tests {
         );
         assert_eq!((w2a2.eta(), w2a2.train.epochs, w2a2.train.learning_rate), (0.05, 24, 1e-3));
         assert_eq!(w2a2.train.optimizer, OptimizerConfig::Adam { betas: [0.9, 0.999], epsilon: 1e-5 });
+        for (text, epochs, rate) in [(STAGE2, 44, 1e-3), (STAGE3, 14, 6.6e-4)] {
+            let stage = Config::from_toml_str(text).unwrap();
+            assert_eq!((stage.eta(), stage.train.epochs, stage.train.learning_rate), (0.1, epochs, rate));
+            assert_eq!((stage.scheme(), stage.data), (w2a2.scheme(), w2a2.data.clone()));
+        }
         // A checkpoint echoes the configuration as JSON.
         let echo = serde_json::to_string(&w2a2).unwrap();
         assert_eq!(serde_json::from_str::<Config>(&echo).unwrap(), w2a2);
