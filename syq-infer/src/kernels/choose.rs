@@ -79,11 +79,11 @@ impl QuantizedKernel {
     fn avx2_cost(self, geometry: &ConvGeometry, codebook: Codebook, granularity: Granularity, bits: BitWidth) -> f64 {
         let planes = self.format(bits).planes() as f64;
         let (filters, subgroup, fours) = match (self, codebook) {
-            (Self::Popcount, Codebook::Binary) => (16, 5.0 + 1.2 * planes, 0.185 * planes),
-            (Self::Popcount, Codebook::Ternary) => (16, 5.0 + 1.2 * planes, 0.21 * planes),
-            (Self::Lookup, Codebook::Binary) => (32, 12.0 + 1.5 * planes, 0.46 + 0.13 * (planes - 1.0)),
-            (Self::Lookup, Codebook::Ternary) => (32, 25.0 + 3.0 * planes, 0.62 + 0.26 * (planes - 1.0)),
-            (Self::Int8, _) => (16, 8.8, 0.41),
+            (Self::Popcount, Codebook::Binary) => (16, 2.5 + 2.1 * planes, 0.175 * planes),
+            (Self::Popcount, Codebook::Ternary) => (16, 2.6 + 2.3 * planes, 0.204 * planes),
+            (Self::Lookup, Codebook::Binary) => (32, 9.0 + 0.9 * planes, 0.30 * planes),
+            (Self::Lookup, Codebook::Ternary) => (32, 9.8 + 1.5 * planes, 0.61 * planes),
+            (Self::Int8, _) => (16, 8.4, 0.44),
         };
         let subgroups = granularity.subgroups(geometry.window.kernel) as f64;
         let all_fours = (geometry.positions() * geometry.group_channels().div_ceil(4)) as f64;
@@ -155,6 +155,7 @@ mod tests {
             (16, Codebook::Binary, BitWidth::Two, QuantizedKernel::Popcount),
             (64, Codebook::Binary, BitWidth::Two, QuantizedKernel::Lookup),
             (256, Codebook::Binary, BitWidth::Four, QuantizedKernel::Lookup),
+            (64, Codebook::Ternary, BitWidth::Two, QuantizedKernel::Lookup),
             (64, Codebook::Ternary, BitWidth::Four, QuantizedKernel::Int8),
             // Sums of 512 · 255 do not fit the look-ups' words.
             (512, Codebook::Binary, BitWidth::Eight, QuantizedKernel::Int8),
