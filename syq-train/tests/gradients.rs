@@ -6,7 +6,7 @@ use syq_pack::network::{Bias, Conv, INPUT, Layer, Linear, Op, WeightFormat};
 use syq_train::error::TrainError;
 use syq_train::graph::{BuildOptions, Graph};
 use syq_train::kernels::{Isa, Precision};
-use syq_train::layers::{BatchNormSettings, CrossEntropy};
+use syq_train::layers::{BatchNormSettings, CrossEntropy, Objective};
 use syq_train::optim::Group;
 use syq_train::parallel::Workers;
 use syq_train::rng::{Purpose, Random};
@@ -76,7 +76,7 @@ fn check(network: &Network, kinds: &[Group]) {
     let workers = Workers::new(1).unwrap();
     let mut graph = graph(network);
     let (images, labels) = batch();
-    graph.step(&workers, &images, &labels, CrossEntropy { label_smoothing: 0.1 }).unwrap();
+    graph.step(&workers, &images, &labels, &CrossEntropy { label_smoothing: 0.1 }).unwrap();
     let analytic: Vec<Vec<f32>> = graph.parameters().iter().map(|p| p.gradient.clone()).collect();
     let mut checked = 0;
     for (index, analytic) in analytic.iter().enumerate() {

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 use syq_train::checkpoint::Checkpoint;
-use syq_train::config::Config;
+use syq_train::config::{Config, DistillationConfig, NormalizationConfig};
 use syq_train::data::Dataset;
 use syq_train::metrics::Row;
 use syq_train::rng::{Purpose, Random};
-use syq_train::run::{CHECKPOINT, METRICS, Observer, Progress, Run, RunMetadata, Start, evaluate, export};
+use syq_train::run::{CHECKPOINT, METRICS, Observer, Progress, Run, RunError, RunMetadata, Start, evaluate, export};
 
 const SIZE: usize = 12;
 const CLASSES: u32 = 3;
@@ -98,6 +98,52 @@ fn a_quantized_run() {
     run(&config(FLOAT, SGD, 2, None), &float, Start::New, None);
     let init = float.join(CHECKPOINT);
     check(&|threads| config(TERNARY, ADAM, threads, Some(&init)));
+}
+
+/// A configuration with a teacher, and batch norm's statistics over two batches.
+fn distilled(config: Config, teacher: &Path) -> Config {
+    let mut config = config;
+    config.train.distillation = Some(DistillationConfig { teacher: teacher.to_owned(), temperature: 4.0, weight: 0.5 });
+    config.train.batch_norm_batches = 2;
+    config
+}
+
+#[test]
+fn a_distilled_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let float = folder.path().join("float");
+    run(&config(FLOAT, SGD, 2, None), &float, Start::New, None);
+    let teacher = float.join(CHECKPOINT);
+    check(&|threads| distilled(config(TERNARY, ADAM, threads, Some(&teacher)), &teacher));
+}
+
+#[test]
+fn a_teacher_is_heard_and_must_see_the_same_pictures() {
+    let folder = tempfile::tempdir().unwrap();
+    let [float, alone, taught] = ["float", "alone", "taught"].map(|name| folder.path().join(name));
+    run(&config(FLOAT, SGD, 2, None), &float, Start::New, Some(4));
+    let teacher = float.join(CHECKPOINT);
+    let plain = config(TERNARY, ADAM, 2, Some(&teacher));
+    run(&plain, &alone, Start::New, Some(2));
+    run(&distilled(plain.clone(), &teacher), &taught, Start::New, Some(2));
+    assert_ne!(values(&alone, ".weight"), values(&taught, ".weight"));
+    let mut other = distilled(plain, &teacher);
+    other.data.normalization = Some(NormalizationConfig { mean: [0.5; 3], std: [0.25; 3] });
+    let error = Run::open(other, &folder.path().join("other"), data(), Start::New).unwrap_err();
+    assert!(matches!(error, RunError::Teacher { what: "normalization", .. }), "{error}");
+}
+
+#[test]
+fn statistics_are_measured_anew_with_the_weights_as_they_stand() {
+    let folder = tempfile::tempdir().unwrap();
+    let [running, anew] = ["running", "anew"].map(|name| folder.path().join(name));
+    let plain = config(FLOAT, SGD, 1, None);
+    let mut estimated = plain.clone();
+    estimated.train.batch_norm_batches = 3;
+    run(&plain, &running, Start::New, Some(6));
+    run(&estimated, &anew, Start::New, Some(6));
+    assert_eq!(values(&running, ".weight"), values(&anew, ".weight"));
+    assert_ne!(values(&running, ".running_mean"), values(&anew, ".running_mean"));
 }
 
 #[test]

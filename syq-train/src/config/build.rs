@@ -151,6 +151,17 @@ mod tests {
             ("validation = 0.0", "validation = 1.0", "data.validation = 1"),
             ("epsilon = 1e-5", "epsilon = 0.0", "train.optimizer.adam.epsilon = 0"),
             ("epsilon = 1e-5", "epsilon = 1e-5, momentum = 0.9", "unexpected keys in table: momentum"),
+            ("[train.schedule]", "[train.distillation]\nweight = 0.5\n[train.schedule]", "missing field `teacher`"),
+            (
+                "[train.schedule]",
+                "[train.distillation]\nteacher = \"t\"\nweight = 1.5\n[train.schedule]",
+                "train.distillation.weight = 1.5",
+            ),
+            (
+                "[train.schedule]",
+                "[train.distillation]\nteacher = \"t\"\nweight = 1.0\ntemperature = 0.0\n[train.schedule]",
+                "train.distillation.temperature = 0",
+            ),
             ("learning_rate = 1e-3", "learning_rate = nan", "train.learning_rate = NaN"),
             ("warmup_epochs = 1", "warmup_epochs = 32", "train.schedule.cosine.warmup_epochs = 32"),
         ] {

@@ -125,6 +125,11 @@ impl Config {
         check("train.checkpoint_epochs", every.into(), "at least 1", every > 0)?;
         positive("train.learning_rate", train.learning_rate.into())?;
         fraction("train.label_smoothing", train.label_smoothing.into())?;
+        if let Some(distillation) = &train.distillation {
+            positive("train.distillation.temperature", distillation.temperature.into())?;
+            let weight = f64::from(distillation.weight);
+            check("train.distillation.weight", weight, "in (0, 1]", weight > 0.0 && weight <= 1.0)?;
+        }
         groups("train.learning_rate_multiplier", &train.learning_rate_multiplier)?;
         groups("train.weight_decay", &train.weight_decay)?;
         match train.optimizer {

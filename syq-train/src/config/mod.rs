@@ -243,12 +243,42 @@ pub struct TrainConfig {
     /// Probability that is spread over all classes, [0, 1); default 0.
     #[serde(default)]
     pub label_smoothing: f32,
+    /// A teacher to learn from beside the labels; default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distillation: Option<DistillationConfig>,
+    /// Batches over which batch norm's statistics are measured anew before the network is measured
+    /// and at the end of the run; 0, the default, keeps the running averages of training.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub batch_norm_batches: u32,
     /// Checkpoint of the float twin to start from; required for a quantized network by `quantize`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init: Option<PathBuf>,
     /// Epochs between checkpoints; default 1.
     #[serde(default = "every_epoch")]
     pub checkpoint_epochs: u32,
+}
+
+/// Table `train.distillation` (Hinton, Vinyals and Dean, 2015).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DistillationConfig {
+    /// Checkpoint of a trained network of this data set, float or quantized.
+    pub teacher: PathBuf,
+    /// What both sides' logits are divided by before their softmax, > 0; default 4.
+    #[serde(default = "temperature")]
+    pub temperature: f32,
+    /// Share of the teacher in the loss, (0, 1]; the labels have the rest.
+    pub weight: f32,
+}
+
+// serde's `skip_serializing_if` takes a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+const fn is_zero(value: &u32) -> bool {
+    *value == 0
+}
+
+const fn temperature() -> f32 {
+    4.0
 }
 
 const fn no_flip() -> Flip {

@@ -10,7 +10,7 @@ pub use build::BuildOptions;
 pub use state::Tensors;
 
 use crate::error::TrainError;
-use crate::layers::{CrossEntropy, Loss, WeightSource};
+use crate::layers::{Loss, Objective, WeightSource};
 use crate::optim::Group;
 use crate::parallel::Workers;
 use crate::tape::Parameter;
@@ -76,12 +76,12 @@ impl Graph {
         workers: &Workers,
         images: &[f32],
         labels: &[u32],
-        loss: CrossEntropy,
+        objective: &impl Objective,
     ) -> Result<Loss, TrainError> {
         let logits = self.forward(workers, images, labels.len())?;
         let values = &self.tape.value(logits).values;
         let mut gradient = self.buffers.take(values.len());
-        let measured = loss.measure(values, labels, &mut gradient);
+        let measured = objective.measure(values, labels, &mut gradient);
         for parameter in &mut self.parameters {
             if parameter.group == Group::Step {
                 parameter.gradient.fill(0.0);

@@ -3,7 +3,7 @@
 
 use super::Graph;
 use crate::error::TrainError;
-use crate::layers::{RunningStatistics, WeightSource};
+use crate::layers::WeightSource;
 use crate::optim::Group;
 use crate::tape::Parameter;
 use std::collections::BTreeMap;
@@ -62,6 +62,16 @@ impl Graph {
         Ok(())
     }
 
+    /// How much of the running statistics each batch keeps from now on; `None`: as the graph was built.
+    pub fn set_decay(&mut self, decay: Option<f32>) {
+        let decay = decay.unwrap_or(self.options.batch_norm.decay);
+        for layer in self.batch_norms.values() {
+            if let Some(running) = self.layers[*layer].running_mut() {
+                running.decay = decay;
+            }
+        }
+    }
+
     fn load(&mut self, state: &Tensors, wanted: impl Fn(&Parameter) -> bool) -> Result<(), TrainError> {
         let find = |name: &str, expected: usize| {
             let missing = || TrainError::Missing { name: name.to_owned() };
@@ -81,14 +91,15 @@ impl Graph {
             let channels = self.layers[*layer].running().map_or(0, |running| running.mean.len());
             let mean = find(&format!("{name}.running_mean"), channels)?.clone();
             let variance = find(&format!("{name}.running_variance"), channels)?.clone();
-            statistics.push((*layer, RunningStatistics { mean, variance }));
+            statistics.push((*layer, mean, variance));
         }
         for (parameter, values) in self.parameters.iter_mut().filter(|p| wanted(p)).zip(values) {
             parameter.values.copy_from_slice(values);
         }
-        for (layer, statistics) in statistics {
+        for (layer, mean, variance) in statistics {
             if let Some(running) = self.layers[layer].running_mut() {
-                *running = statistics;
+                running.mean = mean;
+                running.variance = variance;
             }
         }
         Ok(())

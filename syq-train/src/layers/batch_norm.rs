@@ -56,6 +56,8 @@ pub struct RunningStatistics {
     pub mean: Vec<f32>,
     /// Running (unbiased) variance of each channel.
     pub variance: Vec<f32>,
+    /// How much of the old statistics the next batch keeps.
+    pub decay: f32,
 }
 
 impl BatchNorm {
@@ -72,7 +74,11 @@ impl BatchNorm {
             beta,
             activation,
             settings,
-            running: RunningStatistics { mean: vec![0.0; channels], variance: vec![1.0; channels] },
+            running: RunningStatistics {
+                mean: vec![0.0; channels],
+                variance: vec![1.0; channels],
+                decay: settings.decay,
+            },
             scale: vec![0.0; channels],
             inverse_deviation: vec![0.0; channels],
             mean: vec![0.0; channels],
@@ -88,7 +94,7 @@ impl BatchNorm {
             self.inverse_deviation[c] = inverse as f32;
             self.scale[c] = (f64::from(*gamma) * inverse) as f32;
             let unbiased = variance * count / (count - 1.0).max(1.0);
-            let decay = self.settings.decay;
+            let decay = self.running.decay;
             self.running.mean[c] = decay * self.running.mean[c] + (1.0 - decay) * mean as f32;
             self.running.variance[c] = decay * self.running.variance[c] + (1.0 - decay) * unbiased as f32;
         }

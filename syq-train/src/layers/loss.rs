@@ -10,7 +10,7 @@ pub struct CrossEntropy {
 /// What a batch gave.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Loss {
-    /// Sum of the images' losses, label smoothing included.
+    /// Sum of the images' losses, label smoothing and a teacher's part included.
     pub sum: f64,
     /// Images whose highest logit is the label's (the first of equals counts).
     pub correct: usize,
@@ -20,10 +20,15 @@ pub struct Loss {
     pub images: usize,
 }
 
-impl CrossEntropy {
+/// What training makes small.
+pub trait Objective {
     /// Measures `logits`, `[image][class]`, against `labels`, and writes ∂(mean loss)/∂logits into
     /// `gradient`.
-    pub fn measure(&self, logits: &[f32], labels: &[u32], gradient: &mut [f32]) -> Loss {
+    fn measure(&self, logits: &[f32], labels: &[u32], gradient: &mut [f32]) -> Loss;
+}
+
+impl Objective for CrossEntropy {
+    fn measure(&self, logits: &[f32], labels: &[u32], gradient: &mut [f32]) -> Loss {
         let images = labels.len();
         let classes = logits.len() / images.max(1);
         let mut loss = Loss { images, ..Loss::default() };

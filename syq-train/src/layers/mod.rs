@@ -4,6 +4,7 @@
 mod add;
 mod batch_norm;
 mod convolution;
+mod distillation;
 mod loss;
 mod pooling;
 mod relu;
@@ -12,7 +13,8 @@ mod reshape;
 pub use add::Add;
 pub use batch_norm::{Activation, BatchNorm, BatchNormSettings, RunningStatistics};
 pub use convolution::{Convolution, InputQuantizer, WeightSource};
-pub use loss::{CrossEntropy, Loss};
+pub use distillation::{Distillation, Distilled};
+pub use loss::{CrossEntropy, Loss, Objective};
 pub use pooling::{AveragePool, MaxPool};
 pub use relu::Relu;
 pub use reshape::Flatten;

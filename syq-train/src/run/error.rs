@@ -77,6 +77,18 @@ pub enum RunError {
         /// The data set's class names.
         data: Vec<String>,
     },
+    /// A teacher that sees other pictures than the student.
+    #[error("{}: the teacher's {what}: {teacher}; the student's: {student}", path.display())]
+    Teacher {
+        /// The teacher's checkpoint.
+        path: PathBuf,
+        /// What differs.
+        what: &'static str,
+        /// The teacher's.
+        teacher: String,
+        /// The student's.
+        student: String,
+    },
     /// Quantized training without a float network to start from.
     #[error("the configuration names no `init` under [train]: quantized training starts from float weights")]
     NoInit,

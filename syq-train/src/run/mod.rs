@@ -8,6 +8,8 @@ mod error;
 mod model;
 mod prepare;
 mod state;
+mod statistics;
+mod teacher;
 
 pub use error::RunError;
 pub use model::{accuracy, evaluate, export};
@@ -17,13 +19,14 @@ pub use state::{RunMetadata, Seen};
 use crate::config::Config;
 use crate::data::{Dataset, Loader, Normalization, Order, Pass, Split};
 use crate::graph::Graph;
-use crate::layers::{CrossEntropy, Loss};
+use crate::layers::{CrossEntropy, Distilled, Loss};
 use crate::metrics::{Metrics, Part, Row};
 use crate::optim::{Optimizer, Schedule};
 use crate::parallel::Workers;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
+use teacher::Teacher;
 
 /// Name of the checkpoint in a run's folder.
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
@@ -65,6 +68,7 @@ pub struct Run {
     config: Config,
     folder: PathBuf,
     graph: Graph,
+    teacher: Option<Teacher>,
     optimizer: OptimizerBox,
     schedule: Schedule,
     workers: Workers,
@@ -157,6 +161,9 @@ impl Run {
                 metrics.append(&row)?;
                 observer.epoch(&row);
                 self.seen = Seen::default();
+                if !self.split.validation.is_empty() || self.step == self.steps() {
+                    self.estimate_statistics()?;
+                }
                 if let Some(row) = self.validate(&row)? {
                     metrics.append(&row)?;
                     observer.epoch(&row);
@@ -171,8 +178,15 @@ impl Run {
 
     /// One step: forward, backward and update.
     fn update(&mut self, images: &[f32], labels: &[u32], learning_rate: f32) -> Result<(), RunError> {
-        let loss = CrossEntropy { label_smoothing: self.config.train.label_smoothing };
-        let measured = self.graph.step(&self.workers, images, labels, loss)?;
+        let cross_entropy = CrossEntropy { label_smoothing: self.config.train.label_smoothing };
+        let measured = match &mut self.teacher {
+            None => self.graph.step(&self.workers, images, labels, &cross_entropy)?,
+            Some(teacher) => {
+                let (teacher, settings) = teacher.answer(images, labels.len())?;
+                let objective = Distilled { labels: cross_entropy, teacher, settings };
+                self.graph.step(&self.workers, images, labels, &objective)?
+            }
+        };
         if !measured.sum.is_finite() {
             let loss = measured.mean();
             return Err(crate::error::TrainError::Diverged { loss, step: self.step as usize }.into());

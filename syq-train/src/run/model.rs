@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::data::Dataset;
 use crate::graph::{BuildOptions, Graph};
 use crate::kernels::{Isa, Precision};
-use crate::layers::{BatchNormSettings, CrossEntropy, Loss};
+use crate::layers::{BatchNormSettings, CrossEntropy, Loss, Objective};
 use std::path::Path;
 use syq_infer::rgb::RgbView;
 use syq_infer::{Session, SessionOptions};

@@ -1,6 +1,7 @@
 //! Opens a run: loads the data, compiles the network, and starts or resumes.
 
 use super::model::build;
+use super::teacher::Teacher;
 use super::{CHECKPOINT, CONFIG, OptimizerBox, Run, RunError, Seen};
 use crate::config::{Config, DataFormat, Weights};
 use crate::data::cifar::{self, CifarPart};
@@ -69,7 +70,7 @@ impl Run {
     ///
     /// # Errors
     /// A configuration that does not fit the machine or the data, a folder that holds a run already
-    /// (or none to resume), or float weights that do not fit.
+    /// (or none to resume), or float weights or a teacher that do not fit.
     pub fn open(config: Config, folder: &Path, data: Dataset, start: Start) -> Result<Self, RunError> {
         let at = |source| RunError::File { path: folder.to_owned(), source };
         if start == Start::New && folder.join(CHECKPOINT).exists() {
@@ -89,6 +90,7 @@ impl Run {
         let normalization = Arc::new(config.normalization(&data)?);
         let mut run = Self {
             graph,
+            teacher: None,
             optimizer: OptimizerBox(config.optimizer()),
             schedule: config.schedule(batches),
             workers: Workers::new(threads(&config))?,
@@ -101,6 +103,9 @@ impl Run {
             folder: folder.to_owned(),
             config,
         };
+        if let Some(distillation) = &run.config.train.distillation {
+            run.teacher = Some(Teacher::open(distillation, &run)?);
+        }
         match start {
             Start::Resume => run.resume()?,
             Start::New => {

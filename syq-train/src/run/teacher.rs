@@ -1,0 +1,61 @@
+//! The teacher of a distilled run: a trained network of the same data set, run in the inference engine
+//! on the very images that the student sees.
+//!
+//! The engine's logits do not depend on threads or instruction set, so neither does what is learned
+//! from them.
+
+use super::model::export;
+use super::{Run, RunError};
+use crate::config::DistillationConfig;
+use crate::layers::Distillation;
+use std::fmt;
+use syq_infer::{Session, SessionOptions};
+
+/// A compiled teacher and its last answers.
+pub(super) struct Teacher {
+    session: Session,
+    settings: Distillation,
+    logits: Vec<f32>,
+    classes: usize,
+}
+
+impl fmt::Debug for Teacher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Teacher").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl Teacher {
+    /// The teacher that `config` names, for the student `run`.
+    ///
+    /// # Errors
+    /// A checkpoint that cannot be read, or one of other classes, another picture size or another
+    /// normalisation.
+    pub(super) fn open(config: &DistillationConfig, run: &Run) -> Result<Self, RunError> {
+        let (model, metadata) = export(&config.teacher)?;
+        if metadata.classes != run.data.classes() {
+            return Err(RunError::Classes { model: metadata.classes, data: run.data.classes().to_vec() });
+        }
+        let differs = |what, teacher: String, student: String| {
+            let path = config.teacher.clone();
+            if teacher == student { Ok(()) } else { Err(RunError::Teacher { path, what, teacher, student }) }
+        };
+        let (teacher, student) = (model.network.input, run.graph.network().input);
+        differs("pictures", format!("{teacher:?}"), format!("{student:?}"))?;
+        let student = [run.normalization.mean(), run.normalization.deviation()];
+        differs("normalization", format!("{:?}", metadata.normalization), format!("{student:?}"))?;
+        Ok(Self {
+            session: Session::new(&model, SessionOptions { threads: run.workers.threads(), isa: None })?,
+            settings: Distillation { temperature: config.temperature, weight: config.weight },
+            logits: Vec::new(),
+            classes: metadata.classes.len(),
+        })
+    }
+
+    /// The teacher's logits of `count` normalised images, `[image][class]`, and how they count.
+    pub(super) fn answer(&mut self, images: &[f32], count: usize) -> Result<(&[f32], Distillation), RunError> {
+        self.logits.resize(count * self.classes, 0.0);
+        self.session.run_into(images, &mut self.logits)?;
+        Ok((&self.logits, self.settings))
+    }
+}

@@ -1,0 +1,53 @@
+//! Batch norm's running statistics are the averages that the decay asks for.
+
+use syq_pack::zoo::{Architecture, Scheme};
+use syq_train::graph::{BuildOptions, Graph, Tensors};
+use syq_train::kernels::{Isa, Precision};
+use syq_train::layers::BatchNormSettings;
+use syq_train::parallel::Workers;
+use syq_train::rng::{Purpose, Random};
+
+const SIZE: usize = 8;
+const BATCH: usize = 3;
+
+/// What the statistics become when batches pass with these decays.
+fn pass(batches: &[(u64, Option<f32>)]) -> Tensors {
+    let options = BuildOptions {
+        precision: Precision::F32,
+        isa: Isa::detect(),
+        eta: 0.05,
+        batch_norm: BatchNormSettings { epsilon: 1e-4, decay: 0.75 },
+        seed: 1,
+    };
+    let mut graph = Graph::new(&Architecture::ResNet20.build(Scheme::Float, SIZE, 4), options).unwrap();
+    let workers = Workers::new(1).unwrap();
+    for (index, decay) in batches {
+        let mut random = Random::new(2, Purpose::Test, *index, 0);
+        let images: Vec<f32> = (0..BATCH * SIZE * SIZE * 3).map(|_| random.normal()).collect();
+        graph.set_decay(*decay);
+        graph.logits(&workers, &images, BATCH).unwrap();
+    }
+    graph.state().into_iter().filter(|(name, _)| name.contains("running_")).collect()
+}
+
+#[test]
+fn a_decay_of_zero_keeps_the_last_batch_alone() {
+    let last = pass(&[(1, Some(0.0))]);
+    assert!(last.len() > 30);
+    assert_eq!(pass(&[(0, None), (1, Some(0.0))]), last);
+}
+
+#[test]
+fn the_average_is_the_one_asked_for() {
+    let [first, second] = [0, 1].map(|batch| pass(&[(batch, Some(0.0))]));
+    let mean = pass(&[(0, Some(0.0)), (1, Some(0.5))]);
+    let running = pass(&[(0, Some(0.0)), (1, None)]);
+    for (name, mean) in &mean {
+        for (channel, mean) in mean.iter().enumerate() {
+            let (a, b) = (first[name][channel], second[name][channel]);
+            let running = running[name][channel];
+            assert!((mean - (a + b) / 2.0).abs() < 1e-5 * (1.0 + a.abs() + b.abs()), "{name}[{channel}]");
+            assert!((running - (0.75 * a + 0.25 * b)).abs() < 1e-5 * (1.0 + a.abs() + b.abs()), "{name}[{channel}]");
+        }
+    }
+}
