@@ -6,7 +6,7 @@ use crate::error::{BenchError, Mismatch};
 use crate::problem::{Elements, Problem, Quantization, same_floats};
 use std::sync::Arc;
 use syq_core::{BitWidth, Codebook, ConvGeometry, Granularity, Padding, Shape, Window};
-use syq_infer::kernels::{Input, Kernels, OutputRange, PackedConv, QuantizedKernel};
+use syq_infer::kernels::{Input, InputFormat, Kernels, OutputRange, PackedConv, QuantizedKernel};
 
 /// Height and width, and channels, of a 3×3 layer.
 pub const SHAPES: [[usize; 2]; 3] = [[56, 64], [28, 128], [14, 256]];
@@ -39,7 +39,10 @@ pub fn cases(kernels: &[Kernels], shapes: &[[usize; 2]]) -> Result<Vec<Case>, Be
         }
     }
     for shape in shapes {
-        problem_cases(kernels, &Problem::eight_bit(geometry(*shape)?, 1), QuantizedKernel::Int8, "W8A8", &mut cases)?;
+        for format in [InputFormat::Codes, InputFormat::Wide] {
+            let problem = Problem::eight_bit(geometry(*shape)?, format, 1);
+            problem_cases(kernels, &problem, QuantizedKernel::Int8, "W8A8", &mut cases)?;
+        }
         problem_cases(kernels, &Problem::float(geometry(*shape)?, 1), QuantizedKernel::Int8, FLOAT, &mut cases)?;
     }
     // One criterion group a kernel: its cases stand together.

@@ -44,7 +44,7 @@ pub struct Problem {
 #[derive(Clone, Debug)]
 enum Tensors {
     Coded { quantization: Quantization, codes: Vec<i8>, scales: Vec<f32>, input: Vec<u8> },
-    EightBit { codes: Vec<i8>, scales: Vec<f32>, input: Vec<u8> },
+    EightBit { format: InputFormat, codes: Vec<i8>, scales: Vec<f32>, input: Vec<u8> },
     Float { weights: Vec<f32>, input: Vec<f32> },
 }
 
@@ -65,14 +65,14 @@ impl Problem {
         Self { geometry, tensors: Tensors::Coded { quantization, codes, scales, input } }
     }
 
-    /// A convolution with 8-bit weights on 8-bit codes.
-    pub fn eight_bit(geometry: ConvGeometry, seed: u64) -> Self {
+    /// A convolution with 8-bit weights on 8-bit codes, which lie as `format` says.
+    pub fn eight_bit(geometry: ConvGeometry, format: InputFormat, seed: u64) -> Self {
         let mut random = SplitMix64::new(seed);
         let codes = (0..geometry.weights()).map(|_| (random.below(255) as i16 - 127) as i8).collect();
         let scale = 2.0 / (127.0 * 255.0 * STEP * (geometry.filter_len() as f32).sqrt());
         let scales = (0..geometry.filters()).map(|_| random.uniform(0.6 * scale, 1.4 * scale)).collect();
         let input = (0..geometry.input.len()).map(|_| random.below(256) as u8).collect();
-        Self { geometry, tensors: Tensors::EightBit { codes, scales, input } }
+        Self { geometry, tensors: Tensors::EightBit { format, codes, scales, input } }
     }
 
     /// A float convolution.
@@ -95,7 +95,7 @@ impl Problem {
                 let weights = CodedWeights { codebook, granularity, codes, scales };
                 coded_convolution("bench", &self.geometry, input, levels(bits), weights)?
             }
-            Tensors::EightBit { codes, scales, input } => {
+            Tensors::EightBit { codes, scales, input, .. } => {
                 let weights = EightBitWeights { codes, scales };
                 eight_bit_convolution("bench", &self.geometry, input, levels(BitWidth::Eight), weights)?
             }
@@ -118,8 +118,8 @@ impl Problem {
                 let packed = PackedConv::quantized("bench", geometry, &layout, levels(bits), weights)?;
                 (packed, Elements::codes(&layout, input))
             }
-            Tensors::EightBit { codes, scales, input } => {
-                let layout = InputLayout::of(geometry, InputFormat::Codes)?;
+            Tensors::EightBit { format, codes, scales, input } => {
+                let layout = InputLayout::of(geometry, *format)?;
                 let weights = EightBitWeights { codes, scales };
                 let packed = PackedConv::eight_bit("bench", geometry, &layout, levels(BitWidth::Eight), weights)?;
                 (packed, Elements::codes(&layout, input))
@@ -160,6 +160,11 @@ impl Elements {
                     bytes[within / 4] |= (code >> (2 * plane) & 3) << (2 * (within % 4));
                     *word = u32::from_ne_bytes(bytes);
                 }
+            }
+            InputFormat::Wide => {
+                let mut bytes = words[element].to_ne_bytes();
+                bytes[2 * within..][..2].copy_from_slice(&u16::from(codes[index]).to_ne_bytes());
+                words[element] = u32::from_ne_bytes(bytes);
             }
             InputFormat::Codes | InputFormat::Float => {
                 let mut bytes = words[element].to_ne_bytes();

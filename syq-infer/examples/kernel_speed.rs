@@ -8,6 +8,7 @@ use syq_core::{BitWidth, Codebook, ConvGeometry, EightBitWeights, Granularity, L
 use syq_infer::Isa;
 use syq_infer::kernels::{
     Input, InputData, InputFormat, InputLayout, Kernels, PackedConv, QuantizedKernel, QuantizedWeights,
+    eight_bit_format,
 };
 
 /// Height and width, channels, and how many such layers ResNet-18 has.
@@ -92,7 +93,7 @@ fn eight_bit(kernels: Kernels, shape: [usize; 2]) -> f64 {
     let scales = vec![0.25; geometry.filters()];
     let weights = EightBitWeights { codes: &codes, scales: &scales };
     let levels = Levels { step: 0.5, inverse_step: 2.0, largest: 255, zero: 128 };
-    let layout = InputLayout::of(&geometry, InputFormat::Codes).expect("a shape of SHAPES").with_zero(128);
+    let layout = InputLayout::of(&geometry, eight_bit_format(kernels.isa())).expect("a shape of SHAPES").with_zero(128);
     let packed = PackedConv::eight_bit("conv", &geometry, &layout, levels, weights).expect("valid weights");
     let words: Vec<u32> = (0..layout.len() as u32).map(|i| i.wrapping_mul(2_654_435_761)).collect();
     time(kernels, &packed, InputData::Words(&words))

@@ -105,6 +105,15 @@ const fn word_cost(isa: Isa, codebook: Codebook) -> f64 {
     }
 }
 
+/// The input format of a layer with 8-bit weights. AVX2 has no exact product of bytes, and widening both
+/// sides in the loop costs more than it saves.
+pub const fn eight_bit_format(isa: Isa) -> InputFormat {
+    match isa {
+        Isa::Avx2 => InputFormat::Wide,
+        Isa::Avx512 | Isa::Neon | Isa::Portable => InputFormat::Codes,
+    }
+}
+
 impl PackedConv {
     /// Roughly how long the whole layer takes on one thread.
     pub(crate) fn nanoseconds(&self, isa: Isa) -> f64 {
@@ -112,11 +121,11 @@ impl PackedConv {
         // Multiply-accumulates a nanosecond, measured on layers of 64 to 512 channels.
         let (planes, rate) = match (isa, &self.weights) {
             (Isa::Avx512, Weights::Float(_)) => (1.0, 52.0),
-            (Isa::Avx512, Weights::Int8(_) | Weights::EightBit(_)) => (1.0, 200.0),
+            (Isa::Avx512, Weights::Int8(_) | Weights::EightBit(_) | Weights::Wide(_)) => (1.0, 200.0),
             (Isa::Avx512, _) => (planes, 800.0),
             (Isa::Avx2, Weights::Float(_)) => (1.0, 40.0),
             (Isa::Avx2, Weights::Int8(_)) => (1.0, 100.0),
-            (Isa::Avx2, Weights::EightBit(_)) => (1.0, 60.0),
+            (Isa::Avx2, Weights::EightBit(_) | Weights::Wide(_)) => (1.0, 60.0),
             (Isa::Avx2, _) => (planes, 250.0),
             (Isa::Neon, Weights::Float(_)) => (1.0, 15.0),
             (Isa::Neon, _) => (planes, 60.0),

@@ -2,8 +2,8 @@
 //!
 //! `[row][column][group][plane][element]`, padding rows and columns included, so that the kernels'
 //! inner loops need no bounds of the image. An element is one f32 channel, four u8 channels, or 32
-//! channels of one bit plane, or 16 channels of one two-bit digit; each group starts at an element of
-//! its own. What fills up the last element of a group is zero, and so is the padding (code 0 is the
+//! channels of one bit plane, or 16 channels of one two-bit digit, or two 16-bit channels; each group
+//! starts at an element of its own. What fills up the last element of a group is zero, and so is the padding (code 0 is the
 //! value 0), except that every byte of the padding of signed codes is their zero point.
 
 use std::fmt;
@@ -40,6 +40,8 @@ pub enum InputFormat {
     Digits(BitWidth),
     /// Codes as bytes, four channels an element, in memory order.
     Codes,
+    /// Codes less their zero point as 16-bit integers, two channels an element, in memory order.
+    Wide,
     /// f32 values, one channel an element.
     Float,
 }
@@ -51,6 +53,7 @@ impl InputFormat {
             Self::Planes(_) => 32,
             Self::Digits(_) => 16,
             Self::Codes => 4,
+            Self::Wide => 2,
             Self::Float => 1,
         }
     }
@@ -60,7 +63,7 @@ impl InputFormat {
         match self {
             Self::Planes(bits) => bits.bits() as usize,
             Self::Digits(bits) => bits.bits().div_ceil(2) as usize,
-            Self::Codes | Self::Float => 1,
+            Self::Codes | Self::Wide | Self::Float => 1,
         }
     }
 
@@ -68,7 +71,7 @@ impl InputFormat {
     const fn sums(self) -> usize {
         match self {
             Self::Digits(_) => 1,
-            Self::Planes(_) | Self::Codes | Self::Float => 0,
+            Self::Planes(_) | Self::Codes | Self::Wide | Self::Float => 0,
         }
     }
 
@@ -78,6 +81,7 @@ impl InputFormat {
             Self::Planes(_) => "planes",
             Self::Digits(_) => "digits",
             Self::Codes => "codes",
+            Self::Wide => "wide codes",
             Self::Float => "float",
         }
     }
@@ -226,8 +230,9 @@ impl InputLayout {
     /// Writes the value 0 to the padding of a buffer and leaves the image as it is. A buffer of another
     /// length is left alone as far as it does not reach.
     pub fn clear_padding<T: bytemuck::AnyBitPattern>(&self, buffer: &mut [T]) {
+        let byte = if self.format == InputFormat::Wide { 0 } else { self.zero };
         // An element has four bytes.
-        let filling = bytemuck::try_pod_read_unaligned(&[self.zero; 4]).unwrap_or(T::zeroed());
+        let filling = bytemuck::try_pod_read_unaligned(&[byte; 4]).unwrap_or(T::zeroed());
         let mut start = 0;
         for y in 0..self.shape.height {
             let row = self.row(y);

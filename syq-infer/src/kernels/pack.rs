@@ -29,6 +29,15 @@ pub(super) fn bytes(layer: &PackedConv, codes: &[i8]) -> Vec<Lanes<u32>> {
     })
 }
 
+/// Two codes an element, as 16-bit integers in memory order.
+pub(super) fn pairs(layer: &PackedConv, codes: &[i8]) -> Vec<Lanes<u32>> {
+    fill(layer, codes, Lanes([0; BLOCK]), |word, lane, channels| {
+        let mut pair = [0i16; 2];
+        pair.iter_mut().zip(channels).for_each(|(wide, code)| *wide = i16::from(*code));
+        word.0[lane] = bytemuck::cast(pair);
+    })
+}
+
 /// One weight an element.
 pub(super) fn floats(layer: &PackedConv, weights: &[f32]) -> Vec<Lanes<f32>> {
     fill(layer, weights, Lanes([0.0; BLOCK]), |element, lane, channels| element.0[lane] = channels[0])

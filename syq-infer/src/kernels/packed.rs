@@ -39,6 +39,8 @@ pub(super) enum Weights {
     Int8(Vec<Lanes<u32>>),
     /// Four signed bytes from −127 to 127.
     EightBit(Vec<Lanes<u32>>),
+    /// Two 16-bit integers from −127 to 127.
+    Wide(Vec<Lanes<u32>>),
     /// One f32.
     Float(Vec<Lanes<f32>>),
 }
@@ -117,19 +119,19 @@ impl PackedConv {
                 packed.weights = Weights::LookupTernary(pack::additions_and_subtractions(&packed, codes));
             }
             (InputFormat::Codes, _) => packed.weights = Weights::Int8(pack::bytes(&packed, codes)),
-            (InputFormat::Float, _) => {
+            (InputFormat::Wide | InputFormat::Float, _) => {
                 return Err(KernelError::Element { layer: layer.to_owned(), format: layout.format().name() });
             }
         }
         Ok(packed)
     }
 
-    /// Packs a layer with 8-bit weights whose input has `levels` and lies as `layout` says: bytes, with
-    /// the zero point of the levels.
+    /// Packs a layer with 8-bit weights whose input has `levels` and lies as `layout` says: bytes or wide
+    /// codes, with the zero point of the levels.
     ///
     /// # Errors
     /// Everything that [`syq_core::reference::eight_bit_convolution`] refuses of weights, a layout of
-    /// another image, with too little padding, another zero point or not of bytes; names `layer`.
+    /// another image, with too little padding, another zero point or not of codes; names `layer`.
     pub fn eight_bit(
         layer: &str,
         geometry: &ConvGeometry,
@@ -139,7 +141,7 @@ impl PackedConv {
     ) -> Result<Self, KernelError> {
         weight_count(geometry)?;
         weights.check(layer, geometry)?;
-        if layout.format() != InputFormat::Codes {
+        if !matches!(layout.format(), InputFormat::Codes | InputFormat::Wide) {
             return Err(KernelError::Element { layer: layer.to_owned(), format: layout.format().name() });
         }
         if layout.zero() != levels.zero {
@@ -154,8 +156,12 @@ impl PackedConv {
         let mut packed = Self::empty(layer, geometry, layout, Granularity::Layer)?;
         packed.scales = pack::filter_lanes(&packed, &scales, 0.0);
         packed.scale_step = 1;
-        packed.constants = pack::filter_lanes(&packed, &pack::zero_point_sums(&packed, weights.codes), 0);
-        packed.weights = Weights::EightBit(pack::bytes(&packed, weights.codes));
+        if layout.format() == InputFormat::Wide {
+            packed.weights = Weights::Wide(pack::pairs(&packed, weights.codes));
+        } else {
+            packed.constants = pack::filter_lanes(&packed, &pack::zero_point_sums(&packed, weights.codes), 0);
+            packed.weights = Weights::EightBit(pack::bytes(&packed, weights.codes));
+        }
         Ok(packed)
     }
 
@@ -212,7 +218,9 @@ impl PackedConv {
     /// Bytes of the packed weights.
     pub fn weight_bytes(&self) -> usize {
         match &self.weights {
-            Weights::Binary(w) | Weights::Int8(w) | Weights::EightBit(w) => size_of_val(w.as_slice()),
+            Weights::Binary(w) | Weights::Int8(w) | Weights::EightBit(w) | Weights::Wide(w) => {
+                size_of_val(w.as_slice())
+            }
             Weights::Ternary(w) => size_of_val(w.as_slice()),
             Weights::LookupBinary(w) => size_of_val(w.as_slice()),
             Weights::LookupTernary(w) => size_of_val(w.as_slice()),
@@ -229,6 +237,7 @@ impl PackedConv {
             Weights::LookupTernary(_) => "lookup_w2",
             Weights::Int8(_) => "int8",
             Weights::EightBit(_) => "int8_w8",
+            Weights::Wide(_) => "int16_w8",
             Weights::Float(_) => "float",
         }
     }

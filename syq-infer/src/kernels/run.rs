@@ -21,7 +21,7 @@ pub struct Input<'a> {
 /// The elements of an input.
 #[derive(Clone, Copy, Debug)]
 pub enum InputData<'a> {
-    /// Bit planes, or four codes an element.
+    /// Bit planes, digits, or two or four codes an element.
     Words(&'a [u32]),
     /// f32 values.
     Floats(&'a [f32]),
@@ -57,6 +57,8 @@ pub(super) enum Work<'a> {
     Int8(Job<'a, u32>, &'a [super::Lanes<u32>]),
     /// Bytes with 8-bit weights.
     EightBit(Job<'a, u32>, &'a [super::Lanes<u32>]),
+    /// 16-bit codes with 8-bit weights.
+    Wide(Job<'a, u32>, &'a [super::Lanes<u32>]),
     /// Floats.
     Float(Job<'a, f32>, &'a [super::Lanes<f32>]),
 }
@@ -143,6 +145,7 @@ impl PackedConv {
             }
             (Weights::Int8(w), InputData::Words(x)) => Work::Int8(self.job(x, range, images, output)?, w),
             (Weights::EightBit(w), InputData::Words(x)) => Work::EightBit(self.job(x, range, images, output)?, w),
+            (Weights::Wide(w), InputData::Words(x)) => Work::Wide(self.job(x, range, images, output)?, w),
             (Weights::Float(w), InputData::Floats(x)) => Work::Float(self.job(x, range, images, output)?, w),
             _ => {
                 let format = self.layout.format().name();

@@ -1,7 +1,7 @@
 //! The forms in which a value is stored: those that its readers need, and no others.
 
 use super::error::PlanError;
-use crate::kernels::{InputFormat, InputLayout, Kernels, QuantizedKernel};
+use crate::kernels::{InputFormat, InputLayout, Kernels, QuantizedKernel, eight_bit_format};
 use syq_core::{Levels, Padding};
 use syq_pack::network::{Domain, Op, Source, WeightFormat};
 use syq_pack::{LayerView, ModelView};
@@ -52,7 +52,8 @@ pub(super) fn read_form(layer: &LayerView<'_>, kernels: Kernels) -> Result<Optio
                 Form::Placed(InputLayout::of(&geometry, kernel.format(quantizer.bits))?)
             }
             (Some(WeightFormat::EightBit), Domain::Codes { quantizer, .. }) => {
-                Form::Placed(InputLayout::of(&geometry, InputFormat::Codes)?.with_zero(quantizer.zero()))
+                let format = eight_bit_format(kernels.isa());
+                Form::Placed(InputLayout::of(&geometry, format)?.with_zero(quantizer.zero()))
             }
             // A float layer on codes reads the values that they stand for, made by a step of its own.
             (_, Domain::Codes { .. }) => Form::Codes,

@@ -22,6 +22,7 @@ pub(super) fn convolve(work: Work<'_>) {
         Work::LookupTernary(mut job, weights) => ternary_lookups(&lookup::ops(), &mut job, weights),
         Work::Int8(mut job, weights) => tiles(&int8(), &mut job, weights),
         Work::EightBit(mut job, weights) => tiles(&eight_bit(), &mut job, weights),
+        Work::Wide(mut job, weights) => tiles(&wide(), &mut job, weights),
         Work::Float(mut job, weights) => tiles(&float(), &mut job, weights),
     }
 }
@@ -191,15 +192,38 @@ fn integer<const CHUNK: usize, const PIXELS: usize, W>(
         mac,
         fold,
         add: |a: [__m256i; 2], b: [__m256i; 2]| [_mm256_add_epi32(a[0], b[0]), _mm256_add_epi32(a[1], b[1])],
-        flush: |acc: [__m256i; 2], constant: &Lanes<i32>, scale: &Lanes<f32>, sum: [__m256; 2]| {
-            let constant: [__m256i; 2] = bytemuck::cast(constant.0);
-            let (exact0, exact1) = (_mm256_add_epi32(acc[0], constant[0]), _mm256_add_epi32(acc[1], constant[1]));
-            let scale: [__m256; 2] = bytemuck::cast(scale.0);
-            [
-                _mm256_fmadd_ps(scale[0], _mm256_cvtepi32_ps(exact0), sum[0]),
-                _mm256_fmadd_ps(scale[1], _mm256_cvtepi32_ps(exact1), sum[1]),
-            ]
+        flush: |acc, constant: &Lanes<i32>, scale: &Lanes<f32>, sum| flush(acc, constant, scale, sum),
+        store: |sum| bytemuck::cast(sum),
+    }
+}
+
+/// fma(scale, acc + constant, sum).
+#[target_feature(enable = "avx2,fma,popcnt")]
+fn flush(acc: [__m256i; 2], constant: &Lanes<i32>, scale: &Lanes<f32>, sum: [__m256; 2]) -> [__m256; 2] {
+    let constant: [__m256i; 2] = bytemuck::cast(constant.0);
+    let exact = [_mm256_add_epi32(acc[0], constant[0]), _mm256_add_epi32(acc[1], constant[1])];
+    let scale: [__m256; 2] = bytemuck::cast(scale.0);
+    [
+        _mm256_fmadd_ps(scale[0], _mm256_cvtepi32_ps(exact[0]), sum[0]),
+        _mm256_fmadd_ps(scale[1], _mm256_cvtepi32_ps(exact[1]), sum[1]),
+    ]
+}
+
+/// Products of 16-bit integers, added in pairs; the accumulator takes them as they come.
+#[target_feature(enable = "avx2,fma,popcnt")]
+fn wide() -> impl Kernel<Element = u32, Weight = Lanes<u32>> {
+    Ops::<{ usize::MAX }, 6, 1, _, _, _, _, _, _, _, _, _, _, _> {
+        types: PhantomData,
+        zero: [_mm256_setzero_si256(); 2],
+        empty: [_mm256_setzero_ps(); 2],
+        start: |acc: [__m256i; 2]| acc,
+        mac: |acc: [__m256i; 2], x: u32, w: &Lanes<u32>| {
+            let (x, [w0, w1]) = (_mm256_set1_epi32(x.cast_signed()), registers(w));
+            [_mm256_add_epi32(acc[0], _mm256_madd_epi16(x, w0)), _mm256_add_epi32(acc[1], _mm256_madd_epi16(x, w1))]
         },
+        fold: |_, part| part,
+        add: |a: [__m256i; 2], b: [__m256i; 2]| [_mm256_add_epi32(a[0], b[0]), _mm256_add_epi32(a[1], b[1])],
+        flush: |acc, constant: &Lanes<i32>, scale: &Lanes<f32>, sum| flush(acc, constant, scale, sum),
         store: |sum| bytemuck::cast(sum),
     }
 }

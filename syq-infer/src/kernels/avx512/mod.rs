@@ -21,6 +21,7 @@ pub(super) fn convolve(work: Work<'_>) {
         Work::LookupTernary(mut job, weights) => ternary_lookups(&super::avx2::lookup::ops(), &mut job, weights),
         // The instruction is exact for every signed byte.
         Work::Int8(mut job, weights) | Work::EightBit(mut job, weights) => tiles(&int8(), &mut job, weights),
+        Work::Wide(mut job, weights) => tiles(&wide(), &mut job, weights),
         Work::Float(mut job, weights) => tiles(&float(), &mut job, weights),
     }
 }
@@ -84,6 +85,14 @@ fn ternary() -> impl Kernel<Element = u32, Weight = [Lanes<u32>; 2]> {
 fn int8() -> impl Kernel<Element = u32, Weight = Lanes<u32>> {
     integer(|acc, x: u32, w: &Lanes<u32>| {
         _mm512_dpbusd_epi32(acc, _mm512_set1_epi32(x.cast_signed()), bytemuck::cast(w.0))
+    })
+}
+
+/// Two products of 16-bit integers a lane.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
+fn wide() -> impl Kernel<Element = u32, Weight = Lanes<u32>> {
+    integer(|acc, x: u32, w: &Lanes<u32>| {
+        _mm512_dpwssd_epi32(acc, _mm512_set1_epi32(x.cast_signed()), bytemuck::cast(w.0))
     })
 }
 

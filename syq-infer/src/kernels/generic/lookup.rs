@@ -80,42 +80,50 @@ pub(crate) fn ternary_lookups<L: LookupOps>(l: &L, job: &mut Job<'_, u32>, weigh
     convolve::<L, 2>(l, job, weights.as_flattened());
 }
 
+/// Subgroups whose sums wait for their scales at a time, so that the results of a tile stay in registers
+/// while they are scaled.
+const WAITING: usize = 16;
+
+/// Most sums of a tile: four pixels of two pairs of blocks, or of one with two look-ups a weight.
+const SUMS: usize = 8;
+
 /// `ROWS` look-ups a weight.
 #[inline(always)]
 fn convolve<L: LookupOps, const ROWS: usize>(l: &L, job: &mut Job<'_, u32>, weights: &[Selectors]) {
     let group_blocks = job.group_filters.div_ceil(BLOCK);
+    let mut waiting = [l.words(); WAITING * SUMS];
     let mut block = job.blocks.start;
     while block < job.blocks.end {
         // Pairs of blocks; a range may begin in the middle of one.
         let (group, pair) = (block / group_blocks, block % group_blocks / 2);
         let left = group_blocks.min(job.blocks.end - group * group_blocks).div_ceil(2) - pair;
         if ROWS == 1 && left > 1 {
-            image::<L, ROWS, 2>(l, job, weights, group, pair);
+            image::<L, ROWS, 2>(l, job, weights, &mut waiting, [group, pair]);
             block = group * group_blocks + 2 * pair + 4;
         } else {
-            image::<L, ROWS, 1>(l, job, weights, group, pair);
+            image::<L, ROWS, 1>(l, job, weights, &mut waiting, [group, pair]);
             block = group * group_blocks + 2 * pair + 2;
         }
         block = block.min((group + 1) * group_blocks);
     }
 }
 
-/// All pixels of `R` pairs of blocks.
+/// All pixels of `R` pairs of blocks, from a pair of a group on.
 #[inline(always)]
 fn image<L: LookupOps, const ROWS: usize, const R: usize>(
     l: &L,
     job: &mut Job<'_, u32>,
     weights: &[Selectors],
-    group: usize,
-    pair: usize,
+    waiting: &mut [L::Words],
+    place: [usize; 2],
 ) {
     let mut pixel = job.pixels.start;
     while pixel < job.pixels.end {
         match job.pixels.end - pixel {
-            4.. => pixel += tile::<L, 4, ROWS, R>(l, job, weights, group, pair, pixel),
-            3 => pixel += tile::<L, 3, ROWS, R>(l, job, weights, group, pair, pixel),
-            2 => pixel += tile::<L, 2, ROWS, R>(l, job, weights, group, pair, pixel),
-            _ => pixel += tile::<L, 1, ROWS, R>(l, job, weights, group, pair, pixel),
+            4.. => pixel += tile::<L, 4, ROWS, R>(l, job, weights, waiting, place, pixel),
+            3 => pixel += tile::<L, 3, ROWS, R>(l, job, weights, waiting, place, pixel),
+            2 => pixel += tile::<L, 2, ROWS, R>(l, job, weights, waiting, place, pixel),
+            _ => pixel += tile::<L, 1, ROWS, R>(l, job, weights, waiting, place, pixel),
         }
     }
 }
@@ -126,8 +134,8 @@ fn tile<L: LookupOps, const P: usize, const ROWS: usize, const R: usize>(
     l: &L,
     job: &mut Job<'_, u32>,
     weights: &[Selectors],
-    group: usize,
-    pair: usize,
+    waiting: &mut [L::Words],
+    [group, pair]: [usize; 2],
     pixel: usize,
 ) -> usize {
     let group_blocks = job.group_filters.div_ceil(BLOCK);
@@ -139,40 +147,47 @@ fn tile<L: LookupOps, const P: usize, const ROWS: usize, const R: usize>(
     });
     let first_pair = group * group_blocks.div_ceil(2) + pair;
     let weights: [&[Selectors]; R] = std::array::from_fn(|r| &weights[(first_pair + r) * block_len..][..block_len]);
-    let run = job.sums.len() / job.ends.len();
     let mut results = [[l.empty(); R]; P];
-    let mut first = 0;
-    for (subgroup, &end) in job.ends.iter().enumerate() {
-        let segments = &job.segments[first..end];
-        first = end;
-        let words = subgroup_sums::<L, P, ROWS, R>(l, job, weights, segments, bases);
-        // A codebook's scales are those of all filters.
-        let scale = job.scales[subgroup].0[0];
-        for p in 0..P {
-            let less = match ROWS {
-                1 => {
-                    let positions = &job.sums[subgroup * run..][..run];
-                    // A caller's buffer may hold anything; the sum of codes does not overflow.
-                    positions.iter().fold(0u32, |sum, position| sum.wrapping_add(job.input[bases[p] + position]))
+    let mut segment = 0;
+    for start in (0..job.ends.len()).step_by(WAITING) {
+        let subgroups = start..(start + WAITING).min(job.ends.len());
+        let mut less = [[1 << 15; P]; WAITING];
+        let each = subgroups.clone().zip(waiting.chunks_exact_mut(P * R * ROWS)).zip(&mut less);
+        for ((subgroup, sums), less) in each {
+            let end = job.ends[subgroup];
+            subgroup_sums::<L, P, ROWS, R>(l, job, weights, &job.segments[segment..end], bases, sums);
+            segment = end;
+            if ROWS == 1 {
+                for p in 0..P {
+                    less[p] = code_sum(job, subgroup, bases[p]);
                 }
-                _ => 1 << 15,
-            };
+            }
+        }
+        let scales = &job.scales[subgroups.clone()];
+        for p in 0..P {
             for r in 0..R {
-                let sums = match ROWS {
-                    1 => l.double(words[p][r][0]),
-                    _ => l.difference(words[p][r][0], words[p][r][ROWS - 1]),
-                };
-                results[p][r] = l.flush(sums, less, scale, results[p][r]);
+                let each = scales.iter().zip(waiting.chunks_exact(P * R * ROWS)).zip(&less);
+                for ((scale, sums), less) in each {
+                    let sums = &sums[(p * R + r) * ROWS..][..ROWS];
+                    let sums = match ROWS {
+                        1 => l.double(sums[0]),
+                        _ => l.difference(sums[0], sums[ROWS - 1]),
+                    };
+                    // A codebook's scales are those of all filters.
+                    results[p][r] = l.flush(sums, less[p], scale.0[0], results[p][r]);
+                }
             }
         }
     }
-    for (p, results) in results.into_iter().enumerate() {
-        for (r, sums) in results.into_iter().enumerate() {
-            for (half, lanes) in l.store(sums).into_iter().enumerate() {
+    // By index: an array's own iterator copies the array.
+    for p in 0..P {
+        for r in 0..R {
+            let halves = l.store(results[p][r]);
+            for half in 0..2 {
                 let within = 2 * (pair + r) + half;
                 let block = group * group_blocks + within;
                 if within < group_blocks && job.blocks.contains(&block) {
-                    put(job, pixel + p, block, lanes);
+                    put(job, pixel + p, block, &halves[half]);
                 }
             }
         }
@@ -180,7 +195,19 @@ fn tile<L: LookupOps, const P: usize, const ROWS: usize, const R: usize>(
     P
 }
 
-/// What each filter selects in the segments of one subgroup.
+/// The sum of the codes that a pixel's window has in a subgroup.
+#[inline(always)]
+fn code_sum(job: &Job<'_, u32>, subgroup: usize, base: usize) -> u32 {
+    let run = job.sums.len() / job.ends.len();
+    let mut sum = 0u32;
+    for position in &job.sums[subgroup * run..][..run] {
+        // A caller's buffer may hold anything; the sum of codes does not overflow.
+        sum = sum.wrapping_add(job.input[base + position]);
+    }
+    sum
+}
+
+/// What each filter selects in the segments of one subgroup, `[pixel][pair][row]`.
 #[inline(always)]
 fn subgroup_sums<L: LookupOps, const P: usize, const ROWS: usize, const R: usize>(
     l: &L,
@@ -188,8 +215,9 @@ fn subgroup_sums<L: LookupOps, const P: usize, const ROWS: usize, const R: usize
     weights: [&[Selectors]; R],
     segments: &[Segment],
     bases: [usize; P],
-) -> [[[L::Words; ROWS]; R]; P] {
-    let mut words = [[[l.words(); ROWS]; R]; P];
+    words: &mut [L::Words],
+) {
+    let mut sums = Waiting { words, fresh: true };
     for plane in (0..job.planes).rev() {
         let mut bytes = [[[l.bytes(); ROWS]; R]; P];
         let mut room = job.chunk;
@@ -209,34 +237,43 @@ fn subgroup_sums<L: LookupOps, const P: usize, const ROWS: usize, const R: usize
                 start += len;
                 room -= len;
                 if room == 0 {
-                    fold(l, &mut words, bytes);
+                    sums.fold(l, bytes);
                     bytes = [[[l.bytes(); ROWS]; R]; P];
                     room = job.chunk;
                 }
             }
         }
-        if room < job.chunk {
-            fold(l, &mut words, bytes);
+        if room < job.chunk || sums.fresh {
+            sums.fold(l, bytes);
         }
         if plane > 0 {
-            words.as_flattened_mut().as_flattened_mut().iter_mut().for_each(|sums| *sums = l.quadruple(*sums));
-        }
-    }
-    words
-}
-
-#[inline(always)]
-fn fold<L: LookupOps, const P: usize, const ROWS: usize, const R: usize>(
-    l: &L,
-    words: &mut [[[L::Words; ROWS]; R]; P],
-    bytes: [[[L::Bytes; ROWS]; R]; P],
-) {
-    for p in 0..P {
-        for r in 0..R {
-            for row in 0..ROWS {
-                words[p][r][row] = l.fold(words[p][r][row], bytes[p][r][row]);
+            for sums in sums.words.iter_mut() {
+                *sums = l.quadruple(*sums);
             }
         }
+    }
+}
+
+/// The sums of one subgroup in memory.
+struct Waiting<'a, W> {
+    words: &'a mut [W],
+    /// Whether they still are those of another subgroup.
+    fresh: bool,
+}
+
+impl<W: Copy> Waiting<'_, W> {
+    /// Adds a chunk.
+    #[inline(always)]
+    fn fold<L: LookupOps<Words = W>, const P: usize, const ROWS: usize, const R: usize>(
+        &mut self,
+        l: &L,
+        bytes: [[[L::Bytes; ROWS]; R]; P],
+    ) {
+        // Loops, not closures: those would have to be inlined to have the features of the instruction set.
+        for (sums, bytes) in self.words.iter_mut().zip(bytes.as_flattened().as_flattened()) {
+            *sums = l.fold(if self.fresh { l.words() } else { *sums }, *bytes);
+        }
+        self.fresh = false;
     }
 }
 

@@ -144,19 +144,59 @@ fn filled<T: Copy + Default>(values: &[T]) -> [T; BLOCK] {
     block
 }
 
-/// Bytes in their layout: the last element of each group is filled up with zeros.
+/// Codes that are converted at a time.
+const CODES: usize = 256;
+
+/// Bytes or 16-bit integers in their layout: the last element of each group is filled up with zeros.
 #[inline(always)]
 fn place<T>(layout: &InputLayout, row: &mut [u32], from: &[T], convert: impl Fn(&[T], &mut [u8])) {
-    let channels = layout.group_channels();
-    let bytes: &mut [u8] = bytemuck::cast_slice_mut(row);
-    if channels.is_multiple_of(4) {
-        convert(from, bytes);
+    let (channels, zero) = (layout.group_channels(), i16::from(layout.zero()));
+    match layout.format() {
+        InputFormat::Wide => through_codes(layout, row, from, convert, |codes, elements| {
+            let wide: &mut [i16] = bytemuck::cast_slice_mut(elements);
+            let (wide, filling) = wide.split_at_mut(codes.len());
+            wide.iter_mut().zip(codes).for_each(|(wide, code)| *wide = i16::from(*code) - zero);
+            filling.fill(0);
+        }),
+        _ if channels.is_multiple_of(4) => convert(from, bytemuck::cast_slice_mut(row)),
+        _ => through_codes(layout, row, from, convert, |codes, elements| {
+            let bytes: &mut [u8] = bytemuck::cast_slice_mut(elements);
+            let (bytes, filling) = bytes.split_at_mut(codes.len());
+            bytes.copy_from_slice(codes);
+            filling.fill(0);
+        }),
+    }
+}
+
+/// Converts many pixels at a time, so that few channels fill a register too, and calls `put` with the
+/// codes of (a part of) each group and their elements.
+#[inline(always)]
+fn through_codes<T>(
+    layout: &InputLayout,
+    row: &mut [u32],
+    from: &[T],
+    convert: impl Fn(&[T], &mut [u8]),
+    put: impl Fn(&[u8], &mut [u32]),
+) {
+    let (channels, group_len) = (layout.group_channels(), layout.group_len());
+    let mut codes = [0; CODES];
+    if channels > CODES {
+        for (from, to) in from.chunks_exact(channels).zip(row.chunks_exact_mut(group_len)) {
+            for (from, to) in from.chunks(CODES).zip(to.chunks_mut(CODES / layout.format().channels())) {
+                let codes = &mut codes[..from.len()];
+                convert(from, codes);
+                put(codes, to);
+            }
+        }
         return;
     }
-    for (from, to) in from.chunks_exact(channels).zip(bytes.chunks_exact_mut(layout.group_len() * 4)) {
-        let (codes, filling) = to.split_at_mut(channels);
+    let groups = CODES / channels;
+    for (from, to) in from.chunks(groups * channels).zip(row.chunks_mut(groups * group_len)) {
+        let codes = &mut codes[..from.len()];
         convert(from, codes);
-        filling.fill(0);
+        for (codes, to) in codes.chunks_exact(channels).zip(to.chunks_exact_mut(group_len)) {
+            put(codes, to);
+        }
     }
 }
 

@@ -148,9 +148,10 @@ fn tile<K: Kernel, const P: usize, const R: usize>(
             }
         }
     }
-    for (p, sums) in sums.into_iter().enumerate() {
-        for (r, sum) in sums.into_iter().enumerate() {
-            put(job, pixel + p, block + r, k.store(sum));
+    // By index: an array's own iterator copies the array.
+    for p in 0..P {
+        for r in 0..R {
+            put(job, pixel + p, block + r, &k.store(sums[p][r]));
         }
     }
 }
@@ -202,8 +203,8 @@ fn planes<K: Kernel, const P: usize, const R: usize>(
             sums[r] = k.flush(total, constant, scale, sums[r]);
         }
     }
-    for (r, sum) in sums.into_iter().enumerate() {
-        put(job, pixel, block + r, k.store(sum));
+    for r in 0..R {
+        put(job, pixel, block + r, &k.store(sums[r]));
     }
 }
 
@@ -240,14 +241,14 @@ fn accumulate<K: Kernel, const P: usize, const R: usize>(
 
 /// Writes one pixel's lanes of one filter block; the last block of a group may be narrower.
 #[inline(always)]
-pub(super) fn put<E>(job: &mut Job<'_, E>, pixel: usize, block: usize, lanes: [f32; BLOCK]) {
+pub(super) fn put<E>(job: &mut Job<'_, E>, pixel: usize, block: usize, lanes: &[f32; BLOCK]) {
     let group_blocks = job.group_filters.div_ceil(BLOCK);
     let [group, within] = [block / group_blocks, block % group_blocks * BLOCK];
     let width = (job.group_filters - within).min(BLOCK);
     let first = group * job.group_filters + within - job.filters.start;
     let row = &mut job.output[(pixel - job.pixels.start) * job.filters.len() + first..][..width];
     match row.first_chunk_mut::<BLOCK>() {
-        Some(full) => *full = lanes,
+        Some(full) => *full = *lanes,
         None => row.copy_from_slice(&lanes[..width]),
     }
 }

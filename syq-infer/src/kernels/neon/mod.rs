@@ -21,6 +21,8 @@ pub(super) fn convolve(work: Work<'_>) {
         Work::LookupTernary(mut job, weights) => ternary_lookups(&super::portable::lookup::ops(), &mut job, weights),
         Work::Int8(mut job, weights) => tiles(&int8(), &mut job, weights),
         Work::EightBit(mut job, weights) => tiles(&eight_bit(), &mut job, weights),
+        // The plan takes bytes here.
+        Work::Wide(mut job, weights) => tiles(&super::portable::wide(), &mut job, weights),
         Work::Float(mut job, weights) => tiles(&float(), &mut job, weights),
     }
 }

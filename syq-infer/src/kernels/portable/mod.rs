@@ -22,6 +22,7 @@ pub(super) fn convolve(work: Work<'_>) {
         Work::LookupBinary(mut job, weights) => binary_lookups(&lookup::ops(), &mut job, weights),
         Work::LookupTernary(mut job, weights) => ternary_lookups(&lookup::ops(), &mut job, weights),
         Work::Int8(mut job, weights) | Work::EightBit(mut job, weights) => tiles(&int8(), &mut job, weights),
+        Work::Wide(mut job, weights) => tiles(&wide(), &mut job, weights),
         Work::Float(mut job, weights) => tiles(&float(), &mut job, weights),
     }
 }
@@ -84,6 +85,19 @@ fn int8() -> impl Kernel<Element = u32, Weight = Lanes<u32>> {
         std::array::from_fn(|i| {
             let w: [i8; 4] = bytemuck::cast(w.0[i]);
             (0..4).fold(acc[i], |sum, c| sum + i32::from(x[c]) * i32::from(w[c]))
+        })
+    })
+}
+
+/// Two products of 16-bit integers a lane.
+pub(super) fn wide() -> impl Kernel<Element = u32, Weight = Lanes<u32>> {
+    integer(|acc: [i32; BLOCK], x: u32, w: &Lanes<u32>| {
+        let x: [i16; 2] = bytemuck::cast(x);
+        std::array::from_fn(|i| {
+            let w: [i16; 2] = bytemuck::cast(w.0[i]);
+            // A caller's buffer may hold anything; codes do not overflow.
+            let products = i32::from(x[0]) * i32::from(w[0]) + i32::from(x[1]) * i32::from(w[1]);
+            acc[i].wrapping_add(products)
         })
     })
 }

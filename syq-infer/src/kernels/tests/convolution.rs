@@ -83,13 +83,15 @@ fn check_eight_bit(source: &mut Source, kernels: &[Kernels], geometry: &ConvGeom
         let scales = source.floats(geometry.filters());
         let weights = EightBitWeights { codes: &codes, scales: &scales };
         let expected = bits(&eight_bit_convolution("conv", geometry, &input, levels, weights).unwrap());
-        let layout = InputLayout::of(geometry, InputFormat::Codes).unwrap().covering(extra).unwrap();
-        let layout = layout.with_zero(levels.zero);
-        let packed = PackedConv::eight_bit("conv", geometry, &layout, levels, weights).unwrap();
-        let words = lay_out_codes(&layout, &input);
-        for &kernels in kernels {
-            let found = bits(&run(&packed, kernels, InputData::Words(&words)));
-            assert!(found == expected, "{} {} {levels:?} {geometry:?}", packed.kernel(), kernels.isa());
+        for format in [InputFormat::Codes, InputFormat::Wide] {
+            let layout = InputLayout::of(geometry, format).unwrap().covering(extra).unwrap();
+            let layout = layout.with_zero(levels.zero);
+            let packed = PackedConv::eight_bit("conv", geometry, &layout, levels, weights).unwrap();
+            let words = lay_out_codes(&layout, &input);
+            for &kernels in kernels {
+                let found = bits(&run(&packed, kernels, InputData::Words(&words)));
+                assert!(found == expected, "{} {} {levels:?} {geometry:?}", packed.kernel(), kernels.isa());
+            }
         }
     }
 }
@@ -239,11 +241,13 @@ fn extreme_eight_bit_sums_are_exact() {
             let scales: Vec<f32> = (0..17).map(|filter| 0.1 * (filter as f32 - 8.0)).collect();
             let weights = EightBitWeights { codes: &codes, scales: &scales };
             let expected = eight_bit_convolution("fc", &geometry, &input, levels, weights).unwrap();
-            let layout = InputLayout::of(&geometry, InputFormat::Codes).unwrap().with_zero(levels.zero);
-            let packed = PackedConv::eight_bit("fc", &geometry, &layout, levels, weights).unwrap();
-            let words = lay_out_codes(&layout, &input);
-            for &kernels in &kernels {
-                assert_eq!(bits(&run(&packed, kernels, InputData::Words(&words))), bits(&expected));
+            for format in [InputFormat::Codes, InputFormat::Wide] {
+                let layout = InputLayout::of(&geometry, format).unwrap().with_zero(levels.zero);
+                let packed = PackedConv::eight_bit("fc", &geometry, &layout, levels, weights).unwrap();
+                let words = lay_out_codes(&layout, &input);
+                for &kernels in &kernels {
+                    assert_eq!(bits(&run(&packed, kernels, InputData::Words(&words))), bits(&expected));
+                }
             }
         }
     }
@@ -261,6 +265,7 @@ fn eight_bit_layers_that_do_not_fit_are_refused() {
         PackedConv::eight_bit("stem", &geometry, &layout, levels, weights).map(|packed| packed.kernel())
     };
     assert_eq!(pack(bytes, signed_levels(), good), Ok("int8_w8"));
+    assert_eq!(pack(layout(InputFormat::Wide).with_zero(128), signed_levels(), good), Ok("int16_w8"));
     assert!(matches!(pack(bytes, levels(255), good), Err(KernelError::Layout { .. })));
     assert!(matches!(pack(bytes.with_zero(0), signed_levels(), good), Err(KernelError::Layout { .. })));
     let planes = layout(InputFormat::Planes(BitWidth::Eight));

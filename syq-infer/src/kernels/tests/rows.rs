@@ -111,21 +111,23 @@ fn signed_codes_are_those_of_the_levels() {
 fn signed_rows_are_placed_around_the_zero_point() {
     let kernels = all_kernels("signed_rows_are_placed_around_the_zero_point");
     let mut source = Source::new(16);
-    for channels in (1..=20).chain([33, 64]) {
+    for channels in (1..=20).chain([33, 64, 300, 515]) {
         let shape = Shape::new(2, 1 + source.below(4), channels);
         let padding = Padding { top: 1, bottom: 2, left: source.below(2), right: 1 };
         let input = values(&mut source, shape.len());
         let codes: Vec<u8> = input.iter().map(|x| signed_levels().code(*x)).collect();
-        let layout = InputLayout::new(InputFormat::Codes, shape, padding, 1).unwrap().with_zero(128);
-        let expected = lay_out_codes(&layout, &codes);
-        for &kernels in &kernels {
-            let mut buffer = vec![0xdead_beef; layout.len()];
-            let row = shape.width * shape.channels;
-            for (y, values) in input.chunks(row).enumerate() {
-                kernels.place_values(values, signed_levels(), &layout, &mut buffer[layout.row(y)]).unwrap();
+        for format in [InputFormat::Codes, InputFormat::Wide] {
+            let layout = InputLayout::new(format, shape, padding, 1).unwrap().with_zero(128);
+            let expected = lay_out_codes(&layout, &codes);
+            for &kernels in &kernels {
+                let mut buffer = vec![0xdead_beef; layout.len()];
+                let row = shape.width * shape.channels;
+                for (y, values) in input.chunks(row).enumerate() {
+                    kernels.place_values(values, signed_levels(), &layout, &mut buffer[layout.row(y)]).unwrap();
+                }
+                layout.clear_padding(&mut buffer);
+                assert_eq!(buffer, expected, "{} {layout}", kernels.isa());
             }
-            layout.clear_padding(&mut buffer);
-            assert_eq!(buffer, expected, "{} {layout}", kernels.isa());
         }
     }
 }

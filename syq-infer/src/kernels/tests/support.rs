@@ -73,7 +73,8 @@ impl Source {
 
 /// Codes in their layout, by its definition, one channel at a time.
 pub(super) fn lay_out_codes(layout: &InputLayout, codes: &[u8]) -> Vec<u32> {
-    let mut words = vec![u32::from_ne_bytes([layout.zero(); 4]); layout.len()];
+    let padding = if layout.format() == InputFormat::Wide { 0 } else { layout.zero() };
+    let mut words = vec![u32::from_ne_bytes([padding; 4]); layout.len()];
     for y in 0..layout.shape().height {
         words[layout.row(y)].fill(0);
     }
@@ -94,6 +95,10 @@ pub(super) fn lay_out_codes(layout: &InputLayout, codes: &[u8]) -> Vec<u32> {
                     let byte = (element + plane * layout.plane_len()) * 4 + within / 4;
                     bytes[byte] |= (code >> (2 * plane) & 3) << (2 * (within % 4));
                 }
+            }
+            InputFormat::Wide => {
+                let wide = i16::from(code) - i16::from(layout.zero());
+                bytemuck::cast_slice_mut::<u32, i16>(&mut words)[element * 2 + within] = wide;
             }
             _ => bytemuck::cast_slice_mut::<u32, u8>(&mut words)[element * 4 + within] = code,
         }
