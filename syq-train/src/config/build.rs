@@ -107,6 +107,17 @@ mod tests {
     const STAGE2: &str = include_str!("../../configs/cifar10-resnet20-w2a2-pixel-stage2.toml");
     const STAGE3: &str = include_str!("../../configs/cifar10-resnet20-w2a2-pixel-stage3.toml");
 
+    const DISTILLED: &str = include_str!("../../configs/cifar10-resnet20-w2a2-pixel-distilled.toml");
+
+    #[test]
+    fn the_distilled_stage_says_what_it_should() {
+        let config = Config::from_toml_str(DISTILLED).unwrap();
+        assert_eq!(config.scheme(), Config::from_toml_str(STAGE3).unwrap().scheme());
+        assert_eq!((config.eta(), config.train.epochs, config.train.learning_rate), (0.1, 18, 1e-3));
+        let distillation = config.train.distillation.unwrap();
+        assert_eq!((distillation.temperature, distillation.weight, config.train.batch_norm_batches), (4.0, 0.7, 128));
+    }
+
     #[test]
     fn the_examples_say_what_they_should() {
         let float = Config::from_toml_str(FLOAT).unwrap();
