@@ -130,6 +130,7 @@ fn image<L: LookupOps, const ROWS: usize, const R: usize>(
 
 /// `P` pixels of `R` pairs of blocks; returns `P`.
 #[inline(always)]
+#[allow(clippy::needless_range_loop, reason = "an array's own iterator copies the array; measured")]
 fn tile<L: LookupOps, const P: usize, const ROWS: usize, const R: usize>(
     l: &L,
     job: &mut Job<'_, u32>,
@@ -179,7 +180,6 @@ fn tile<L: LookupOps, const P: usize, const ROWS: usize, const R: usize>(
             }
         }
     }
-    // By index: an array's own iterator copies the array.
     for p in 0..P {
         for r in 0..R {
             let halves = l.store(results[p][r]);

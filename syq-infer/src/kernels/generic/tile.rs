@@ -107,6 +107,7 @@ fn image<K: Kernel, const R: usize>(k: &K, job: &mut Job<'_, K::Element>, weight
 
 /// `P` pixels of `R` filter blocks.
 #[inline(always)]
+#[allow(clippy::needless_range_loop, reason = "an array's own iterator copies the array; measured")]
 fn tile<K: Kernel, const P: usize, const R: usize>(
     k: &K,
     job: &mut Job<'_, K::Element>,
@@ -148,7 +149,6 @@ fn tile<K: Kernel, const P: usize, const R: usize>(
             }
         }
     }
-    // By index: an array's own iterator copies the array.
     for p in 0..P {
         for r in 0..R {
             put(job, pixel + p, block + r, &k.store(sums[p][r]));
@@ -171,6 +171,7 @@ fn vector<K: Kernel, const R: usize>(k: &K, job: &mut Job<'_, K::Element>, weigh
 
 /// `P` planes of the only pixel, of `R` filter blocks.
 #[inline(always)]
+#[allow(clippy::needless_range_loop, reason = "an array's own iterator copies the array; measured")]
 fn planes<K: Kernel, const P: usize, const R: usize>(
     k: &K,
     job: &mut Job<'_, K::Element>,
