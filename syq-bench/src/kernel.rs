@@ -113,7 +113,7 @@ mod tests {
     fn every_kernel_of_this_machine_has_a_case_and_a_float_twin() {
         let kernels: Vec<Kernels> = Isa::available().into_iter().map(|isa| Kernels::new(isa).unwrap()).collect();
         let cases = cases(&kernels, &[[5, 33]]).unwrap();
-        assert_eq!(cases.len(), kernels.len() * (QUANTIZED.len() + 2));
+        assert_eq!(cases.len(), kernels.len() * (QUANTIZED.len() + 3));
         for name in kernels.iter().flat_map(|kernels| kernels.names()) {
             assert!(cases.iter().any(|case| case.description().kernel == name), "{name}");
         }
