@@ -44,7 +44,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
         }
     }
-    let name = format!("int8_w8_{isa} W8A8");
+    let name = format!("w8_{isa} W8A8");
     if name.contains(&wanted) {
         print(&name, SHAPES.map(|shape| eight_bit(kernels, shape)));
     }
