@@ -1,6 +1,6 @@
 //! A run that is stopped and resumed ends in the same bytes, and so does one on other threads.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use syq_train::checkpoint::Checkpoint;
 use syq_train::config::{Config, DistillationConfig, NormalizationConfig};
 use syq_train::data::Dataset;
@@ -91,12 +91,17 @@ fn a_float_run() {
     check(&|threads| config(FLOAT, SGD, threads, None));
 }
 
+/// The checkpoint of a trained float network in `folder`.
+fn float_network(folder: &Path) -> PathBuf {
+    let float = folder.join("float");
+    run(&config(FLOAT, SGD, 2, None), &float, Start::New, None);
+    float.join(CHECKPOINT)
+}
+
 #[test]
 fn a_quantized_run() {
     let folder = tempfile::tempdir().unwrap();
-    let float = folder.path().join("float");
-    run(&config(FLOAT, SGD, 2, None), &float, Start::New, None);
-    let init = float.join(CHECKPOINT);
+    let init = float_network(folder.path());
     check(&|threads| config(TERNARY, ADAM, threads, Some(&init)));
 }
 
@@ -111,9 +116,7 @@ fn distilled(config: Config, teacher: &Path) -> Config {
 #[test]
 fn a_distilled_run() {
     let folder = tempfile::tempdir().unwrap();
-    let float = folder.path().join("float");
-    run(&config(FLOAT, SGD, 2, None), &float, Start::New, None);
-    let teacher = float.join(CHECKPOINT);
+    let teacher = float_network(folder.path());
     check(&|threads| distilled(config(TERNARY, ADAM, threads, Some(&teacher)), &teacher));
 }
 
@@ -149,10 +152,9 @@ fn statistics_are_measured_anew_with_the_weights_as_they_stand() {
 #[test]
 fn training_learns_and_reports_what_the_engine_measures() {
     let folder = tempfile::tempdir().unwrap();
-    let float = folder.path().join("float");
+    let float = float_network(folder.path());
     let quantized = folder.path().join("quantized");
-    run(&config(FLOAT, SGD, 2, None), &float, Start::New, None);
-    let rows = run(&config(TERNARY, ADAM, 2, Some(&float.join(CHECKPOINT))), &quantized, Start::New, None);
+    let rows = run(&config(TERNARY, ADAM, 2, Some(&float)), &quantized, Start::New, None);
     let last = rows.last().unwrap();
     assert!(last.top1 > 60.0, "top-1 {} % of three easy classes", last.top1);
     // The last row is of the held-out images: the exported model gets the same ones right.

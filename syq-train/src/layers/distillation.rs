@@ -1,6 +1,7 @@
 //! Distillation (Hinton, Vinyals and Dean, 2015): the labels' cross-entropy, and beside it how far the
 //! softened answers are from a teacher's.
 
+use super::loss::log_softmax;
 use super::{CrossEntropy, Loss, Objective};
 
 /// How much a teacher says, and how softly.
@@ -52,22 +53,12 @@ impl Objective for Distilled<'_> {
     }
 }
 
-fn log_softmax(logits: &[f32], temperature: f64, into: &mut [f64]) {
-    let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-    for (to, x) in into.iter_mut().zip(logits) {
-        *to = (f64::from(*x) - max) / temperature;
-    }
-    let total = into.iter().map(|x| x.exp()).sum::<f64>().ln();
-    into.iter_mut().for_each(|x| *x -= total);
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::loss::{LABELS, LOGITS, check_gradient};
     use super::*;
 
-    const LOGITS: [f32; 6] = [0.3, -1.2, 2.0, 0.5, 0.1, 0.4];
     const TEACHER: [f32; 6] = [4.0, -2.0, 1.0, 0.0, 3.0, -1.0];
-    const LABELS: [u32; 2] = [2, 0];
 
     fn distilled(temperature: f32, weight: f32) -> Distilled<'static> {
         let labels = CrossEntropy { label_smoothing: 0.1 };
@@ -77,19 +68,7 @@ mod tests {
     #[test]
     fn the_gradient_is_the_derivative() {
         for (temperature, weight) in [(1.0, 1.0), (4.0, 0.7), (0.5, 0.2)] {
-            let loss = distilled(temperature, weight);
-            let mut gradient = [0.0; 6];
-            loss.measure(&LOGITS, &LABELS, &mut gradient);
-            for i in 0..6 {
-                let at = |d: f32| {
-                    let mut moved = LOGITS;
-                    moved[i] += d;
-                    loss.measure(&moved, &LABELS, &mut [0.0; 6]).mean()
-                };
-                let numeric = (at(1e-2) - at(-1e-2)) / 2e-2;
-                let analytic = f64::from(gradient[i]);
-                assert!((numeric - analytic).abs() < 1e-4, "T = {temperature}, logit {i}: {numeric} {analytic}");
-            }
+            check_gradient(&distilled(temperature, weight));
         }
     }
 

@@ -33,13 +33,12 @@ impl Objective for CrossEntropy {
         let classes = logits.len() / images.max(1);
         let mut loss = Loss { images, ..Loss::default() };
         let smooth = f64::from(self.label_smoothing) / classes as f64;
+        let mut log_p = vec![0.0; classes];
         let rows = logits.chunks_exact(classes.max(1)).zip(gradient.chunks_exact_mut(classes.max(1)));
         for ((logits, gradient), label) in rows.zip(labels) {
             let label = *label as usize;
-            let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-            let total: f64 = logits.iter().map(|x| (f64::from(*x) - max).exp()).sum();
-            for (class, (x, g)) in logits.iter().zip(gradient).enumerate() {
-                let log_p = f64::from(*x) - max - total.ln();
+            log_softmax(logits, 1.0, &mut log_p);
+            for (class, (log_p, g)) in log_p.iter().zip(gradient).enumerate() {
                 let target = smooth + if class == label { 1.0 - f64::from(self.label_smoothing) } else { 0.0 };
                 loss.sum -= target * log_p;
                 *g = ((log_p.exp() - target) / images as f64) as f32;
@@ -51,6 +50,16 @@ impl Objective for CrossEntropy {
         }
         loss
     }
+}
+
+/// ln softmax(logits / temperature).
+pub(super) fn log_softmax(logits: &[f32], temperature: f64, into: &mut [f64]) {
+    let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+    for (to, x) in into.iter_mut().zip(logits) {
+        *to = (f64::from(*x) - max) / temperature;
+    }
+    let total = into.iter().map(|x| x.exp()).sum::<f64>().ln();
+    into.iter_mut().for_each(|x| *x -= total);
 }
 
 impl std::ops::AddAssign for Loss {
@@ -80,27 +89,36 @@ impl Loss {
 }
 
 #[cfg(test)]
+pub(super) use tests::{LABELS, LOGITS, check_gradient};
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
+    pub(in super::super) const LOGITS: [f32; 6] = [0.3, -1.2, 2.0, 0.5, 0.1, 0.4];
+    pub(in super::super) const LABELS: [u32; 2] = [2, 0];
+
+    /// Compares an objective's gradient at `LOGITS` with central differences.
+    pub(in super::super) fn check_gradient(objective: &impl Objective) -> Loss {
+        let mut gradient = [0.0; 6];
+        let measured = objective.measure(&LOGITS, &LABELS, &mut gradient);
+        for i in 0..6 {
+            let at = |d: f32| {
+                let mut moved = LOGITS;
+                moved[i] += d;
+                objective.measure(&moved, &LABELS, &mut [0.0; 6]).mean()
+            };
+            let numeric = (at(1e-2) - at(-1e-2)) / 2e-2;
+            assert!((numeric - f64::from(gradient[i])).abs() < 1e-4, "{i}: {numeric} {}", gradient[i]);
+        }
+        measured
+    }
+
     #[test]
     fn the_gradient_is_the_derivative() {
-        let logits = [0.3f32, -1.2, 2.0, 0.5, 0.1, 0.4];
-        let labels = [2u32, 0];
         for label_smoothing in [0.0, 0.1] {
-            let loss = CrossEntropy { label_smoothing };
-            let mut gradient = [0.0; 6];
-            let measured = loss.measure(&logits, &labels, &mut gradient);
+            let measured = check_gradient(&CrossEntropy { label_smoothing });
             assert_eq!((measured.correct, measured.images), (2, 2));
-            for i in 0..6 {
-                let at = |d: f32| {
-                    let mut moved = logits;
-                    moved[i] += d;
-                    loss.measure(&moved, &labels, &mut [0.0; 6]).mean()
-                };
-                let numeric = (at(1e-2) - at(-1e-2)) / 2e-2;
-                assert!((numeric - f64::from(gradient[i])).abs() < 1e-4, "{i}: {numeric} {}", gradient[i]);
-            }
         }
     }
 

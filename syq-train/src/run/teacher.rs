@@ -36,14 +36,16 @@ impl Teacher {
         if metadata.classes != run.data.classes() {
             return Err(RunError::Classes { model: metadata.classes, data: run.data.classes().to_vec() });
         }
-        let differs = |what, teacher: String, student: String| {
-            let path = config.teacher.clone();
-            if teacher == student { Ok(()) } else { Err(RunError::Teacher { path, what, teacher, student }) }
-        };
+        let differs =
+            |what, teacher, student| RunError::Teacher { path: config.teacher.clone(), what, teacher, student };
         let (teacher, student) = (model.network.input, run.graph.network().input);
-        differs("pictures", format!("{teacher:?}"), format!("{student:?}"))?;
-        let student = [run.normalization.mean(), run.normalization.deviation()];
-        differs("normalization", format!("{:?}", metadata.normalization), format!("{student:?}"))?;
+        if teacher != student {
+            return Err(differs("pictures", teacher.to_string(), student.to_string()));
+        }
+        let (teacher, student) = (metadata.normalization, [run.normalization.mean(), run.normalization.deviation()]);
+        if teacher != student {
+            return Err(differs("normalization", format!("{teacher:?}"), format!("{student:?}")));
+        }
         Ok(Self {
             session: Session::new(&model, SessionOptions { threads: run.workers.threads(), isa: None })?,
             settings: Distillation { temperature: config.temperature, weight: config.weight },
