@@ -112,6 +112,7 @@ fn fold_words(acc: __m256i, part: __m256i) -> __m256i {
 #[target_feature(enable = "avx2,fma,popcnt")]
 fn binary() -> impl Kernel<Element = u32, Weight = Lanes<u32>> {
     integer::<31, 3, _>(
+        |_| [_mm256_setzero_si256(); 2],
         |part, x: u32, w: &Lanes<u32>| {
             let (x, [w0, w1]) = (_mm256_set1_epi32(x.cast_signed()), registers(w));
             [count(part[0], _mm256_xor_si256(x, w0)), count(part[1], _mm256_xor_si256(x, w1))]
@@ -125,6 +126,7 @@ fn binary() -> impl Kernel<Element = u32, Weight = Lanes<u32>> {
 #[target_feature(enable = "avx2,fma,popcnt")]
 fn ternary() -> impl Kernel<Element = u32, Weight = [Lanes<u32>; 2]> {
     integer::<31, 3, _>(
+        |_| [_mm256_setzero_si256(); 2],
         |part, x: u32, [p, n]: &[Lanes<u32>; 2]| {
             let (x, [p0, p1], [n0, n1]) = (_mm256_set1_epi32(x.cast_signed()), registers(p), registers(n));
             let chosen = [
@@ -142,6 +144,7 @@ fn ternary() -> impl Kernel<Element = u32, Weight = [Lanes<u32>; 2]> {
 #[target_feature(enable = "avx2,fma,popcnt")]
 fn int8() -> impl Kernel<Element = u32, Weight = Lanes<u32>> {
     integer::<64, 5, _>(
+        |_| [_mm256_setzero_si256(); 2],
         |part, x: u32, w: &Lanes<u32>| {
             let (x, [w0, w1]) = (_mm256_set1_epi32(x.cast_signed()), registers(w));
             [
@@ -159,6 +162,7 @@ fn int8() -> impl Kernel<Element = u32, Weight = Lanes<u32>> {
 #[target_feature(enable = "avx2,fma,popcnt")]
 fn eight_bit() -> impl Kernel<Element = u32, Weight = Lanes<u32>> {
     integer::<{ usize::MAX }, 4, _>(
+        |_| [_mm256_setzero_si256(); 2],
         |part, x: u32, w: &Lanes<u32>| {
             let x = _mm256_set1_epi32(x.cast_signed());
             let [even, odd] = [_mm256_and_si256(x, _mm256_set1_epi16(0xff)), _mm256_srli_epi16::<8>(x)];
@@ -173,14 +177,28 @@ fn eight_bit() -> impl Kernel<Element = u32, Weight = Lanes<u32>> {
     )
 }
 
+/// Products of 16-bit integers, added in pairs; the accumulator takes them as they come.
+#[target_feature(enable = "avx2,fma,popcnt")]
+fn wide() -> impl Kernel<Element = u32, Weight = Lanes<u32>> {
+    integer::<{ usize::MAX }, 6, _>(
+        |acc| acc,
+        |acc, x: u32, w: &Lanes<u32>| {
+            let (x, [w0, w1]) = (_mm256_set1_epi32(x.cast_signed()), registers(w));
+            [_mm256_add_epi32(acc[0], _mm256_madd_epi16(x, w0)), _mm256_add_epi32(acc[1], _mm256_madd_epi16(x, w1))]
+        },
+        |_, part| part,
+    )
+}
+
 #[target_feature(enable = "avx2,fma,popcnt")]
 fn registers(lanes: &Lanes<u32>) -> [__m256i; 2] {
     bytemuck::cast(lanes.0)
 }
 
-/// The operations around the step and the fold of an integer kernel.
+/// The operations around the start, the step and the fold of an integer kernel.
 #[target_feature(enable = "avx2,fma,popcnt")]
 fn integer<const CHUNK: usize, const PIXELS: usize, W>(
+    start: impl Fn([__m256i; 2]) -> [__m256i; 2],
     mac: impl Fn([__m256i; 2], u32, &W) -> [__m256i; 2],
     fold: impl Fn([__m256i; 2], [__m256i; 2]) -> [__m256i; 2],
 ) -> impl Kernel<Element = u32, Weight = W> {
@@ -188,42 +206,19 @@ fn integer<const CHUNK: usize, const PIXELS: usize, W>(
         types: PhantomData,
         zero: [_mm256_setzero_si256(); 2],
         empty: [_mm256_setzero_ps(); 2],
-        start: |_| [_mm256_setzero_si256(); 2],
+        start,
         mac,
         fold,
         add: |a: [__m256i; 2], b: [__m256i; 2]| [_mm256_add_epi32(a[0], b[0]), _mm256_add_epi32(a[1], b[1])],
-        flush: |acc, constant: &Lanes<i32>, scale: &Lanes<f32>, sum| flush(acc, constant, scale, sum),
-        store: |sum| bytemuck::cast(sum),
-    }
-}
-
-/// fma(scale, acc + constant, sum).
-#[target_feature(enable = "avx2,fma,popcnt")]
-fn flush(acc: [__m256i; 2], constant: &Lanes<i32>, scale: &Lanes<f32>, sum: [__m256; 2]) -> [__m256; 2] {
-    let constant: [__m256i; 2] = bytemuck::cast(constant.0);
-    let exact = [_mm256_add_epi32(acc[0], constant[0]), _mm256_add_epi32(acc[1], constant[1])];
-    let scale: [__m256; 2] = bytemuck::cast(scale.0);
-    [
-        _mm256_fmadd_ps(scale[0], _mm256_cvtepi32_ps(exact[0]), sum[0]),
-        _mm256_fmadd_ps(scale[1], _mm256_cvtepi32_ps(exact[1]), sum[1]),
-    ]
-}
-
-/// Products of 16-bit integers, added in pairs; the accumulator takes them as they come.
-#[target_feature(enable = "avx2,fma,popcnt")]
-fn wide() -> impl Kernel<Element = u32, Weight = Lanes<u32>> {
-    Ops::<{ usize::MAX }, 6, 1, _, _, _, _, _, _, _, _, _, _, _> {
-        types: PhantomData,
-        zero: [_mm256_setzero_si256(); 2],
-        empty: [_mm256_setzero_ps(); 2],
-        start: |acc: [__m256i; 2]| acc,
-        mac: |acc: [__m256i; 2], x: u32, w: &Lanes<u32>| {
-            let (x, [w0, w1]) = (_mm256_set1_epi32(x.cast_signed()), registers(w));
-            [_mm256_add_epi32(acc[0], _mm256_madd_epi16(x, w0)), _mm256_add_epi32(acc[1], _mm256_madd_epi16(x, w1))]
+        flush: |acc: [__m256i; 2], constant: &Lanes<i32>, scale: &Lanes<f32>, sum: [__m256; 2]| {
+            let constant: [__m256i; 2] = bytemuck::cast(constant.0);
+            let (exact0, exact1) = (_mm256_add_epi32(acc[0], constant[0]), _mm256_add_epi32(acc[1], constant[1]));
+            let scale: [__m256; 2] = bytemuck::cast(scale.0);
+            [
+                _mm256_fmadd_ps(scale[0], _mm256_cvtepi32_ps(exact0), sum[0]),
+                _mm256_fmadd_ps(scale[1], _mm256_cvtepi32_ps(exact1), sum[1]),
+            ]
         },
-        fold: |_, part| part,
-        add: |a: [__m256i; 2], b: [__m256i; 2]| [_mm256_add_epi32(a[0], b[0]), _mm256_add_epi32(a[1], b[1])],
-        flush: |acc, constant: &Lanes<i32>, scale: &Lanes<f32>, sum| flush(acc, constant, scale, sum),
         store: |sum| bytemuck::cast(sum),
     }
 }
