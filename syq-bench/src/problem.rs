@@ -135,7 +135,7 @@ impl Problem {
 /// An image in a kernel's layout.
 #[derive(Clone, Debug)]
 pub enum Elements {
-    /// Planes of bits or digits, or four codes an element.
+    /// Planes of bits, tables, or two or four codes an element.
     Words(Vec<u32>),
     /// Floats.
     Floats(Vec<f32>),
@@ -151,14 +151,20 @@ impl Elements {
                     words[element + plane * layout.plane_len()] |= u32::from(codes[index] >> plane & 1) << within;
                 }
             }
-            InputFormat::Digits(_) => {
-                let (code, group) = (codes[index], layout.group_len());
-                words[element / group * group + group - 1] += u32::from(code);
-                for plane in 0..layout.format().planes() {
-                    let word = &mut words[element + plane * layout.plane_len()];
-                    let mut bytes = word.to_ne_bytes();
-                    bytes[within / 4] |= (code >> (2 * plane) & 3) << (2 * (within % 4));
-                    *word = u32::from_ne_bytes(bytes);
+            InputFormat::Tables(_) => {
+                let (group, planes, plane_len) = (layout.group_len(), layout.format().planes(), layout.plane_len());
+                let (start, channel) = (element / group * group, element % group);
+                for plane in 0..planes {
+                    let half = codes[index] >> (4 * plane) & 15;
+                    words[start + planes * plane_len + plane] += u32::from(half);
+                    let table = &mut words[start + plane * plane_len + channel / 4 * 4..][..4];
+                    for (entry, word) in (0..16).step_by(4).zip(table) {
+                        let mut sums = word.to_ne_bytes();
+                        for (entry, sum) in (entry..).zip(&mut sums) {
+                            *sum += half * (entry >> (channel % 4) & 1) as u8;
+                        }
+                        *word = u32::from_ne_bytes(sums);
+                    }
                 }
             }
             InputFormat::Wide => {

@@ -17,24 +17,32 @@ pub enum QuantizedKernel {
     Int8,
 }
 
-/// What the sum of a subgroup may reach in the lookup kernel: it is kept in 16 bits, doubled or with a sign.
+/// What the sum of a plane of a subgroup may reach in the lookup kernel: it is kept in 16 bits, doubled or
+/// with a sign.
 pub(super) const LOOKUP_LIMIT: usize = (1 << 15) - 1;
+
+/// The largest half of a code.
+pub(super) const HALF: u8 = 15;
 
 impl QuantizedKernel {
     /// Whether the kernel can compute a layer with activation codes up to `largest`.
     pub fn fits(self, geometry: &ConvGeometry, granularity: Granularity, largest: u8) -> bool {
-        let subgroup = WeightShape::from(geometry).subgroup_len(granularity);
         match self {
-            Self::Lookup => subgroup.saturating_mul(usize::from(largest)) <= LOOKUP_LIMIT,
+            Self::Lookup => Self::lookup_bound(geometry, granularity, largest) <= LOOKUP_LIMIT,
             Self::Popcount | Self::Int8 => true,
         }
+    }
+
+    /// What the sums of a plane of a subgroup may reach in the lookup kernel.
+    pub(super) fn lookup_bound(geometry: &ConvGeometry, granularity: Granularity, largest: u8) -> usize {
+        WeightShape::from(geometry).subgroup_len(granularity).saturating_mul(usize::from(largest.min(HALF)))
     }
 
     /// The input format that the kernel takes for activations of that many bits.
     pub const fn format(self, bits: BitWidth) -> InputFormat {
         match self {
             Self::Popcount => InputFormat::Planes(bits),
-            Self::Lookup => InputFormat::Digits(bits),
+            Self::Lookup => InputFormat::Tables(bits),
             Self::Int8 => InputFormat::Codes,
         }
     }

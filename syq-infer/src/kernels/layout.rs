@@ -2,7 +2,7 @@
 //!
 //! `[row][column][group][plane][element]`, padding rows and columns included, so that the kernels'
 //! inner loops need no bounds of the image. An element is one f32 channel, four u8 channels, or 32
-//! channels of one bit plane, or 16 channels of one two-bit digit, or two 16-bit channels; each group
+//! channels of one bit plane, or two 16-bit channels, or a quarter of the table of four channels; each group
 //! starts at an element of its own. What fills up the last element of a group is zero, and so is the padding (code 0 is the
 //! value 0), except that every byte of the padding of signed codes is their zero point.
 
@@ -35,9 +35,11 @@ pub(crate) const fn selector_byte(filter: usize) -> usize {
 pub enum InputFormat {
     /// Bit planes of codes, the lowest bit first: plane b of channel c is bit c % 32 of word c / 32.
     Planes(BitWidth),
-    /// Two-bit digits of codes, the lowest first: digit d of channel c is bits 2·(c % 4) of byte c / 4 of
-    /// the digit's plane, in memory order. A last element of each group holds the sum of its codes.
-    Digits(BitWidth),
+    /// For every four channels the sixteen sums of a subset of their codes, a byte each: entry e adds the
+    /// channels whose bit is set in e. Codes of more than four bits are two planes, of their low and of
+    /// their high halves. Behind the planes of each group lie the sums of all its codes, one element a
+    /// plane, and two more that are zero.
+    Tables(BitWidth),
     /// Codes as bytes, four channels an element, in memory order.
     Codes,
     /// Codes less their zero point as 16-bit integers, two channels an element, in memory order.
@@ -51,26 +53,33 @@ impl InputFormat {
     pub const fn channels(self) -> usize {
         match self {
             Self::Planes(_) => 32,
-            Self::Digits(_) => 16,
             Self::Codes => 4,
             Self::Wide => 2,
-            Self::Float => 1,
+            Self::Float | Self::Tables(_) => 1,
         }
     }
 
-    /// Planes of bits or digits, 1 for the formats without.
+    /// Elements that stay together.
+    const fn together(self) -> usize {
+        match self {
+            Self::Tables(_) => 4,
+            Self::Planes(_) | Self::Codes | Self::Wide | Self::Float => 1,
+        }
+    }
+
+    /// Planes of bits or of half codes, 1 for the formats without.
     pub const fn planes(self) -> usize {
         match self {
             Self::Planes(bits) => bits.bits() as usize,
-            Self::Digits(bits) => bits.bits().div_ceil(2) as usize,
+            Self::Tables(bits) => bits.bits().div_ceil(4) as usize,
             Self::Codes | Self::Wide | Self::Float => 1,
         }
     }
 
-    /// Elements behind the planes of each group: the sum of the codes.
+    /// Elements behind the planes of each group: the sums of the codes, and what fills up a table's place.
     const fn sums(self) -> usize {
         match self {
-            Self::Digits(_) => 1,
+            Self::Tables(_) => 4,
             Self::Planes(_) | Self::Codes | Self::Wide | Self::Float => 0,
         }
     }
@@ -79,7 +88,7 @@ impl InputFormat {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Planes(_) => "planes",
-            Self::Digits(_) => "digits",
+            Self::Tables(_) => "tables",
             Self::Codes => "codes",
             Self::Wide => "wide codes",
             Self::Float => "float",
@@ -101,7 +110,7 @@ impl fmt::Display for InputLayout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let p = &self.padding;
         write!(f, "{} of {} in {} groups", self.format.name(), self.shape, self.groups)?;
-        if let InputFormat::Planes(bits) | InputFormat::Digits(bits) = self.format {
+        if let InputFormat::Planes(bits) | InputFormat::Tables(bits) = self.format {
             write!(f, " and {} bits", bits.bits())?;
         }
         if self.zero != 0 {
@@ -121,7 +130,10 @@ impl InputLayout {
             return Err(ShapeError::Groups { channels: shape.channels, filters: groups, groups });
         }
         let layout = Self { format, shape, padding, groups, zero: 0 };
-        let elements = (shape.channels / groups).div_ceil(format.channels());
+        let elements = product([
+            (shape.channels / groups).div_ceil(format.channels() * format.together()),
+            format.together(),
+        ])?;
         let height = sum([padding.top, shape.height, padding.bottom])?;
         let width = sum([padding.left, shape.width, padding.right])?;
         let group_len = sum([product([format.planes(), elements])?, format.sums()])?;
@@ -193,7 +205,8 @@ impl InputLayout {
 
     /// Elements of one plane of one group of one pixel.
     pub const fn plane_len(&self) -> usize {
-        self.group_channels().div_ceil(self.format.channels())
+        let together = self.format.together();
+        self.group_channels().div_ceil(self.format.channels() * together) * together
     }
 
     /// Elements of one group of one pixel.

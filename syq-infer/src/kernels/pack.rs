@@ -58,10 +58,10 @@ pub(super) fn additions_and_subtractions(layer: &PackedConv, codes: &[i8]) -> Ve
     })
 }
 
-/// `[block of 32 filters][position][four channels]`, four such fours an element; calls `put` with the byte of
-/// the filter, the code and its bit.
+/// `[block of 32 filters][position][four channels]`; calls `put` with the byte of the filter, the code and its
+/// bit.
 fn select<W: Copy>(layer: &PackedConv, codes: &[i8], zero: W, put: impl Fn(&mut W, usize, i8, usize)) -> Vec<W> {
-    let (positions, fours) = (layer.geometry.positions(), layer.layout.plane_len() * 4);
+    let (positions, fours) = (layer.geometry.positions(), layer.layout.plane_len() / 4);
     let channels = layer.geometry.group_channels();
     let group_filters = layer.geometry.group_filters();
     let group_blocks = group_filters.div_ceil(2 * BLOCK);

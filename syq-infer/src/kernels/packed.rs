@@ -31,7 +31,7 @@ pub(super) enum Weights {
     Binary(Vec<Lanes<u32>>),
     /// The words of the +1 weights, then those of the −1 weights.
     Ternary(Vec<[Lanes<u32>; 2]>),
-    /// Which of four codes each of 32 filters adds, four a layout element.
+    /// Which of four codes each of 32 filters adds.
     LookupBinary(Vec<Selectors>),
     /// Which it adds, then which it subtracts.
     LookupTernary(Vec<[Selectors; 2]>),
@@ -59,7 +59,7 @@ pub struct PackedConv {
     /// Scales from one block to the next; 0 where the blocks share them.
     pub(super) scale_step: usize,
     pub(super) constants: Vec<Lanes<i32>>,
-    /// Where the sum of each kernel position's codes lies, from the window's first element; digits only.
+    /// Where the sum of each kernel position's codes lies, from the window's first element; tables only.
     pub(super) sums: Vec<usize>,
 }
 
@@ -97,7 +97,7 @@ impl PackedConv {
         let mut packed = Self::empty(layer, geometry, layout, granularity)?;
         packed.scales = scales.into_iter().map(|scale| Lanes([scale; BLOCK])).collect();
         match (layout.format(), codebook) {
-            (InputFormat::Planes(bits) | InputFormat::Digits(bits), _) if bits.largest() != levels.largest => {
+            (InputFormat::Planes(bits) | InputFormat::Tables(bits), _) if bits.largest() != levels.largest => {
                 return fail(CoreErrorKind::Bits { bits: bits.bits() });
             }
             (InputFormat::Planes(_), Codebook::Binary) => {
@@ -108,14 +108,14 @@ impl PackedConv {
                 packed.weights = Weights::Ternary(pack::ternary(&packed, codes));
                 packed.constants = pack::constants(&packed, codes, levels.largest);
             }
-            (InputFormat::Digits(_), _) if !QuantizedKernel::Lookup.fits(geometry, granularity, levels.largest) => {
-                let bound = shape.subgroup_len(granularity).saturating_mul(usize::from(levels.largest));
+            (InputFormat::Tables(_), _) if !QuantizedKernel::Lookup.fits(geometry, granularity, levels.largest) => {
+                let bound = QuantizedKernel::lookup_bound(geometry, granularity, levels.largest);
                 return Err(KernelError::Narrow { layer: layer.to_owned(), bound, limit: LOOKUP_LIMIT });
             }
-            (InputFormat::Digits(_), Codebook::Binary) => {
+            (InputFormat::Tables(_), Codebook::Binary) => {
                 packed.weights = Weights::LookupBinary(pack::additions(&packed, codes));
             }
-            (InputFormat::Digits(_), Codebook::Ternary) => {
+            (InputFormat::Tables(_), Codebook::Ternary) => {
                 packed.weights = Weights::LookupTernary(pack::additions_and_subtractions(&packed, codes));
             }
             (InputFormat::Codes, _) => packed.weights = Weights::Int8(pack::bytes(&packed, codes)),
@@ -294,8 +294,8 @@ impl PackedConv {
             constants: Vec::new(),
             sums: Vec::new(),
         };
-        if let InputFormat::Digits(_) = layout.format() {
-            let behind = layout.group_len() - 1;
+        if let InputFormat::Tables(_) = layout.format() {
+            let behind = layout.format().planes() * plane_len;
             let offset = |position: usize| {
                 position / kernel[1] * layout.row_len() + position % kernel[1] * layout.pixel_len() + behind
             };

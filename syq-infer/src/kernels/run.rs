@@ -1,5 +1,6 @@
 //! Running a packed layer: the arguments checked, then one dispatch to the instruction set.
 
+use super::choose::HALF;
 use super::error::check_len;
 use super::generic::tile::Job;
 use super::layout::{InputFormat, Selectors, product};
@@ -21,7 +22,7 @@ pub struct Input<'a> {
 /// The elements of an input.
 #[derive(Clone, Copy, Debug)]
 pub enum InputData<'a> {
-    /// Bit planes, digits, or two or four codes an element.
+    /// Bit planes, tables, or two or four codes an element.
     Words(&'a [u32]),
     /// f32 values.
     Floats(&'a [f32]),
@@ -184,7 +185,7 @@ impl PackedConv {
             scale_step: self.scale_step,
             constants: &self.constants,
             sums: &self.sums,
-            chunk: if let InputFormat::Digits(BitWidth::One) = layout.format() { 15 } else { 5 },
+            chunk: if let InputFormat::Tables(bits) = layout.format() { chunk(bits) } else { 0 },
             block_len: self.block_len(),
             planes: layout.format().planes(),
             plane_len: layout.plane_len(),
@@ -202,6 +203,12 @@ impl PackedConv {
             output,
         })
     }
+}
+
+/// Sums of four codes, or of their halves, that fit a byte together.
+const fn chunk(bits: BitWidth) -> usize {
+    let largest = if bits.largest() > HALF { HALF } else { bits.largest() };
+    u8::MAX as usize / (4 * largest as usize)
 }
 
 fn check_range(what: &'static str, range: &Range<usize>, count: usize) -> Result<(), KernelError> {

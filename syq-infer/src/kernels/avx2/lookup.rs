@@ -5,14 +5,14 @@ use crate::kernels::layout::{BLOCK, Selectors};
 use std::arch::x86_64::*;
 
 /// The operations, made of closures that inherit the features of [`ops`].
-struct Ops<Table, LookUp, Fold, Quadruple, Double, Difference, Flush> {
+struct Ops<Table, LookUp, Fold, Double, Difference, Exact, AddScaled> {
     table: Table,
     look_up: LookUp,
     fold: Fold,
-    quadruple: Quadruple,
     double: Double,
     difference: Difference,
-    flush: Flush,
+    exact: Exact,
+    add_scaled: AddScaled,
     zero: __m256i,
     empty: __m256,
 }
@@ -36,25 +36,32 @@ pub(in crate::kernels) fn ops() -> impl LookupOps {
                 _mm256_add_epi16(words[1], _mm256_unpackhi_epi8(bytes, zero)),
             ]
         },
-        quadruple: |words: Words| [_mm256_slli_epi16::<2>(words[0]), _mm256_slli_epi16::<2>(words[1])],
         double: |words: Words| [_mm256_add_epi16(words[0], words[0]), _mm256_add_epi16(words[1], words[1])],
         difference: |a: Words, b: Words| {
             let middle = _mm256_set1_epi16(i16::MIN);
             let difference = |a, b| _mm256_add_epi16(_mm256_sub_epi16(a, b), middle);
             [difference(a[0], b[0]), difference(a[1], b[1])]
         },
-        flush: |words: Words, less: u32, scale: f32, sums: Sums| {
+        exact: |words: Words, less: u32| {
             // With 0x4b00 in its upper half a 16-bit number is the float 2^23 + n, and 2^23 + less is
             // exact too: the difference is the integer, without a conversion.
             let magic = _mm256_set1_epi16(0x4b00);
             let less = _mm256_castsi256_ps(_mm256_set1_epi32(less.wrapping_add(0x4b00_0000).cast_signed()));
-            let scale = _mm256_set1_ps(scale);
-            let add = |wide: __m256i, sum| _mm256_fmadd_ps(scale, _mm256_sub_ps(_mm256_castsi256_ps(wide), less), sum);
+            let exact = |wide: __m256i| _mm256_sub_ps(_mm256_castsi256_ps(wide), less);
             [
-                add(_mm256_unpacklo_epi16(words[0], magic), sums[0]),
-                add(_mm256_unpackhi_epi16(words[0], magic), sums[1]),
-                add(_mm256_unpacklo_epi16(words[1], magic), sums[2]),
-                add(_mm256_unpackhi_epi16(words[1], magic), sums[3]),
+                exact(_mm256_unpacklo_epi16(words[0], magic)),
+                exact(_mm256_unpackhi_epi16(words[0], magic)),
+                exact(_mm256_unpacklo_epi16(words[1], magic)),
+                exact(_mm256_unpackhi_epi16(words[1], magic)),
+            ]
+        },
+        add_scaled: |sums: Sums, scale: f32, exact: Sums| {
+            let scale = _mm256_set1_ps(scale);
+            [
+                _mm256_fmadd_ps(scale, exact[0], sums[0]),
+                _mm256_fmadd_ps(scale, exact[1], sums[1]),
+                _mm256_fmadd_ps(scale, exact[2], sums[2]),
+                _mm256_fmadd_ps(scale, exact[3], sums[3]),
             ]
         },
         zero: _mm256_setzero_si256(),
@@ -66,11 +73,11 @@ impl<
     Table: Fn(&[u8; 16]) -> __m256i,
     LookUp: Fn(__m256i, __m256i, &Selectors) -> __m256i,
     Fold: Fn(Words, __m256i) -> Words,
-    Quadruple: Fn(Words) -> Words,
     Double: Fn(Words) -> Words,
     Difference: Fn(Words, Words) -> Words,
-    Flush: Fn(Words, u32, f32, Sums) -> Sums,
-> LookupOps for Ops<Table, LookUp, Fold, Quadruple, Double, Difference, Flush>
+    Exact: Fn(Words, u32) -> Sums,
+    AddScaled: Fn(Sums, f32, Sums) -> Sums,
+> LookupOps for Ops<Table, LookUp, Fold, Double, Difference, Exact, AddScaled>
 {
     type Table = __m256i;
     type Bytes = __m256i;
@@ -102,10 +109,6 @@ impl<
         (self.fold)(words, bytes)
     }
     #[inline(always)]
-    fn quadruple(&self, words: Words) -> Words {
-        (self.quadruple)(words)
-    }
-    #[inline(always)]
     fn double(&self, words: Words) -> Words {
         (self.double)(words)
     }
@@ -114,11 +117,41 @@ impl<
         (self.difference)(a, b)
     }
     #[inline(always)]
-    fn flush(&self, words: Words, less: u32, scale: f32, sums: Sums) -> Sums {
-        (self.flush)(words, less, scale, sums)
+    fn exact(&self, words: Words, less: u32) -> Sums {
+        (self.exact)(words, less)
+    }
+    #[inline(always)]
+    fn add_scaled(&self, sums: Sums, scale: f32, exact: Sums) -> Sums {
+        (self.add_scaled)(sums, scale, exact)
     }
     #[inline(always)]
     fn store(&self, sums: Sums) -> [[f32; BLOCK]; 2] {
         bytemuck::cast(sums)
     }
+}
+
+/// The tables of sixteen halves of codes, and their sum.
+#[target_feature(enable = "avx2")]
+pub(in crate::kernels) fn tables(codes: &[u8; BLOCK]) -> ([[u8; 16]; 4], u32) {
+    let codes: __m128i = bytemuck::cast(*codes);
+    let both = _mm256_broadcastsi128_si256(codes);
+    // Bit 7 of a shuffle's index gives 0: only the entries with the channel's bit keep it.
+    let of_channel = |both, channel: i8| {
+        let without = i8::MIN;
+        let set = |entry: i8| if entry >> channel & 1 == 1 { channel } else { without };
+        let entries = _mm_setr_epi8(
+            set(0), set(1), set(2), set(3), set(4), set(5), set(6), set(7),
+            set(8), set(9), set(10), set(11), set(12), set(13), set(14), set(15),
+        );
+        // The second half of the register is the table of the next four channels.
+        let next = _mm256_set_m128i(_mm_set1_epi8(4), _mm_setzero_si128());
+        _mm256_shuffle_epi8(both, _mm256_add_epi8(_mm256_broadcastsi128_si256(entries), next))
+    };
+    let two = |both| {
+        let [a, b, c, d] = [of_channel(both, 0), of_channel(both, 1), of_channel(both, 2), of_channel(both, 3)];
+        _mm256_add_epi8(_mm256_add_epi8(a, b), _mm256_add_epi8(c, d))
+    };
+    let sums = _mm_sad_epu8(codes, _mm_setzero_si128());
+    let sum = _mm_cvtsi128_si32(sums).cast_unsigned() + _mm_extract_epi32::<2>(sums).cast_unsigned();
+    (bytemuck::cast([two(both), two(_mm256_srli_si256::<8>(both))]), sum)
 }

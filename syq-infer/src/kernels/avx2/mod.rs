@@ -45,21 +45,9 @@ pub(super) fn rows(work: RowWork<'_>) {
             let shift = _mm_cvtsi32_si128(7 - plane.cast_signed());
             _mm_movemask_epi8(_mm_sll_epi16(bytemuck::cast(*codes), shift)) as u16
         },
-        digits: |codes: &[u8; BLOCK], digit: u32| digits(codes, digit),
+        tables: |codes: &[u8; BLOCK]| lookup::tables(codes),
     };
     run(&ops, work);
-}
-
-/// Digit `digit` of sixteen codes: two bits each, four to a byte.
-#[target_feature(enable = "avx2")]
-pub(super) fn digits(codes: &[u8; BLOCK], digit: u32) -> [u8; 4] {
-    // Bits that move in from the neighbouring byte are masked away.
-    let shifted = _mm_srl_epi16(bytemuck::cast(*codes), _mm_cvtsi32_si128(2 * digit.cast_signed()));
-    let digits = _mm_and_si128(shifted, _mm_set1_epi8(3));
-    let pairs = _mm_maddubs_epi16(digits, _mm_set1_epi16(0x0401));
-    let fours = _mm_madd_epi16(pairs, _mm_set1_epi32(0x0010_0001));
-    let bytes = _mm_shuffle_epi8(fours, _mm_set1_epi32(0x0c08_0400));
-    _mm_cvtsi128_si32(bytes).to_ne_bytes()
 }
 
 /// The codes of eight values.

@@ -46,7 +46,7 @@ pub(super) fn rows(work: RowWork<'_>) {
             let bit = _mm_set1_epi8((1u8 << plane).cast_signed());
             _mm_test_epi8_mask(bytemuck::cast(*codes), bit)
         },
-        digits: |codes: &[u8; BLOCK], digit: u32| super::avx2::digits(codes, digit),
+        tables: |codes: &[u8; BLOCK]| super::avx2::lookup::tables(codes),
     };
     run(&ops, work);
 }

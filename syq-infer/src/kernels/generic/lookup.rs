@@ -1,14 +1,15 @@
 //! The loops of the lookup kernel: sums of four activation codes are looked up instead of computed.
 //!
-//! The codes of four channels, two bits each, are one byte. A table has, for each of its 256 values, the
-//! sixteen sums of a subset of the four codes. A filter's weights say which subset: of four binary
-//! weights those that are +1; of ternary ones those that are +1, and in a second look-up those that are
-//! −1. One byte shuffle looks up for 32 filters at once. With P the sum of what is looked up,
-//! Σ q·u = 2P − Σ u for binary weights and P₊ − P₋ for ternary ones. Codes of more than two bits are
-//! several digits, taken from the highest down with the sums times four in between.
+//! The producer of the codes writes, for every four channels of a pixel, the sixteen sums of a subset of
+//! their codes: [`InputFormat::Tables`](super::super::layout::InputFormat::Tables). A filter's weights say which
+//! subset: of four binary weights those that are +1; of ternary ones those that are +1, and in a second
+//! look-up those that are −1. One byte shuffle looks up for 32 filters at once, and a table serves all
+//! filters and all kernel positions that see the pixel. With P the sum of what is looked up,
+//! Σ q·u = 2P − Σ u for binary weights and P₊ − P₋ for ternary ones. Codes of eight bits are two halves,
+//! with tables of their own: Σ q·u is 16 times that of the high halves plus that of the low ones.
 //!
-//! Sums are bytes for a chunk of at most 60 channels (20 groups of at most 4 · 3, or 60 of 4 · 1), then
-//! 16-bit words: the packing refuses a layer that could exceed them.
+//! Sums are bytes for a chunk of look-ups (21 of at most 4 · 3, or 4 of at most 4 · 15), then 16-bit words:
+//! the packing refuses a layer that could exceed them.
 
 use super::super::layout::{BLOCK, Selectors};
 use super::tile::{Job, Segment, put};
@@ -37,35 +38,16 @@ pub(crate) trait LookupOps {
     fn look_up(&self, sums: Self::Bytes, table: Self::Table, selectors: &Selectors) -> Self::Bytes;
     /// Adds a chunk.
     fn fold(&self, words: Self::Words, bytes: Self::Bytes) -> Self::Words;
-    /// Four times the words.
-    fn quadruple(&self, words: Self::Words) -> Self::Words;
     /// Twice the words.
     fn double(&self, words: Self::Words) -> Self::Words;
     /// a − b + 2^15.
     fn difference(&self, a: Self::Words, b: Self::Words) -> Self::Words;
-    /// fma(scale, words − less, sums).
-    fn flush(&self, words: Self::Words, less: u32, scale: f32, sums: Self::Sums) -> Self::Sums;
+    /// words − less, exactly.
+    fn exact(&self, words: Self::Words, less: u32) -> Self::Sums;
+    /// fma(scale, exact, sums).
+    fn add_scaled(&self, sums: Self::Sums, scale: f32, exact: Self::Sums) -> Self::Sums;
     /// The results, in the order of the filters.
     fn store(&self, sums: Self::Sums) -> [[f32; BLOCK]; 2];
-}
-
-/// The sums of every subset of four codes.
-#[repr(align(64))]
-struct Subsets([[u8; 16]; 256]);
-
-static SUBSETS: Subsets = Subsets(subsets());
-
-const fn subsets() -> [[u8; 16]; 256] {
-    let mut tables = [[0; 16]; 256];
-    let mut index = 0;
-    while index < 256 * 16 * 4 {
-        let (codes, subset, channel) = (index / 64, index / 4 % 16, index % 4);
-        if subset >> channel & 1 == 1 {
-            tables[codes][subset] += (codes >> (2 * channel) & 3) as u8;
-        }
-        index += 1;
-    }
-    tables
 }
 
 /// Computes the job's outputs with binary weights.
@@ -140,8 +122,8 @@ fn tile<L: LookupOps, const P: usize, const ROWS: usize, const R: usize>(
     pixel: usize,
 ) -> usize {
     let group_blocks = job.group_filters.div_ceil(BLOCK);
-    // Four selectors an element.
-    let block_len = job.block_len * 4 * ROWS;
+    // A table is four elements.
+    let block_len = job.block_len / 4 * ROWS;
     let bases: [usize; P] = std::array::from_fn(|p| {
         let [row, column] = [(pixel + p) / job.columns, (pixel + p) % job.columns];
         job.origin + row * job.row_step + column * job.column_step + group * job.group_len
@@ -150,32 +132,37 @@ fn tile<L: LookupOps, const P: usize, const ROWS: usize, const R: usize>(
     let weights: [&[Selectors]; R] = std::array::from_fn(|r| &weights[(first_pair + r) * block_len..][..block_len]);
     let mut results = [[l.empty(); R]; P];
     let mut segment = 0;
-    for start in (0..job.ends.len()).step_by(WAITING) {
-        let subgroups = start..(start + WAITING).min(job.ends.len());
-        let mut less = [[1 << 15; P]; WAITING];
-        let each = subgroups.clone().zip(waiting.chunks_exact_mut(P * R * ROWS)).zip(&mut less);
+    let len = P * R * ROWS * job.planes;
+    for start in (0..job.ends.len()).step_by(WAITING / job.planes) {
+        let subgroups = start..(start + WAITING / job.planes).min(job.ends.len());
+        let mut less = [[[1 << 15; P]; 2]; WAITING];
+        let each = subgroups.clone().zip(waiting.chunks_exact_mut(len)).zip(&mut less);
         for ((subgroup, sums), less) in each {
-            let end = job.ends[subgroup];
-            subgroup_sums::<L, P, ROWS, R>(l, job, weights, &job.segments[segment..end], bases, sums);
-            segment = end;
-            if ROWS == 1 {
-                for p in 0..P {
-                    less[p] = code_sum(job, subgroup, bases[p]);
+            let segments = &job.segments[segment..job.ends[subgroup]];
+            segment = job.ends[subgroup];
+            for plane in 0..job.planes {
+                let sums = &mut sums[plane * P * R * ROWS..][..P * R * ROWS];
+                subgroup_sums::<L, P, ROWS, R>(l, job, weights, segments, bases.map(|base| base + plane * job.plane_len), sums);
+                if ROWS == 1 {
+                    for p in 0..P {
+                        less[plane][p] = code_sum(job, subgroup, bases[p] + plane);
+                    }
                 }
             }
         }
         let scales = &job.scales[subgroups.clone()];
         for p in 0..P {
             for r in 0..R {
-                let each = scales.iter().zip(waiting.chunks_exact(P * R * ROWS)).zip(&less);
+                let each = scales.iter().zip(waiting.chunks_exact(len)).zip(&less);
                 for ((scale, sums), less) in each {
-                    let sums = &sums[(p * R + r) * ROWS..][..ROWS];
-                    let sums = match ROWS {
-                        1 => l.double(sums[0]),
-                        _ => l.difference(sums[0], sums[ROWS - 1]),
-                    };
+                    let at = (p * R + r) * ROWS;
+                    let mut exact = exact::<L, ROWS>(l, &sums[at..][..ROWS], less[0][p]);
+                    if job.planes == 2 {
+                        let high = self::exact::<L, ROWS>(l, &sums[P * R * ROWS + at..][..ROWS], less[1][p]);
+                        exact = l.add_scaled(exact, 16.0, high);
+                    }
                     // A codebook's scales are those of all filters.
-                    results[p][r] = l.flush(sums, less[p], scale.0[0], results[p][r]);
+                    results[p][r] = l.add_scaled(results[p][r], scale.0[0], exact);
                 }
             }
         }
@@ -195,6 +182,13 @@ fn tile<L: LookupOps, const P: usize, const ROWS: usize, const R: usize>(
     P
 }
 
+/// Σ q·u of a subgroup and a plane.
+#[inline(always)]
+fn exact<L: LookupOps, const ROWS: usize>(l: &L, sums: &[L::Words], less: u32) -> L::Sums {
+    let words = if ROWS == 1 { l.double(sums[0]) } else { l.difference(sums[0], sums[ROWS - 1]) };
+    l.exact(words, less)
+}
+
 /// The sum of the codes that a pixel's window has in a subgroup.
 #[inline(always)]
 fn code_sum(job: &Job<'_, u32>, subgroup: usize, base: usize) -> u32 {
@@ -207,7 +201,7 @@ fn code_sum(job: &Job<'_, u32>, subgroup: usize, base: usize) -> u32 {
     sum
 }
 
-/// What each filter selects in the segments of one subgroup, `[pixel][pair][row]`.
+/// What each filter selects in the segments of one subgroup, of one plane, `[pixel][pair][row]`.
 #[inline(always)]
 fn subgroup_sums<L: LookupOps, const P: usize, const ROWS: usize, const R: usize>(
     l: &L,
@@ -218,39 +212,32 @@ fn subgroup_sums<L: LookupOps, const P: usize, const ROWS: usize, const R: usize
     words: &mut [L::Words],
 ) {
     let mut sums = Waiting { words, fresh: true };
-    for plane in (0..job.planes).rev() {
-        let mut bytes = [[[l.bytes(); ROWS]; R]; P];
-        let mut room = job.chunk;
-        for segment in segments {
-            let mut start = 0;
-            while start < segment.len {
-                let len = room.min(segment.len - start);
-                let x: [&[[u8; 4]]; P] = std::array::from_fn(|p| {
-                    let offset = bases[p] + plane * job.plane_len + segment.offset + start;
-                    bytemuck::cast_slice(&job.input[offset..][..len])
-                });
-                let w: [&[[[Selectors; ROWS]; 4]]; R] = std::array::from_fn(|r| {
-                    let fours = weights[r][(segment.weight + start) * 4 * ROWS..][..len * 4 * ROWS].as_chunks().0;
-                    fours.as_chunks().0
-                });
-                accumulate(l, &mut bytes, x, w, len);
-                start += len;
-                room -= len;
-                if room == 0 {
-                    sums.fold(l, bytes);
-                    bytes = [[[l.bytes(); ROWS]; R]; P];
-                    room = job.chunk;
-                }
+    let mut bytes = [[[l.bytes(); ROWS]; R]; P];
+    let mut room = job.chunk;
+    for segment in segments {
+        // In tables, of which each is four elements.
+        let (mut start, end) = (0, segment.len / 4);
+        while start < end {
+            let len = room.min(end - start);
+            let x: [&[[u8; 16]]; P] = std::array::from_fn(|p| {
+                let offset = bases[p] + segment.offset + 4 * start;
+                bytemuck::cast_slice(&job.input[offset..][..4 * len])
+            });
+            let w: [&[[Selectors; ROWS]]; R] = std::array::from_fn(|r| {
+                weights[r][(segment.weight / 4 + start) * ROWS..][..len * ROWS].as_chunks().0
+            });
+            accumulate(l, &mut bytes, x, w, len);
+            start += len;
+            room -= len;
+            if room == 0 {
+                sums.fold(l, bytes);
+                bytes = [[[l.bytes(); ROWS]; R]; P];
+                room = job.chunk;
             }
         }
-        if room < job.chunk || sums.fresh {
-            sums.fold(l, bytes);
-        }
-        if plane > 0 {
-            for sums in sums.words.iter_mut() {
-                *sums = l.quadruple(*sums);
-            }
-        }
+    }
+    if room < job.chunk || sums.fresh {
+        sums.fold(l, bytes);
     }
 }
 
@@ -277,39 +264,25 @@ impl<W: Copy> Waiting<'_, W> {
     }
 }
 
-/// The inner loop: `len` elements of four fours of channels. All slices are `len` long.
+/// The inner loop: `len` tables. All slices are `len` long.
 #[inline(always)]
 fn accumulate<L: LookupOps, const P: usize, const ROWS: usize, const R: usize>(
     l: &L,
     bytes: &mut [[[L::Bytes; ROWS]; R]; P],
-    x: [&[[u8; 4]]; P],
-    w: [&[[[Selectors; ROWS]; 4]]; R],
+    x: [&[[u8; 16]]; P],
+    w: [&[[Selectors; ROWS]]; R],
     len: usize,
 ) {
     let mut local = *bytes;
-    for e in 0..len {
-        for four in 0..4 {
-            for p in 0..P {
-                let table = l.table(&SUBSETS.0[usize::from(x[p][e][four])]);
-                for r in 0..R {
-                    for row in 0..ROWS {
-                        local[p][r][row] = l.look_up(local[p][r][row], table, &w[r][e][four][row]);
-                    }
+    for four in 0..len {
+        for p in 0..P {
+            let table = l.table(&x[p][four]);
+            for r in 0..R {
+                for row in 0..ROWS {
+                    local[p][r][row] = l.look_up(local[p][r][row], table, &w[r][four][row]);
                 }
             }
         }
     }
     *bytes = local;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::SUBSETS;
-
-    #[test]
-    fn subsets_are_summed() {
-        // The codes 3, 2, 0, 1 of channels 0 to 3.
-        let table = SUBSETS.0[0b01_00_10_11];
-        assert_eq!([table[0b0001], table[0b0010], table[0b1001], table[0b1111]], [3, 2, 4, 6]);
-    }
 }

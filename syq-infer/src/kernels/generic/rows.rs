@@ -2,20 +2,21 @@
 //! and the packing of codes. The bodies are inlined into one `#[target_feature]` function for each
 //! instruction set, where the compiler vectorises them.
 
+use super::super::choose::HALF;
 use super::super::layout::{BLOCK, InputFormat, InputLayout};
 use super::pool::PoolWork;
 use syq_core::Levels;
 
 /// What the row functions need of an instruction set.
-pub(crate) struct RowOps<Fma, Codes, Bits, Digits> {
+pub(crate) struct RowOps<Fma, Codes, Bits, Tables> {
     /// x · y + z, rounded once.
     pub(crate) fma: Fma,
     /// The codes of sixteen values, as [`Levels::code`] has them.
     pub(crate) codes: Codes,
     /// Bit `plane` of sixteen codes, the first code in the lowest bit.
     pub(crate) bits: Bits,
-    /// Digit `digit` (two bits) of sixteen codes, the first code in the lowest bits of the first byte.
-    pub(crate) digits: Digits,
+    /// The tables of sixteen halves of codes, see [`InputFormat::Tables`], and the sum of the halves.
+    pub(crate) tables: Tables,
 }
 
 /// One call of a row function, its arguments checked.
@@ -45,12 +46,12 @@ pub(crate) struct FinishWork<'a> {
 
 /// Runs one row function.
 #[inline(always)]
-pub(crate) fn run<Fma, Codes, Bits, Digits>(ops: &RowOps<Fma, Codes, Bits, Digits>, work: RowWork<'_>)
+pub(crate) fn run<Fma, Codes, Bits, Tables>(ops: &RowOps<Fma, Codes, Bits, Tables>, work: RowWork<'_>)
 where
     Fma: Fn(f32, f32, f32) -> f32,
     Codes: Fn(&[f32; BLOCK], &Levels) -> [u8; BLOCK],
     Bits: Fn(&[u8; BLOCK], u32) -> u16,
-    Digits: Fn(&[u8; BLOCK], u32) -> [u8; 4],
+    Tables: Fn(&[u8; BLOCK]) -> ([[u8; 16]; 4], u32),
 {
     match work {
         RowWork::Finish(work) => finish(&ops.fma, work),
@@ -59,14 +60,14 @@ where
             InputFormat::Planes(_) => {
                 pack(&ops.bits, &layout, row, values, |values: &[f32; BLOCK]| (ops.codes)(values, &levels));
             }
-            InputFormat::Digits(_) => {
-                pack_digits(&ops.digits, &layout, row, values, |values: &[f32; BLOCK]| (ops.codes)(values, &levels));
+            InputFormat::Tables(_) => {
+                build_tables(&ops.tables, &layout, row, values, |values: &[f32; BLOCK]| (ops.codes)(values, &levels));
             }
             _ => place(&layout, row, values, |values, codes| quantize(&ops.codes, values, &levels, codes)),
         },
         RowWork::PlaceCodes { codes, layout, row } => match layout.format() {
             InputFormat::Planes(_) => pack(&ops.bits, &layout, row, codes, |codes: &[u8; BLOCK]| *codes),
-            InputFormat::Digits(_) => pack_digits(&ops.digits, &layout, row, codes, |codes: &[u8; BLOCK]| *codes),
+            InputFormat::Tables(_) => build_tables(&ops.tables, &layout, row, codes, |codes: &[u8; BLOCK]| *codes),
             _ => place(&layout, row, codes, |codes, out| out.copy_from_slice(codes)),
         },
         RowWork::Pool(work) => super::pool::run(work),
@@ -232,32 +233,37 @@ fn pack<T: Copy + Default>(
     }
 }
 
-/// Digits in their layout, 16 channels at a time, and the sum of the codes.
+/// Tables in their layout, 16 channels at a time, and the sums of the codes.
 #[inline(always)]
-fn pack_digits<T: Copy + Default>(
-    digits: &impl Fn(&[u8; BLOCK], u32) -> [u8; 4],
+fn build_tables<T: Copy + Default>(
+    tables: &impl Fn(&[u8; BLOCK]) -> ([[u8; 16]; 4], u32),
     layout: &InputLayout,
     row: &mut [u32],
     from: &[T],
     code: impl Fn(&[T; BLOCK]) -> [u8; BLOCK],
 ) {
-    let plane_len = layout.plane_len();
-    let planes = layout.format().planes();
+    let (planes, plane_len) = (layout.format().planes(), layout.plane_len());
     for (from, to) in from.chunks_exact(layout.group_channels()).zip(row.chunks_exact_mut(layout.group_len())) {
-        let mut sum = 0;
-        let mut put = |word: usize, codes: [u8; BLOCK]| {
-            sum += codes.iter().map(|code| u32::from(*code)).sum::<u32>();
-            for plane in 0..planes {
-                to[plane * plane_len + word] = u32::from_ne_bytes(digits(&codes, plane as u32));
+        let (to, behind) = to.split_at_mut(planes * plane_len);
+        behind.fill(0);
+        let mut put = |start: usize, codes: [u8; BLOCK]| {
+            for (plane, (to, sum)) in to.chunks_exact_mut(plane_len).zip(&mut *behind).enumerate() {
+                let (tables, halves) = tables(&codes.map(|code| code >> (4 * plane) & HALF));
+                *sum += halves;
+                let to: &mut [u8] = bytemuck::cast_slice_mut(&mut to[start..]);
+                let tables = tables.as_flattened();
+                match to.first_chunk_mut::<64>() {
+                    Some(to) => to.copy_from_slice(tables),
+                    None => to.copy_from_slice(&tables[..to.len()]),
+                }
             }
         };
-        let (words, rest) = from.as_chunks::<BLOCK>();
-        for (word, from) in words.iter().enumerate() {
-            put(word, code(from));
+        let (blocks, rest) = from.as_chunks::<BLOCK>();
+        for (block, from) in blocks.iter().enumerate() {
+            put(block * BLOCK, code(from));
         }
         if !rest.is_empty() {
-            put(words.len(), code(&filled(rest)));
+            put(blocks.len() * BLOCK, code(&filled(rest)));
         }
-        to[planes * plane_len] = sum;
     }
 }

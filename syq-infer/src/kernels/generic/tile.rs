@@ -37,7 +37,7 @@ pub(crate) struct Job<'a, E> {
     pub(crate) constants: &'a [Lanes<i32>],
     /// Where the sum of each kernel position's codes lies, from the window's first element; lookups only.
     pub(crate) sums: &'a [usize],
-    /// Elements of digits that a byte's sum can take; lookups only.
+    /// Look-ups that a byte's sum can take; lookups only.
     pub(crate) chunk: usize,
     /// Weights of one filter block.
     pub(crate) block_len: usize,

@@ -51,7 +51,7 @@ pub(super) fn rows(work: RowWork<'_>) {
             let bits = vandq_u8(set, places);
             u16::from(vaddv_u8(vget_low_u8(bits))) | u16::from(vaddv_u8(vget_high_u8(bits))) << 8
         },
-        digits: super::portable::digits,
+        tables: super::portable::tables,
     };
     run(&ops, work);
 }

@@ -40,20 +40,17 @@ impl LookupOps for Ops {
     fn fold(&self, words: All<u16>, bytes: All<u8>) -> All<u16> {
         from_fn(|i| words[i].wrapping_add(u16::from(bytes[i])))
     }
-    fn quadruple(&self, words: All<u16>) -> All<u16> {
-        words.map(|word| word << 2)
-    }
     fn double(&self, words: All<u16>) -> All<u16> {
         words.map(|word| word << 1)
     }
     fn difference(&self, a: All<u16>, b: All<u16>) -> All<u16> {
         from_fn(|i| a[i].wrapping_sub(b[i]).wrapping_add(1 << 15))
     }
-    fn flush(&self, words: All<u16>, less: u32, scale: f32, sums: All<f32>) -> All<f32> {
-        from_fn(|i| {
-            let exact = i32::from(words[selector_byte(i)]).wrapping_sub(less.cast_signed());
-            fma(scale, exact as f32, sums[i])
-        })
+    fn exact(&self, words: All<u16>, less: u32) -> All<f32> {
+        from_fn(|i| i32::from(words[selector_byte(i)]).wrapping_sub(less.cast_signed()) as f32)
+    }
+    fn add_scaled(&self, sums: All<f32>, scale: f32, exact: All<f32>) -> All<f32> {
+        from_fn(|i| fma(scale, exact[i], sums[i]))
     }
     fn store(&self, sums: All<f32>) -> [[f32; BLOCK]; 2] {
         bytemuck::cast(sums)

@@ -45,15 +45,17 @@ pub(super) fn rows(work: RowWork<'_>) {
         bits: |codes: &[u8; BLOCK], plane| {
             codes.iter().rev().fold(0u16, |word, code| word << 1 | u16::from(code >> plane & 1))
         },
-        digits,
+        tables,
     };
     run(&ops, work);
 }
 
-/// Digit `digit` of sixteen codes: two bits each, four to a byte.
-pub(super) fn digits(codes: &[u8; BLOCK], digit: u32) -> [u8; 4] {
+/// The tables of sixteen halves of codes, and their sum.
+pub(super) fn tables(codes: &[u8; BLOCK]) -> ([[u8; 16]; 4], u32) {
     let (fours, _) = codes.as_chunks::<4>();
-    std::array::from_fn(|i| fours[i].iter().rev().fold(0, |byte, code| byte << 2 | (code >> (2 * digit) & 3)))
+    let entry = |four: &[u8; 4], entry: usize| (0..4).filter(|c| entry >> c & 1 == 1).map(|c| four[c]).sum();
+    let tables = std::array::from_fn(|four| std::array::from_fn(|index| entry(&fours[four], index)));
+    (tables, codes.iter().map(|code| u32::from(*code)).sum())
 }
 
 /// A signed code.

@@ -86,14 +86,18 @@ pub(super) fn lay_out_codes(layout: &InputLayout, codes: &[u8]) -> Vec<u32> {
                     words[element + plane * layout.plane_len()] |= u32::from(code >> plane & 1) << within;
                 }
             }
-            InputFormat::Digits(_) => {
-                let group = layout.group_len();
+            InputFormat::Tables(_) => {
+                let (group, planes, plane_len) = (layout.group_len(), layout.format().planes(), layout.plane_len());
                 // Pixels follow each other in whole groups, and so do rows.
-                words[element / group * group + group - 1] += u32::from(code);
-                let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut words);
-                for plane in 0..layout.format().planes() {
-                    let byte = (element + plane * layout.plane_len()) * 4 + within / 4;
-                    bytes[byte] |= (code >> (2 * plane) & 3) << (2 * (within % 4));
+                let (start, channel) = (element / group * group, element % group);
+                for plane in 0..planes {
+                    let half = code >> (4 * plane) & 15;
+                    words[start + planes * plane_len + plane] += u32::from(half);
+                    let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut words);
+                    let table = &mut bytes[(start + plane * plane_len + channel / 4 * 4) * 4..][..16];
+                    for (entry, sum) in table.iter_mut().enumerate() {
+                        *sum += half * (entry >> (channel % 4) & 1) as u8;
+                    }
                 }
             }
             InputFormat::Wide => {
