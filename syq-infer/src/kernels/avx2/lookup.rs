@@ -5,15 +5,16 @@ use crate::kernels::layout::{BLOCK, Selectors};
 use std::arch::x86_64::*;
 
 /// The operations, made of closures that inherit the features of [`ops`].
-struct Ops<Table, LookUp, Fold, Double, Difference, Exact, AddScaled> {
+struct Ops<Table, LookUp, Fold, FoldDifference, Double, Exact, AddScaled> {
     table: Table,
     look_up: LookUp,
     fold: Fold,
+    fold_difference: FoldDifference,
     double: Double,
-    difference: Difference,
     exact: Exact,
     add_scaled: AddScaled,
     zero: __m256i,
+    middle: __m256i,
     empty: __m256,
 }
 
@@ -36,12 +37,16 @@ pub(in crate::kernels) fn ops() -> impl LookupOps {
                 _mm256_add_epi16(words[1], _mm256_unpackhi_epi8(bytes, zero)),
             ]
         },
-        double: |words: Words| [_mm256_add_epi16(words[0], words[0]), _mm256_add_epi16(words[1], words[1])],
-        difference: |a: Words, b: Words| {
-            let middle = _mm256_set1_epi16(i16::MIN);
-            let difference = |a, b| _mm256_add_epi16(_mm256_sub_epi16(a, b), middle);
-            [difference(a[0], b[0]), difference(a[1], b[1])]
+        fold_difference: |words: Words, [plus, minus]: [__m256i; 2]| {
+            // Unsigned times signed: plus · 1 + minus · −1.
+            let signs = _mm256_set1_epi16(i16::from_le_bytes([1, 0xff]));
+            let [low, high] = [_mm256_unpacklo_epi8(plus, minus), _mm256_unpackhi_epi8(plus, minus)];
+            [
+                _mm256_add_epi16(words[0], _mm256_maddubs_epi16(low, signs)),
+                _mm256_add_epi16(words[1], _mm256_maddubs_epi16(high, signs)),
+            ]
         },
+        double: |words: Words| [_mm256_add_epi16(words[0], words[0]), _mm256_add_epi16(words[1], words[1])],
         exact: |words: Words, less: u32| {
             // With 0x4b00 in its upper half a 16-bit number is the float 2^23 + n, and 2^23 + less is
             // exact too: the difference is the integer, without a conversion.
@@ -65,6 +70,7 @@ pub(in crate::kernels) fn ops() -> impl LookupOps {
             ]
         },
         zero: _mm256_setzero_si256(),
+        middle: _mm256_set1_epi16(i16::MIN),
         empty: _mm256_setzero_ps(),
     }
 }
@@ -73,11 +79,11 @@ impl<
     Table: Fn(&[u8; 16]) -> __m256i,
     LookUp: Fn(__m256i, __m256i, &Selectors) -> __m256i,
     Fold: Fn(Words, __m256i) -> Words,
+    FoldDifference: Fn(Words, [__m256i; 2]) -> Words,
     Double: Fn(Words) -> Words,
-    Difference: Fn(Words, Words) -> Words,
     Exact: Fn(Words, u32) -> Sums,
     AddScaled: Fn(Sums, f32, Sums) -> Sums,
-> LookupOps for Ops<Table, LookUp, Fold, Double, Difference, Exact, AddScaled>
+> LookupOps for Ops<Table, LookUp, Fold, FoldDifference, Double, Exact, AddScaled>
 {
     type Table = __m256i;
     type Bytes = __m256i;
@@ -113,8 +119,12 @@ impl<
         (self.double)(words)
     }
     #[inline(always)]
-    fn difference(&self, a: Words, b: Words) -> Words {
-        (self.difference)(a, b)
+    fn fold_difference(&self, words: Words, bytes: [__m256i; 2]) -> Words {
+        (self.fold_difference)(words, bytes)
+    }
+    #[inline(always)]
+    fn middle(&self) -> Words {
+        [self.middle; 2]
     }
     #[inline(always)]
     fn exact(&self, words: Words, less: u32) -> Sums {

@@ -36,12 +36,14 @@ pub(crate) trait LookupOps {
     fn table(&self, table: &[u8; 16]) -> Self::Table;
     /// Adds what each filter selects.
     fn look_up(&self, sums: Self::Bytes, table: Self::Table, selectors: &Selectors) -> Self::Bytes;
+    /// 2^15 everywhere, around which there is room for differences.
+    fn middle(&self) -> Self::Words;
     /// Adds a chunk.
     fn fold(&self, words: Self::Words, bytes: Self::Bytes) -> Self::Words;
+    /// Adds a chunk and subtracts another.
+    fn fold_difference(&self, words: Self::Words, bytes: [Self::Bytes; 2]) -> Self::Words;
     /// Twice the words.
     fn double(&self, words: Self::Words) -> Self::Words;
-    /// a − b + 2^15.
-    fn difference(&self, a: Self::Words, b: Self::Words) -> Self::Words;
     /// words − less, exactly.
     fn exact(&self, words: Self::Words, less: u32) -> Self::Sums;
     /// fma(scale, exact, sums).
@@ -53,25 +55,38 @@ pub(crate) trait LookupOps {
 /// Computes the job's outputs with binary weights.
 #[inline(always)]
 pub(crate) fn binary_lookups<L: LookupOps>(l: &L, job: &mut Job<'_, u32>, weights: &[Selectors]) {
-    convolve::<L, 1>(l, job, weights);
+    match job.planes {
+        1 => convolve::<L, 1, 1>(l, job, weights),
+        _ => convolve::<L, 1, 2>(l, job, weights),
+    }
 }
 
 /// Computes the job's outputs with ternary weights.
 #[inline(always)]
 pub(crate) fn ternary_lookups<L: LookupOps>(l: &L, job: &mut Job<'_, u32>, weights: &[[Selectors; 2]]) {
-    convolve::<L, 2>(l, job, weights.as_flattened());
+    match job.planes {
+        1 => convolve::<L, 2, 1>(l, job, weights.as_flattened()),
+        _ => convolve::<L, 2, 2>(l, job, weights.as_flattened()),
+    }
 }
 
 /// Subgroups whose sums wait for their scales at a time, so that the results of a tile stay in registers
 /// while they are scaled: 14 to 23 % of the speed with a scale a position and 64 channels.
 const WAITING: usize = 16;
 
-/// Most sums of a tile: four pixels of two pairs of blocks, or of one with two look-ups a weight.
-const SUMS: usize = 8;
+/// Most pixels of a tile: with two look-ups a table, twelve sums, the tables and the weights fill the registers.
+const PIXELS: usize = 6;
 
-/// `ROWS` look-ups a weight.
+/// Most sums of a subgroup and a tile.
+const SUMS: usize = 2 * 2 * PIXELS;
+
+/// `ROWS` look-ups a weight, `PLANES` tables for four channels.
 #[inline(always)]
-fn convolve<L: LookupOps, const ROWS: usize>(l: &L, job: &mut Job<'_, u32>, weights: &[Selectors]) {
+fn convolve<L: LookupOps, const ROWS: usize, const PLANES: usize>(
+    l: &L,
+    job: &mut Job<'_, u32>,
+    weights: &[Selectors],
+) {
     let group_blocks = job.group_filters.div_ceil(BLOCK);
     let mut waiting = [l.words(); WAITING * SUMS];
     let mut block = job.blocks.start;
@@ -80,19 +95,19 @@ fn convolve<L: LookupOps, const ROWS: usize>(l: &L, job: &mut Job<'_, u32>, weig
         let (group, pair) = (block / group_blocks, block % group_blocks / 2);
         let left = group_blocks.min(job.blocks.end - group * group_blocks).div_ceil(2) - pair;
         if ROWS == 1 && left > 1 {
-            image::<L, ROWS, 2>(l, job, weights, &mut waiting, [group, pair]);
+            image::<L, ROWS, PLANES, 2>(l, job, weights, &mut waiting, [group, pair]);
             block = group * group_blocks + 2 * pair + 4;
         } else {
-            image::<L, ROWS, 1>(l, job, weights, &mut waiting, [group, pair]);
+            image::<L, ROWS, PLANES, 1>(l, job, weights, &mut waiting, [group, pair]);
             block = group * group_blocks + 2 * pair + 2;
         }
         block = block.min((group + 1) * group_blocks);
     }
 }
 
-/// All pixels of `R` pairs of blocks, from a pair of a group on.
+/// All pixels of `R` pairs of blocks, from a pair of a group on, in tiles as even as possible.
 #[inline(always)]
-fn image<L: LookupOps, const ROWS: usize, const R: usize>(
+fn image<L: LookupOps, const ROWS: usize, const PLANES: usize, const R: usize>(
     l: &L,
     job: &mut Job<'_, u32>,
     weights: &[Selectors],
@@ -100,50 +115,61 @@ fn image<L: LookupOps, const ROWS: usize, const R: usize>(
     place: [usize; 2],
 ) {
     let mut pixel = job.pixels.start;
-    while pixel < job.pixels.end {
-        match job.pixels.end - pixel {
-            4.. => pixel += tile::<L, 4, ROWS, R>(l, job, weights, waiting, place, pixel),
-            3 => pixel += tile::<L, 3, ROWS, R>(l, job, weights, waiting, place, pixel),
-            2 => pixel += tile::<L, 2, ROWS, R>(l, job, weights, waiting, place, pixel),
-            _ => pixel += tile::<L, 1, ROWS, R>(l, job, weights, waiting, place, pixel),
+    let mut tiles = job.pixels.len().div_ceil(PIXELS);
+    while tiles > 0 {
+        let len = (job.pixels.end - pixel).div_ceil(tiles);
+        match len {
+            6 => tile::<L, 6, ROWS, PLANES, R>(l, job, weights, waiting, place, pixel),
+            5 => tile::<L, 5, ROWS, PLANES, R>(l, job, weights, waiting, place, pixel),
+            4 => tile::<L, 4, ROWS, PLANES, R>(l, job, weights, waiting, place, pixel),
+            3 => tile::<L, 3, ROWS, PLANES, R>(l, job, weights, waiting, place, pixel),
+            2 => tile::<L, 2, ROWS, PLANES, R>(l, job, weights, waiting, place, pixel),
+            _ => tile::<L, 1, ROWS, PLANES, R>(l, job, weights, waiting, place, pixel),
         }
+        pixel += len;
+        tiles -= 1;
     }
 }
 
-/// `P` pixels of `R` pairs of blocks; returns `P`.
+/// `P` pixels of `R` pairs of blocks.
 #[inline(always)]
 #[allow(clippy::needless_range_loop, reason = "an array's own iterator copies the array; measured")]
-fn tile<L: LookupOps, const P: usize, const ROWS: usize, const R: usize>(
+fn tile<L: LookupOps, const P: usize, const ROWS: usize, const PLANES: usize, const R: usize>(
     l: &L,
     job: &mut Job<'_, u32>,
     weights: &[Selectors],
     waiting: &mut [L::Words],
     [group, pair]: [usize; 2],
     pixel: usize,
-) -> usize {
+) {
     let group_blocks = job.group_filters.div_ceil(BLOCK);
     // A table is four elements.
     let block_len = job.block_len / 4 * ROWS;
-    let bases: [usize; P] = std::array::from_fn(|p| {
+    let mut bases = [0; P];
+    for p in 0..P {
         let [row, column] = [(pixel + p) / job.columns, (pixel + p) % job.columns];
-        job.origin + row * job.row_step + column * job.column_step + group * job.group_len
-    });
+        bases[p] = job.origin + row * job.row_step + column * job.column_step + group * job.group_len;
+    }
     let first_pair = group * group_blocks.div_ceil(2) + pair;
-    let weights: [&[Selectors]; R] = std::array::from_fn(|r| &weights[(first_pair + r) * block_len..][..block_len]);
+    let mut pairs: [&[Selectors]; R] = [&[]; R];
+    for r in 0..R {
+        pairs[r] = &weights[(first_pair + r) * block_len..][..block_len];
+    }
     let mut results = [[l.empty(); R]; P];
     let mut segment = 0;
-    let len = P * R * ROWS * job.planes;
-    for start in (0..job.ends.len()).step_by(WAITING / job.planes) {
-        let subgroups = start..(start + WAITING / job.planes).min(job.ends.len());
-        let mut less = [[[1 << 15; P]; 2]; WAITING];
-        let each = subgroups.clone().zip(waiting.chunks_exact_mut(len)).zip(&mut less);
+    for start in (0..job.ends.len()).step_by(WAITING) {
+        let subgroups = start..(start + WAITING).min(job.ends.len());
+        let mut less = [[[1 << 15; P]; PLANES]; WAITING];
+        let each = subgroups.clone().zip(waiting.chunks_exact_mut(PLANES * P * R)).zip(&mut less);
         for ((subgroup, sums), less) in each {
             let segments = &job.segments[segment..job.ends[subgroup]];
             segment = job.ends[subgroup];
-            for plane in 0..job.planes {
-                let sums = &mut sums[plane * P * R * ROWS..][..P * R * ROWS];
-                subgroup_sums::<L, P, ROWS, R>(l, job, weights, segments, bases.map(|base| base + plane * job.plane_len), sums);
-                if ROWS == 1 {
+            for plane in 0..PLANES {
+                let sums = &mut sums[plane * P * R..][..P * R];
+                subgroup_sums::<L, P, ROWS, R>(l, job, pairs, segments, (bases, plane * job.plane_len), sums);
+            }
+            if ROWS == 1 {
+                for plane in 0..PLANES {
                     for p in 0..P {
                         less[plane][p] = code_sum(job, subgroup, bases[p] + plane);
                     }
@@ -153,16 +179,15 @@ fn tile<L: LookupOps, const P: usize, const ROWS: usize, const R: usize>(
         let scales = &job.scales[subgroups.clone()];
         for p in 0..P {
             for r in 0..R {
-                let each = scales.iter().zip(waiting.chunks_exact(len)).zip(&less);
+                let each = scales.iter().zip(waiting.chunks_exact(PLANES * P * R)).zip(&less);
                 for ((scale, sums), less) in each {
-                    let at = (p * R + r) * ROWS;
-                    let mut exact = exact::<L, ROWS>(l, &sums[at..][..ROWS], less[0][p]);
-                    if job.planes == 2 {
-                        let high = self::exact::<L, ROWS>(l, &sums[P * R * ROWS + at..][..ROWS], less[1][p]);
-                        exact = l.add_scaled(exact, 16.0, high);
+                    let mut sum = exact::<L, ROWS>(l, sums[p * R + r], less[0][p]);
+                    if PLANES == 2 {
+                        let high = exact::<L, ROWS>(l, sums[(P + p) * R + r], less[PLANES - 1][p]);
+                        sum = l.add_scaled(sum, 16.0, high);
                     }
                     // A codebook's scales are those of all filters.
-                    results[p][r] = l.add_scaled(results[p][r], scale.0[0], exact);
+                    results[p][r] = l.add_scaled(results[p][r], scale.0[0], sum);
                 }
             }
         }
@@ -179,14 +204,12 @@ fn tile<L: LookupOps, const P: usize, const ROWS: usize, const R: usize>(
             }
         }
     }
-    P
 }
 
-/// Σ q·u of a subgroup and a plane.
+/// Σ q·u of a subgroup and a plane, from 2P and Σ u, or from the difference around the middle of its words.
 #[inline(always)]
-fn exact<L: LookupOps, const ROWS: usize>(l: &L, sums: &[L::Words], less: u32) -> L::Sums {
-    let words = if ROWS == 1 { l.double(sums[0]) } else { l.difference(sums[0], sums[ROWS - 1]) };
-    l.exact(words, less)
+fn exact<L: LookupOps, const ROWS: usize>(l: &L, words: L::Words, less: u32) -> L::Sums {
+    if ROWS == 1 { l.exact(l.double(words), less) } else { l.exact(words, 1 << 15) }
 }
 
 /// The sum of the codes that a pixel's window has in a subgroup.
@@ -201,14 +224,15 @@ fn code_sum(job: &Job<'_, u32>, subgroup: usize, base: usize) -> u32 {
     sum
 }
 
-/// What each filter selects in the segments of one subgroup, of one plane, `[pixel][pair][row]`.
+/// The words of the segments of one subgroup, of one plane, `[pixel][pair]`.
 #[inline(always)]
+#[allow(clippy::needless_range_loop, reason = "a closure for each element may stay a call; measured")]
 fn subgroup_sums<L: LookupOps, const P: usize, const ROWS: usize, const R: usize>(
     l: &L,
     job: &Job<'_, u32>,
     weights: [&[Selectors]; R],
     segments: &[Segment],
-    bases: [usize; P],
+    (bases, plane): ([usize; P], usize),
     words: &mut [L::Words],
 ) {
     let mut sums = Waiting { words, fresh: true };
@@ -219,13 +243,15 @@ fn subgroup_sums<L: LookupOps, const P: usize, const ROWS: usize, const R: usize
         let (mut start, end) = (0, segment.len / 4);
         while start < end {
             let len = room.min(end - start);
-            let x: [&[[u8; 16]]; P] = std::array::from_fn(|p| {
-                let offset = bases[p] + segment.offset + 4 * start;
-                bytemuck::cast_slice(&job.input[offset..][..4 * len])
-            });
-            let w: [&[[Selectors; ROWS]]; R] = std::array::from_fn(|r| {
-                weights[r][(segment.weight / 4 + start) * ROWS..][..len * ROWS].as_chunks().0
-            });
+            let mut x: [&[[u8; 16]]; P] = [&[]; P];
+            for p in 0..P {
+                let offset = bases[p] + plane + segment.offset + 4 * start;
+                x[p] = bytemuck::cast_slice(&job.input[offset..][..4 * len]);
+            }
+            let mut w: [&[[Selectors; ROWS]]; R] = [&[]; R];
+            for r in 0..R {
+                w[r] = weights[r][(segment.weight / 4 + start) * ROWS..][..len * ROWS].as_chunks().0;
+            }
             accumulate(l, &mut bytes, x, w, len);
             start += len;
             room -= len;
@@ -241,7 +267,7 @@ fn subgroup_sums<L: LookupOps, const P: usize, const ROWS: usize, const R: usize
     }
 }
 
-/// The sums of one subgroup in memory.
+/// The words of one subgroup in memory.
 struct Waiting<'a, W> {
     words: &'a mut [W],
     /// Whether they still are those of another subgroup.
@@ -257,8 +283,17 @@ impl<W: Copy> Waiting<'_, W> {
         bytes: [[[L::Bytes; ROWS]; R]; P],
     ) {
         // Loops, not closures: those would have to be inlined to have the features of the instruction set.
-        for (sums, bytes) in self.words.iter_mut().zip(bytes.as_flattened().as_flattened()) {
-            *sums = l.fold(if self.fresh { l.words() } else { *sums }, *bytes);
+        for (words, bytes) in self.words.iter_mut().zip(bytes.as_flattened()) {
+            let before = match (self.fresh, ROWS) {
+                (false, _) => *words,
+                (true, 1) => l.words(),
+                (true, _) => l.middle(),
+            };
+            *words = if ROWS == 1 {
+                l.fold(before, bytes[0])
+            } else {
+                l.fold_difference(before, [bytes[0], bytes[ROWS - 1]])
+            };
         }
         self.fresh = false;
     }

@@ -43,8 +43,11 @@ impl LookupOps for Ops {
     fn double(&self, words: All<u16>) -> All<u16> {
         words.map(|word| word << 1)
     }
-    fn difference(&self, a: All<u16>, b: All<u16>) -> All<u16> {
-        from_fn(|i| a[i].wrapping_sub(b[i]).wrapping_add(1 << 15))
+    fn fold_difference(&self, words: All<u16>, [plus, minus]: [All<u8>; 2]) -> All<u16> {
+        from_fn(|i| words[i].wrapping_add(u16::from(plus[i])).wrapping_sub(u16::from(minus[i])))
+    }
+    fn middle(&self) -> All<u16> {
+        [1 << 15; 2 * BLOCK]
     }
     fn exact(&self, words: All<u16>, less: u32) -> All<f32> {
         from_fn(|i| i32::from(words[selector_byte(i)]).wrapping_sub(less.cast_signed()) as f32)
