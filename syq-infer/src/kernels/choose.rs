@@ -24,6 +24,12 @@ pub(super) const LOOKUP_LIMIT: usize = (1 << 15) - 1;
 /// The largest half of a code.
 pub(super) const HALF: u8 = 15;
 
+/// Sums of four codes, or of their halves, that fit a byte together.
+pub(super) const fn lookup_chunk(bits: BitWidth) -> usize {
+    let largest = if bits.largest() > HALF { HALF } else { bits.largest() };
+    u8::MAX as usize / (4 * largest as usize)
+}
+
 impl QuantizedKernel {
     /// Whether the kernel can compute a layer with activation codes up to `largest`.
     pub fn fits(self, geometry: &ConvGeometry, granularity: Granularity, largest: u8) -> bool {
@@ -82,20 +88,25 @@ impl QuantizedKernel {
         }
     }
 
-    /// Nanoseconds for the filters of a group at one pixel, fitted on a Zen 3: what a subgroup costs
-    /// whatever its size, and what four channels cost.
+    /// Nanoseconds for the filters of a group at one pixel, fitted on a Zen 3 (`kernel_speed avx2`): what a
+    /// subgroup costs whatever its size, what four channels cost, and for look-ups their tables.
     fn avx2_cost(self, geometry: &ConvGeometry, codebook: Codebook, granularity: Granularity, bits: BitWidth) -> f64 {
         let planes = self.format(bits).planes() as f64;
-        let (filters, subgroup, fours) = match (self, codebook) {
-            (Self::Popcount, Codebook::Binary) => (16, 2.5 + 2.1 * planes, 0.175 * planes),
-            (Self::Popcount, Codebook::Ternary) => (16, 2.6 + 2.3 * planes, 0.204 * planes),
-            (Self::Lookup, Codebook::Binary) => (32, 9.0 + 0.9 * planes, 0.30 * planes),
-            (Self::Lookup, Codebook::Ternary) => (32, 9.8 + 1.5 * planes, 0.61 * planes),
-            (Self::Int8, _) => (16, 8.4, 0.44),
+        // Bytes are folded into words after each chunk.
+        let fold = planes / lookup_chunk(bits) as f64;
+        let (filters, subgroup, four, table) = match (self, codebook) {
+            (Self::Popcount, Codebook::Binary) => (16, 2.5 + 2.1 * planes, 0.175 * planes, 0.0),
+            (Self::Popcount, Codebook::Ternary) => (16, 2.6 + 2.3 * planes, 0.204 * planes, 0.0),
+            (Self::Lookup, Codebook::Binary) => (32, 2.2 + 2.1 * planes, 0.21 * planes + 0.78 * fold, 0.4 * planes),
+            (Self::Lookup, Codebook::Ternary) => (32, 1.7 + 2.0 * planes, 0.45 * planes + 1.19 * fold, 0.4 * planes),
+            (Self::Int8, _) => (16, 4.7, 0.43, 0.0),
         };
         let subgroups = granularity.subgroups(geometry.window.kernel) as f64;
-        let all_fours = (geometry.positions() * geometry.group_channels().div_ceil(4)) as f64;
-        geometry.group_filters().div_ceil(filters) as f64 * (subgroups * subgroup + all_fours * fours)
+        let pixel_fours = geometry.group_channels().div_ceil(4) as f64;
+        let [input, output] = [geometry.input, geometry.output].map(|shape| (shape.height * shape.width) as f64);
+        geometry.group_filters().div_ceil(filters) as f64
+            * (subgroups * subgroup + geometry.positions() as f64 * pixel_fours * four)
+            + input / output * pixel_fours * table
     }
 }
 
@@ -132,7 +143,7 @@ impl PackedConv {
             (Isa::Avx512, Weights::Int8(_) | Weights::EightBit(_) | Weights::Wide(_)) => (1.0, 200.0),
             (Isa::Avx512, _) => (planes, 800.0),
             (Isa::Avx2, Weights::Float(_)) => (1.0, 40.0),
-            (Isa::Avx2, Weights::Int8(_)) => (1.0, 100.0),
+            (Isa::Avx2, Weights::Int8(_)) => (1.0, 110.0),
             (Isa::Avx2, Weights::EightBit(_) | Weights::Wide(_)) => (1.0, 60.0),
             (Isa::Avx2, _) => (planes, 250.0),
             (Isa::Neon, Weights::Float(_)) => (1.0, 15.0),
@@ -169,13 +180,13 @@ mod tests {
             assert_eq!(choose(channels, codebook, bits), winner, "{channels} {codebook:?} {bits:?}");
         }
         for (channels, codebook, bits, winner) in [
-            (16, Codebook::Binary, BitWidth::Two, QuantizedKernel::Popcount),
+            (16, Codebook::Binary, BitWidth::Two, QuantizedKernel::Lookup),
             (64, Codebook::Binary, BitWidth::Two, QuantizedKernel::Lookup),
             (256, Codebook::Binary, BitWidth::Four, QuantizedKernel::Lookup),
             (64, Codebook::Ternary, BitWidth::Two, QuantizedKernel::Lookup),
-            (64, Codebook::Ternary, BitWidth::Four, QuantizedKernel::Int8),
-            // Sums of 512 · 255 do not fit the look-ups' words.
-            (512, Codebook::Binary, BitWidth::Eight, QuantizedKernel::Int8),
+            (64, Codebook::Ternary, BitWidth::Four, QuantizedKernel::Lookup),
+            (512, Codebook::Ternary, BitWidth::Eight, QuantizedKernel::Int8),
+            (512, Codebook::Binary, BitWidth::Eight, QuantizedKernel::Lookup),
         ] {
             assert_eq!(choose_for(Isa::Avx2, channels, codebook, bits), winner, "{channels} {codebook:?} {bits:?}");
         }

@@ -1,6 +1,6 @@
 //! Running a packed layer: the arguments checked, then one dispatch to the instruction set.
 
-use super::choose::HALF;
+use super::choose::lookup_chunk;
 use super::error::check_len;
 use super::generic::tile::Job;
 use super::layout::{InputFormat, Selectors, product};
@@ -8,7 +8,7 @@ use super::packed::Weights;
 use super::{InputLayout, KernelError, Kernels, PackedConv};
 use crate::isa::Isa;
 use std::ops::Range;
-use syq_core::{BitWidth, Padding};
+use syq_core::Padding;
 
 /// A convolution's input: one padded image and how it lies there.
 #[derive(Clone, Copy, Debug)]
@@ -185,7 +185,7 @@ impl PackedConv {
             scale_step: self.scale_step,
             constants: &self.constants,
             sums: &self.sums,
-            chunk: if let InputFormat::Tables(bits) = layout.format() { chunk(bits) } else { 0 },
+            chunk: if let InputFormat::Tables(bits) = layout.format() { lookup_chunk(bits) } else { 0 },
             block_len: self.block_len(),
             planes: layout.format().planes(),
             plane_len: layout.plane_len(),
@@ -203,12 +203,6 @@ impl PackedConv {
             output,
         })
     }
-}
-
-/// Sums of four codes, or of their halves, that fit a byte together.
-const fn chunk(bits: BitWidth) -> usize {
-    let largest = if bits.largest() > HALF { HALF } else { bits.largest() };
-    u8::MAX as usize / (4 * largest as usize)
 }
 
 fn check_range(what: &'static str, range: &Range<usize>, count: usize) -> Result<(), KernelError> {

@@ -116,11 +116,12 @@ fn tile<K: Kernel, const P: usize, const R: usize>(
     pixel: usize,
 ) {
     let group = block / job.group_filters.div_ceil(BLOCK) * job.group_len;
-    let bases: [usize; P] = std::array::from_fn(|p| {
+    let mut bases = [0; P];
+    for p in 0..P {
         let [row, column] = [(pixel + p) / job.columns, (pixel + p) % job.columns];
-        job.origin + row * job.row_step + column * job.column_step + group
-    });
-    let weights: [&[K::Weight]; R] = std::array::from_fn(|r| &weights[(block + r) * job.block_len..][..job.block_len]);
+        bases[p] = job.origin + row * job.row_step + column * job.column_step + group;
+    }
+    let weights = block_weights::<_, R>(weights, block, job.block_len);
     let mut sums = [[k.empty(); R]; P];
     let mut first = 0;
     for (subgroup, &end) in job.ends.iter().enumerate() {
@@ -129,10 +130,11 @@ fn tile<K: Kernel, const P: usize, const R: usize>(
         let mut acc = [[k.zero(); R]; P];
         for plane in (0..job.planes).rev() {
             for segment in segments {
-                let x: [&[K::Element]; P] = std::array::from_fn(|p| {
-                    &job.input[bases[p] + plane * job.plane_len + segment.offset..][..segment.len]
-                });
-                let w: [&[K::Weight]; R] = std::array::from_fn(|r| &weights[r][segment.weight..][..segment.len]);
+                let mut x: [&[K::Element]; P] = [&[]; P];
+                for p in 0..P {
+                    x[p] = &job.input[bases[p] + plane * job.plane_len + segment.offset..][..segment.len];
+                }
+                let w = parts(weights, segment.weight, segment.len);
                 accumulate(k, &mut acc, x, w, segment.len);
             }
             if plane > 0 {
@@ -181,7 +183,7 @@ fn planes<K: Kernel, const P: usize, const R: usize>(
     let pixel = job.pixels.start;
     let group = block / job.group_filters.div_ceil(BLOCK) * job.group_len;
     let base = job.origin + pixel * job.row_step + group;
-    let weights: [&[K::Weight]; R] = std::array::from_fn(|r| &weights[(block + r) * job.block_len..][..job.block_len]);
+    let weights = block_weights::<_, R>(weights, block, job.block_len);
     let mut sums = [k.empty(); R];
     let mut first = 0;
     for (subgroup, &end) in job.ends.iter().enumerate() {
@@ -189,9 +191,11 @@ fn planes<K: Kernel, const P: usize, const R: usize>(
         first = end;
         let mut acc = [[k.zero(); R]; P];
         for segment in segments {
-            let x: [&[K::Element]; P] =
-                std::array::from_fn(|p| &job.input[base + p * job.plane_len + segment.offset..][..segment.len]);
-            let w: [&[K::Weight]; R] = std::array::from_fn(|r| &weights[r][segment.weight..][..segment.len]);
+            let mut x: [&[K::Element]; P] = [&[]; P];
+            for p in 0..P {
+                x[p] = &job.input[base + p * job.plane_len + segment.offset..][..segment.len];
+            }
+            let w = parts(weights, segment.weight, segment.len);
             accumulate(k, &mut acc, x, w, segment.len);
         }
         for r in 0..R {
@@ -209,6 +213,27 @@ fn planes<K: Kernel, const P: usize, const R: usize>(
     }
 }
 
+/// The weights of `R` filter blocks from `block` on. (Loops here and below, because a closure for each element
+/// may stay a call.)
+#[inline(always)]
+fn block_weights<W, const R: usize>(weights: &[W], block: usize, len: usize) -> [&[W]; R] {
+    let mut blocks: [&[W]; R] = [&[]; R];
+    for (r, weights_of) in blocks.iter_mut().enumerate() {
+        *weights_of = &weights[(block + r) * len..][..len];
+    }
+    blocks
+}
+
+/// The same part of each slice.
+#[inline(always)]
+fn parts<T, const N: usize>(slices: [&[T]; N], start: usize, len: usize) -> [&[T]; N] {
+    let mut parts = slices;
+    for part in &mut parts {
+        *part = &part[start..][..len];
+    }
+    parts
+}
+
 /// The inner loop: `len` steps of `P` inputs with `R` filter blocks. All slices are `len` long.
 #[inline(always)]
 fn accumulate<K: Kernel, const P: usize, const R: usize>(
@@ -221,9 +246,13 @@ fn accumulate<K: Kernel, const P: usize, const R: usize>(
     let mut start = 0;
     while start < len {
         let n = (len - start).min(K::CHUNK);
-        let x: [&[K::Element]; P] = std::array::from_fn(|p| &x[p][start..][..n]);
-        let w: [&[K::Weight]; R] = std::array::from_fn(|r| &w[r][start..][..n]);
-        let mut part: [[K::Part; R]; P] = std::array::from_fn(|p| std::array::from_fn(|r| k.start(acc[p][r])));
+        let (x, w) = (parts(x, start, n), parts(w, start, n));
+        let mut part = [[k.start(acc[0][0]); R]; P];
+        for p in 0..P {
+            for r in 0..R {
+                part[p][r] = k.start(acc[p][r]);
+            }
+        }
         for e in 0..n {
             for p in 0..P {
                 for r in 0..R {
