@@ -130,10 +130,8 @@ impl InputLayout {
             return Err(ShapeError::Groups { channels: shape.channels, filters: groups, groups });
         }
         let layout = Self { format, shape, padding, groups, zero: 0 };
-        let elements = product([
-            (shape.channels / groups).div_ceil(format.channels() * format.together()),
-            format.together(),
-        ])?;
+        let elements =
+            product([(shape.channels / groups).div_ceil(format.channels() * format.together()), format.together()])?;
         let height = sum([padding.top, shape.height, padding.bottom])?;
         let width = sum([padding.left, shape.width, padding.right])?;
         let group_len = sum([product([format.planes(), elements])?, format.sums()])?;

@@ -150,8 +150,22 @@ pub(in crate::kernels) fn tables(codes: &[u8; BLOCK]) -> ([[u8; 16]; 4], u32) {
         let without = i8::MIN;
         let set = |entry: i8| if entry >> channel & 1 == 1 { channel } else { without };
         let entries = _mm_setr_epi8(
-            set(0), set(1), set(2), set(3), set(4), set(5), set(6), set(7),
-            set(8), set(9), set(10), set(11), set(12), set(13), set(14), set(15),
+            set(0),
+            set(1),
+            set(2),
+            set(3),
+            set(4),
+            set(5),
+            set(6),
+            set(7),
+            set(8),
+            set(9),
+            set(10),
+            set(11),
+            set(12),
+            set(13),
+            set(14),
+            set(15),
         );
         // The second half of the register is the table of the next four channels.
         let next = _mm256_set_m128i(_mm_set1_epi8(4), _mm_setzero_si128());
