@@ -1,6 +1,7 @@
 //! Look-ups with AVX2: one byte shuffle for 32 filters.
 
-use crate::kernels::generic::lookup::LookupOps;
+use crate::kernels::generic::lookup::{LookupOps, binary_lookups, ternary_lookups};
+use crate::kernels::generic::tile::Job;
 use crate::kernels::layout::{BLOCK, Selectors};
 use std::arch::x86_64::*;
 
@@ -21,9 +22,23 @@ struct Ops<Table, LookUp, Fold, FoldDifference, Double, Exact, AddScaled> {
 type Words = [__m256i; 2];
 type Sums = [__m256; 4];
 
+/// Look-ups with binary weights. Not inlined: AVX-512 shares the code.
+#[inline(never)]
+#[target_feature(enable = "avx2,fma")]
+pub(in crate::kernels) fn binary(job: &mut Job<'_, u32>, weights: &[Selectors]) {
+    binary_lookups(&ops(), job, weights);
+}
+
+/// Look-ups with ternary weights.
+#[inline(never)]
+#[target_feature(enable = "avx2,fma")]
+pub(in crate::kernels) fn ternary(job: &mut Job<'_, u32>, weights: &[[Selectors; 2]]) {
+    ternary_lookups(&ops(), job, weights);
+}
+
 /// The operations of [`LookupOps`].
 #[target_feature(enable = "avx2,fma")]
-pub(in crate::kernels) fn ops() -> impl LookupOps {
+fn ops() -> impl LookupOps {
     Ops {
         table: |table: &[u8; 16]| _mm256_broadcastsi128_si256(bytemuck::cast(*table)),
         look_up: |sums, table, selectors: &Selectors| {
@@ -85,6 +100,8 @@ impl<
     AddScaled: Fn(Sums, f32, Sums) -> Sums,
 > LookupOps for Ops<Table, LookUp, Fold, FoldDifference, Double, Exact, AddScaled>
 {
+    /// Twelve sums, a table and the weights fill the registers.
+    const PIXELS: usize = 6;
     type Table = __m256i;
     type Bytes = __m256i;
     type Words = Words;

@@ -1,7 +1,6 @@
 //! AVX2 with FMA: 16 lanes are two registers, and bits are counted by nibble look-ups.
 
 use super::generic::kernel::{Kernel, Ops};
-use super::generic::lookup::{binary_lookups, ternary_lookups};
 use super::generic::rows::{RowOps, RowWork, run};
 use super::generic::tile::convolve as tiles;
 use super::layout::{BLOCK, Lanes};
@@ -18,8 +17,8 @@ pub(super) fn convolve(work: Work<'_>) {
     match work {
         Work::Binary(mut job, weights) => tiles(&binary(), &mut job, weights),
         Work::Ternary(mut job, weights) => tiles(&ternary(), &mut job, weights),
-        Work::LookupBinary(mut job, weights) => binary_lookups(&lookup::ops(), &mut job, weights),
-        Work::LookupTernary(mut job, weights) => ternary_lookups(&lookup::ops(), &mut job, weights),
+        Work::LookupBinary(mut job, weights) => lookup::binary(&mut job, weights),
+        Work::LookupTernary(mut job, weights) => lookup::ternary(&mut job, weights),
         Work::Int8(mut job, weights) => tiles(&int8(), &mut job, weights),
         Work::EightBit(mut job, weights) => tiles(&eight_bit(), &mut job, weights),
         Work::Wide(mut job, weights) => tiles(&wide(), &mut job, weights),

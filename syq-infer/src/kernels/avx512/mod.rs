@@ -2,7 +2,6 @@
 //! accumulators in the 32 registers.
 
 use super::generic::kernel::{Kernel, Ops};
-use super::generic::lookup::{binary_lookups, ternary_lookups};
 use super::generic::rows::{RowOps, RowWork, run};
 use super::generic::tile::convolve as tiles;
 use super::layout::{BLOCK, Lanes};
@@ -17,8 +16,8 @@ pub(super) fn convolve(work: Work<'_>) {
     match work {
         Work::Binary(mut job, weights) => tiles(&binary(), &mut job, weights),
         Work::Ternary(mut job, weights) => tiles(&ternary(), &mut job, weights),
-        Work::LookupBinary(mut job, weights) => binary_lookups(&super::avx2::lookup::ops(), &mut job, weights),
-        Work::LookupTernary(mut job, weights) => ternary_lookups(&super::avx2::lookup::ops(), &mut job, weights),
+        Work::LookupBinary(mut job, weights) => super::avx2::lookup::binary(&mut job, weights),
+        Work::LookupTernary(mut job, weights) => super::avx2::lookup::ternary(&mut job, weights),
         // The instruction is exact for every signed byte.
         Work::Int8(mut job, weights) | Work::EightBit(mut job, weights) => tiles(&int8(), &mut job, weights),
         Work::Wide(mut job, weights) => tiles(&wide(), &mut job, weights),

@@ -17,6 +17,8 @@ use super::tile::{Job, Segment, put};
 /// Arithmetic on 32 filters, made of closures inside a `#[target_feature]` function, as in
 /// [`kernel`](super::kernel).
 pub(crate) trait LookupOps {
+    /// Most pixels of a tile.
+    const PIXELS: usize;
     /// A table, ready for look-ups.
     type Table: Copy;
     /// 32 sums of a chunk.
@@ -74,7 +76,7 @@ pub(crate) fn ternary_lookups<L: LookupOps>(l: &L, job: &mut Job<'_, u32>, weigh
 /// while they are scaled: 14 to 23 % of the speed with a scale a position and 64 channels.
 const WAITING: usize = 16;
 
-/// Most pixels of a tile: with two look-ups a table, twelve sums, the tables and the weights fill the registers.
+/// Most pixels of any tile.
 const PIXELS: usize = 6;
 
 /// Most sums of a subgroup and a tile.
@@ -115,14 +117,14 @@ fn image<L: LookupOps, const ROWS: usize, const PLANES: usize, const R: usize>(
     place: [usize; 2],
 ) {
     let mut pixel = job.pixels.start;
-    let mut tiles = job.pixels.len().div_ceil(PIXELS);
+    let mut tiles = job.pixels.len().div_ceil(L::PIXELS);
     while tiles > 0 {
         let len = (job.pixels.end - pixel).div_ceil(tiles);
         match len {
-            6 => tile::<L, 6, ROWS, PLANES, R>(l, job, weights, waiting, place, pixel),
-            5 => tile::<L, 5, ROWS, PLANES, R>(l, job, weights, waiting, place, pixel),
-            4 => tile::<L, 4, ROWS, PLANES, R>(l, job, weights, waiting, place, pixel),
-            3 => tile::<L, 3, ROWS, PLANES, R>(l, job, weights, waiting, place, pixel),
+            6 if L::PIXELS >= 6 => tile::<L, 6, ROWS, PLANES, R>(l, job, weights, waiting, place, pixel),
+            5 if L::PIXELS >= 5 => tile::<L, 5, ROWS, PLANES, R>(l, job, weights, waiting, place, pixel),
+            4 if L::PIXELS >= 4 => tile::<L, 4, ROWS, PLANES, R>(l, job, weights, waiting, place, pixel),
+            3 if L::PIXELS >= 3 => tile::<L, 3, ROWS, PLANES, R>(l, job, weights, waiting, place, pixel),
             2 => tile::<L, 2, ROWS, PLANES, R>(l, job, weights, waiting, place, pixel),
             _ => tile::<L, 1, ROWS, PLANES, R>(l, job, weights, waiting, place, pixel),
         }

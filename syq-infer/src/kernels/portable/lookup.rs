@@ -17,6 +17,7 @@ pub(in crate::kernels) fn ops() -> impl LookupOps {
 }
 
 impl LookupOps for Ops {
+    const PIXELS: usize = 2;
     type Table = [u8; 16];
     type Bytes = All<u8>;
     type Words = All<u16>;
