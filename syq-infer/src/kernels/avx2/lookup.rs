@@ -157,41 +157,32 @@ impl<
     }
 }
 
+/// For each of four channels the shuffle that gives its code to the entries of a table that add it: first of one
+/// four, then of the next. Bit 7 of an index gives 0.
+const ENTRIES: [[u8; 2 * BLOCK]; 4] = entries();
+
+const fn entries() -> [[u8; 2 * BLOCK]; 4] {
+    let mut indices = [[0x80; 2 * BLOCK]; 4];
+    let mut index = 0;
+    while index < 4 * 2 * BLOCK {
+        let (channel, four, entry) = (index / (2 * BLOCK), index / BLOCK % 2, index % BLOCK);
+        if entry >> channel & 1 == 1 {
+            indices[channel][four * BLOCK + entry] = (4 * four + channel) as u8;
+        }
+        index += 1;
+    }
+    indices
+}
+
 /// The tables of sixteen halves of codes, and their sum.
 #[target_feature(enable = "avx2")]
 pub(in crate::kernels) fn tables(codes: &[u8; BLOCK]) -> ([[u8; 16]; 4], u32) {
     let codes: __m128i = bytemuck::cast(*codes);
-    let both = _mm256_broadcastsi128_si256(codes);
-    // Bit 7 of a shuffle's index gives 0: only the entries with the channel's bit keep it.
-    let of_channel = |both, channel: i8| {
-        let without = i8::MIN;
-        let set = |entry: i8| if entry >> channel & 1 == 1 { channel } else { without };
-        let entries = _mm_setr_epi8(
-            set(0),
-            set(1),
-            set(2),
-            set(3),
-            set(4),
-            set(5),
-            set(6),
-            set(7),
-            set(8),
-            set(9),
-            set(10),
-            set(11),
-            set(12),
-            set(13),
-            set(14),
-            set(15),
-        );
-        // The second half of the register is the table of the next four channels.
-        let next = _mm256_set_m128i(_mm_set1_epi8(4), _mm_setzero_si128());
-        _mm256_shuffle_epi8(both, _mm256_add_epi8(_mm256_broadcastsi128_si256(entries), next))
-    };
     let two = |both| {
-        let [a, b, c, d] = [of_channel(both, 0), of_channel(both, 1), of_channel(both, 2), of_channel(both, 3)];
-        _mm256_add_epi8(_mm256_add_epi8(a, b), _mm256_add_epi8(c, d))
+        let of_channel = |channel: usize| _mm256_shuffle_epi8(both, bytemuck::cast(ENTRIES[channel]));
+        _mm256_add_epi8(_mm256_add_epi8(of_channel(0), of_channel(1)), _mm256_add_epi8(of_channel(2), of_channel(3)))
     };
+    let both = _mm256_broadcastsi128_si256(codes);
     let sums = _mm_sad_epu8(codes, _mm_setzero_si128());
     let sum = _mm_cvtsi128_si32(sums).cast_unsigned() + _mm_extract_epi32::<2>(sums).cast_unsigned();
     (bytemuck::cast([two(both), two(_mm256_srli_si256::<8>(both))]), sum)
