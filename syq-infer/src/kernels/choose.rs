@@ -21,6 +21,9 @@ pub enum QuantizedKernel {
 /// with a sign.
 pub(super) const LOOKUP_LIMIT: usize = (1 << 15) - 1;
 
+/// Bytes of tables that stay in a second-level cache of 512 KB.
+const TABLES_IN_CACHE: f64 = 450_000.0;
+
 /// The largest half of a code.
 pub(super) const HALF: u8 = 15;
 
@@ -94,16 +97,22 @@ impl QuantizedKernel {
         let planes = self.format(bits).planes() as f64;
         // Bytes are folded into words after each chunk.
         let fold = planes / lookup_chunk(bits) as f64;
-        let (filters, subgroup, four, table) = match (self, codebook) {
-            (Self::Popcount, Codebook::Binary) => (16, 2.5 + 2.1 * planes, 0.175 * planes, 0.0),
-            (Self::Popcount, Codebook::Ternary) => (16, 2.6 + 2.3 * planes, 0.204 * planes, 0.0),
-            (Self::Lookup, Codebook::Binary) => (32, 2.2 + 2.1 * planes, 0.21 * planes + 0.78 * fold, 0.4 * planes),
-            (Self::Lookup, Codebook::Ternary) => (32, 1.7 + 2.0 * planes, 0.45 * planes + 1.19 * fold, 0.4 * planes),
-            (Self::Int8, _) => (16, 4.7, 0.43, 0.0),
+        let (filters, subgroup, four) = match (self, codebook) {
+            (Self::Popcount, Codebook::Binary) => (16, 2.5 + 2.1 * planes, 0.175 * planes),
+            (Self::Popcount, Codebook::Ternary) => (16, 2.6 + 2.3 * planes, 0.204 * planes),
+            (Self::Lookup, Codebook::Binary) => (32, 2.2 + 2.1 * planes, 0.21 * planes + 0.78 * fold),
+            (Self::Lookup, Codebook::Ternary) => (32, 1.7 + 2.0 * planes, 0.45 * planes + 1.19 * fold),
+            (Self::Int8, _) => (16, 4.7, 0.43),
         };
         let subgroups = granularity.subgroups(geometry.window.kernel) as f64;
         let pixel_fours = geometry.group_channels().div_ceil(4) as f64;
         let [input, output] = [geometry.input, geometry.output].map(|shape| (shape.height * shape.width) as f64);
+        // Seen in whole networks (`syq bench --profile`): tables that fall out of the L2 cache come late.
+        let table = match self {
+            Self::Lookup if input * planes * geometry.input.channels as f64 * 4.0 > TABLES_IN_CACHE => 4.5 * planes,
+            Self::Lookup => 0.4 * planes,
+            Self::Popcount | Self::Int8 => 0.0,
+        };
         geometry.group_filters().div_ceil(filters) as f64
             * (subgroups * subgroup + geometry.positions() as f64 * pixel_fours * four)
             + input / output * pixel_fours * table
@@ -190,6 +199,10 @@ mod tests {
         ] {
             assert_eq!(choose_for(Isa::Avx2, channels, codebook, bits), winner, "{channels} {codebook:?} {bits:?}");
         }
+        // Tables that the cache does not hold.
+        let (pixel, eight) = (Granularity::Pixel, BitWidth::Eight);
+        let chosen = QuantizedKernel::choose(Isa::Avx2, &conv(56, 64), Codebook::Binary, pixel, eight);
+        assert_eq!(chosen, QuantizedKernel::Int8);
         let vector = ConvGeometry::new(Shape::vector(512), 10, Window::square(1, 1, Padding::NONE), 1).unwrap();
         for isa in Isa::ALL {
             let chosen = QuantizedKernel::choose(isa, &vector, Codebook::Ternary, Granularity::Layer, BitWidth::Eight);
