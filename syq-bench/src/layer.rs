@@ -116,7 +116,7 @@ fn layer_cases(
 ) -> Result<(), BenchError> {
     let geometry = &problem.geometry;
     let (packed, input) = problem.pack(kernel.unwrap_or(QuantizedKernel::Int8))?;
-    let format = kernel.map_or(InputFormat::Float, |kernel| kernel.format(QUANTIZATION.bits));
+    let format = kernel.map_or(InputFormat::Float, |kernel| kernel.format(QUANTIZATION.codebook, QUANTIZATION.bits));
     let next = InputLayout::new(format, geometry.output, geometry.window.padding, geometry.groups)?;
     let levels = kernel.map(|_| levels(QUANTIZATION.bits));
     let (stored, output) = match levels {

@@ -113,7 +113,7 @@ impl Problem {
         Ok(match &self.tensors {
             Tensors::Coded { quantization, codes, scales, input } => {
                 let Quantization { codebook, granularity, bits } = *quantization;
-                let layout = InputLayout::of(geometry, kernel.format(bits))?;
+                let layout = InputLayout::of(geometry, kernel.format(codebook, bits))?;
                 let weights = QuantizedWeights { codebook, granularity, codes, scales };
                 let packed = PackedConv::quantized("bench", geometry, &layout, levels(bits), weights)?;
                 (packed, Elements::codes(&layout, input))
@@ -151,17 +151,24 @@ impl Elements {
                     words[element + plane * layout.plane_len()] |= u32::from(codes[index] >> plane & 1) << within;
                 }
             }
-            InputFormat::Tables(_) => {
+            InputFormat::Tables(_) | InputFormat::WideTables(..) => {
                 let (group, planes, plane_len) = (layout.group_len(), layout.format().planes(), layout.plane_len());
                 let (start, channel) = (element / group * group, element % group);
                 for plane in 0..planes {
                     let half = codes[index] >> (4 * plane) & 15;
-                    words[start + planes * plane_len + plane] += u32::from(half);
+                    if let InputFormat::Tables(_) = layout.format() {
+                        words[start + planes * plane_len + plane] += u32::from(half);
+                    }
                     let table = &mut words[start + plane * plane_len + channel / 4 * 4..][..4];
                     for (entry, word) in (0..16).step_by(4).zip(table) {
                         let mut sums = word.to_ne_bytes();
                         for (entry, sum) in (entry..).zip(&mut sums) {
-                            *sum += half * (entry >> (channel % 4) & 1) as u8;
+                            let signed = matches!(layout.format(), InputFormat::WideTables(_, Codebook::Binary));
+                            match (entry >> (channel % 4) & 1, signed) {
+                                (1, _) => *sum = sum.wrapping_add(half),
+                                (_, true) => *sum = sum.wrapping_sub(half),
+                                (_, false) => {}
+                            }
                         }
                         *word = u32::from_ne_bytes(sums);
                     }

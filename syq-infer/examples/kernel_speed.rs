@@ -29,6 +29,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                         match kernel {
                             QuantizedKernel::Int8 => "int8",
                             QuantizedKernel::Lookup => "lookup",
+                            QuantizedKernel::Permute => "permute",
                             QuantizedKernel::Popcount => "popcount",
                         },
                         codebook.bits(),
@@ -81,7 +82,7 @@ fn quantized(
     let scales = vec![0.25; granularity.subgroups([3, 3])];
     let weights = QuantizedWeights { codebook, granularity, codes: &codes, scales: &scales };
     let levels = Levels { step: 0.5, inverse_step: 2.0, largest: width.largest(), zero: 0 };
-    let layout = InputLayout::of(&geometry, kernel.format(width)).expect("a shape of SHAPES");
+    let layout = InputLayout::of(&geometry, kernel.format(codebook, width)).expect("a shape of SHAPES");
     let packed = PackedConv::quantized("conv", &geometry, &layout, levels, weights).expect("valid weights");
     let words: Vec<u32> = (0..layout.len() as u32).map(|i| i.wrapping_mul(2_654_435_761)).collect();
     time(kernels, &packed, InputData::Words(&words))

@@ -98,7 +98,7 @@ fn quantized(
         scales: &scales,
     };
     let levels = Levels { step: 0.5, inverse_step: 2.0, largest: width.largest(), zero: 0 };
-    let layout = InputLayout::of(geometry, kernel.format(width))?;
+    let layout = InputLayout::of(geometry, kernel.format(Codebook::Ternary, width))?;
     let packing = best(|| PackedConv::quantized(name, geometry, &layout, levels, weights).map(drop))?;
     let packed = PackedConv::quantized(name, geometry, &layout, levels, weights)?;
     let words: Vec<u32> = (0..layout.len() as u32).map(|i| i.wrapping_mul(2_654_435_761)).collect();
@@ -126,7 +126,7 @@ fn rows(kernels: Kernels) -> Result<(), KernelError> {
         let levels = Levels { step: 0.5, inverse_step: 2.0, largest: width_bits.largest(), zero: 0 };
         for kernel in QuantizedKernel::ALL {
             let shape = Shape::new(1, width, channels);
-            let layout = InputLayout::new(kernel.format(width_bits), shape, Padding::NONE, 1)?;
+            let layout = InputLayout::new(kernel.format(Codebook::Ternary, width_bits), shape, Padding::NONE, 1)?;
             let mut buffer = vec![0u32; layout.len()];
             let seconds = best(|| kernels.place_values(&values, levels, &layout, &mut buffer))?;
             println!("place {} bits {kernel:?} {:.3} ns/value", width_bits.bits(), per_value(seconds));

@@ -174,9 +174,7 @@ pub(super) fn conv_input<'a>(packed: &PackedConv, buffers: &'a Buffers, input: S
     let layout = *packed.layout();
     let data = match layout.format() {
         InputFormat::Float => InputData::Floats(buffers.floats(input, layout.len())),
-        InputFormat::Planes(_) | InputFormat::Tables(_) | InputFormat::Codes | InputFormat::Wide => {
-            InputData::Words(buffers.words(input, layout.len()))
-        }
+        _ => InputData::Words(buffers.words(input, layout.len())),
     };
     Input { layout, data }
 }

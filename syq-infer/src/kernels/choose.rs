@@ -1,6 +1,6 @@
 //! Which kernel a quantized layer gets, and about how long it takes: the one place where that is decided.
 
-use super::layout::InputFormat;
+use super::layout::{BLOCK, InputFormat};
 use super::packed::{PackedConv, Weights};
 use crate::isa::Isa;
 use syq_core::{BitWidth, Codebook, ConvGeometry, Granularity, WeightShape};
@@ -13,6 +13,9 @@ pub enum QuantizedKernel {
     /// Sums of four codes, looked up; 2 or 4 bits a weight in memory. Only for layers whose sums fit 16
     /// bits, see [`QuantizedKernel::fits`].
     Lookup,
+    /// The same sums, looked up for sixteen channels and sixteen filters by one byte permutation; 2 or 4 bits
+    /// a weight in memory.
+    Permute,
     /// Byte products; 8 bits a weight in memory.
     Int8,
 }
@@ -38,7 +41,7 @@ impl QuantizedKernel {
     pub fn fits(self, geometry: &ConvGeometry, granularity: Granularity, largest: u8) -> bool {
         match self {
             Self::Lookup => Self::lookup_bound(geometry, granularity, largest) <= LOOKUP_LIMIT,
-            Self::Popcount | Self::Int8 => true,
+            Self::Popcount | Self::Permute | Self::Int8 => true,
         }
     }
 
@@ -47,17 +50,18 @@ impl QuantizedKernel {
         WeightShape::from(geometry).subgroup_len(granularity).saturating_mul(usize::from(largest.min(HALF)))
     }
 
-    /// The input format that the kernel takes for activations of that many bits.
-    pub const fn format(self, bits: BitWidth) -> InputFormat {
+    /// The input format that the kernel takes for weights of `codebook` and activations of that many bits.
+    pub const fn format(self, codebook: Codebook, bits: BitWidth) -> InputFormat {
         match self {
             Self::Popcount => InputFormat::Planes(bits),
             Self::Lookup => InputFormat::Tables(bits),
+            Self::Permute => InputFormat::WideTables(bits, codebook),
             Self::Int8 => InputFormat::Codes,
         }
     }
 
     /// All kernels.
-    pub const ALL: [Self; 3] = [Self::Popcount, Self::Lookup, Self::Int8];
+    pub const ALL: [Self; 4] = [Self::Popcount, Self::Lookup, Self::Permute, Self::Int8];
 
     /// The fastest kernel for a layer, after measurements (`examples/kernel_speed.rs`, `layer_speed.rs`). A
     /// single output pixel, as of a fully connected layer, is bound by memory: there the weights stay
@@ -73,6 +77,7 @@ impl QuantizedKernel {
             return Self::Popcount;
         }
         let cost = |kernel: &Self| match isa {
+            Isa::Avx512 => kernel.avx512_cost(geometry, codebook, granularity, bits),
             Isa::Avx2 => kernel.avx2_cost(geometry, codebook, granularity, bits),
             _ => kernel.steps(isa, geometry, codebook, bits),
         };
@@ -80,21 +85,43 @@ impl QuantizedKernel {
         fitting.min_by(|a, b| cost(a).total_cmp(&cost(b))).unwrap_or(Self::Int8)
     }
 
-    /// Cost of a kernel position in int8 steps of four channels; look-ups were measured on AVX2 alone.
+    /// Cost of a kernel position in int8 steps of four channels, where only two kernels were measured.
     fn steps(self, isa: Isa, geometry: &ConvGeometry, codebook: Codebook, bits: BitWidth) -> f64 {
-        let steps = geometry.group_channels().div_ceil(self.format(bits).channels()) as f64;
+        let steps = geometry.group_channels().div_ceil(self.format(codebook, bits).channels()) as f64;
         match self {
             // A plane costs its words and then a doubling, a fold or a constant, about one step.
             Self::Popcount => f64::from(bits.bits()) * (steps * word_cost(isa, codebook) + 1.0),
-            Self::Lookup => f64::INFINITY,
+            Self::Lookup | Self::Permute => f64::INFINITY,
             Self::Int8 => steps + 1.0,
         }
+    }
+
+    /// Nanoseconds for the filters of a group at one pixel, fitted on a Zen 4 (`kernel_speed avx512`): what a
+    /// subgroup costs whatever its size, what the channels of a step cost at a position, and of permutations the
+    /// tables (`syq bench --profile`).
+    fn avx512_cost(self, geometry: &ConvGeometry, codebook: Codebook, granularity: Granularity, bits: BitWidth) -> f64 {
+        let planes = self.format(codebook, bits).planes() as f64;
+        let (channels, subgroup, step, table) = match (self, codebook) {
+            (Self::Popcount, Codebook::Binary) => (32, 0.75 + 0.15 * planes, 0.42 * planes, 0.0),
+            (Self::Popcount, Codebook::Ternary) => (32, 0.6 + 0.15 * planes, 0.53 * planes, 0.0),
+            (Self::Permute, Codebook::Binary) => (BLOCK, 0.75, 0.4 * planes, 1.5 * planes),
+            (Self::Permute, Codebook::Ternary) => (BLOCK, 0.84, 0.74 * planes, 1.5 * planes),
+            (Self::Int8, _) => (4, 0.74, 0.274, 0.0),
+            (Self::Lookup, _) => return f64::INFINITY,
+        };
+        let subgroups = granularity.subgroups(geometry.window.kernel) as f64;
+        let steps = geometry.group_channels().div_ceil(channels) as f64;
+        let sixteens = geometry.group_channels().div_ceil(BLOCK) as f64;
+        let [input, output] = [geometry.input, geometry.output].map(|shape| (shape.height * shape.width) as f64);
+        geometry.group_filters().div_ceil(BLOCK) as f64
+            * (subgroups * subgroup + geometry.positions() as f64 * steps * step)
+            + input / output * sixteens * table
     }
 
     /// Nanoseconds for the filters of a group at one pixel, fitted on a Zen 3 (`kernel_speed avx2`): what a
     /// subgroup costs whatever its size, what four channels cost, and for look-ups their tables.
     fn avx2_cost(self, geometry: &ConvGeometry, codebook: Codebook, granularity: Granularity, bits: BitWidth) -> f64 {
-        let planes = self.format(bits).planes() as f64;
+        let planes = self.format(codebook, bits).planes() as f64;
         // Bytes are folded into words after each chunk.
         let fold = planes / lookup_chunk(bits) as f64;
         let (filters, subgroup, four) = match (self, codebook) {
@@ -102,6 +129,7 @@ impl QuantizedKernel {
             (Self::Popcount, Codebook::Ternary) => (16, 2.6 + 2.3 * planes, 0.204 * planes),
             (Self::Lookup, Codebook::Binary) => (32, 2.2 + 2.1 * planes, 0.21 * planes + 0.78 * fold),
             (Self::Lookup, Codebook::Ternary) => (32, 1.7 + 2.0 * planes, 0.45 * planes + 1.19 * fold),
+            (Self::Permute, _) => (16, f64::INFINITY, 0.0),
             (Self::Int8, _) => (16, 4.7, 0.43),
         };
         let subgroups = granularity.subgroups(geometry.window.kernel) as f64;
@@ -111,7 +139,7 @@ impl QuantizedKernel {
         let table = match self {
             Self::Lookup if input * planes * geometry.input.channels as f64 * 4.0 > TABLES_IN_CACHE => 4.5 * planes,
             Self::Lookup => 0.4 * planes,
-            Self::Popcount | Self::Int8 => 0.0,
+            Self::Popcount | Self::Permute | Self::Int8 => 0.0,
         };
         geometry.group_filters().div_ceil(filters) as f64
             * (subgroups * subgroup + geometry.positions() as f64 * pixel_fours * four)
@@ -123,10 +151,8 @@ impl QuantizedKernel {
 /// measured on a Zen 4, NEON is counted in instructions.
 const fn word_cost(isa: Isa, codebook: Codebook) -> f64 {
     match (isa, codebook) {
-        (Isa::Avx512, Codebook::Binary) => 1.6,
-        (Isa::Avx512, Codebook::Ternary) => 1.9,
-        // Has a model of its own.
-        (Isa::Avx2, _) => f64::INFINITY,
+        // Have models of their own.
+        (Isa::Avx512 | Isa::Avx2, _) => f64::INFINITY,
         (Isa::Neon, _) => 1.5,
         (Isa::Portable, Codebook::Binary) => 2.0,
         (Isa::Portable, Codebook::Ternary) => 2.4,
@@ -179,12 +205,14 @@ mod tests {
         let choose = |channels, codebook, bits| choose_for(Isa::Avx512, channels, codebook, bits);
         for (channels, codebook, bits, winner) in [
             (16, Codebook::Ternary, BitWidth::One, QuantizedKernel::Popcount),
-            (16, Codebook::Ternary, BitWidth::Two, QuantizedKernel::Int8),
-            (32, Codebook::Ternary, BitWidth::Two, QuantizedKernel::Popcount),
-            (64, Codebook::Binary, BitWidth::Four, QuantizedKernel::Popcount),
-            (64, Codebook::Ternary, BitWidth::Four, QuantizedKernel::Int8),
-            (512, Codebook::Ternary, BitWidth::Four, QuantizedKernel::Popcount),
-            (512, Codebook::Binary, BitWidth::Eight, QuantizedKernel::Int8),
+            (64, Codebook::Binary, BitWidth::One, QuantizedKernel::Popcount),
+            (64, Codebook::Binary, BitWidth::Two, QuantizedKernel::Permute),
+            (64, Codebook::Ternary, BitWidth::Two, QuantizedKernel::Popcount),
+            (64, Codebook::Binary, BitWidth::Four, QuantizedKernel::Permute),
+            (64, Codebook::Ternary, BitWidth::Four, QuantizedKernel::Permute),
+            (512, Codebook::Ternary, BitWidth::Four, QuantizedKernel::Permute),
+            (512, Codebook::Ternary, BitWidth::Eight, QuantizedKernel::Int8),
+            (512, Codebook::Binary, BitWidth::Eight, QuantizedKernel::Permute),
         ] {
             assert_eq!(choose(channels, codebook, bits), winner, "{channels} {codebook:?} {bits:?}");
         }

@@ -8,7 +8,7 @@
 
 use std::fmt;
 use std::ops::Range;
-use syq_core::{BitWidth, ConvGeometry, Padding, Shape, ShapeError};
+use syq_core::{BitWidth, Codebook, ConvGeometry, Padding, Shape, ShapeError};
 
 /// Sixteen filters side by side: one 512-bit vector, or its parts on narrower machines.
 pub const BLOCK: usize = 16;
@@ -30,6 +30,9 @@ pub(crate) const fn selector_byte(filter: usize) -> usize {
     filter / 8 * 4 + filter % 4 + filter % 8 / 4 * BLOCK
 }
 
+/// What a high half of a code counts in low ones.
+pub(crate) const HALF_WEIGHT: u32 = 16;
+
 /// What an element of the input is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum InputFormat {
@@ -40,6 +43,10 @@ pub enum InputFormat {
     /// their high halves. Behind the planes of each group lie the sums of all its codes, one element a
     /// plane, and two more that are zero.
     Tables(BitWidth),
+    /// For every sixteen channels the tables of four times four, 64 bytes: one register. For ternary weights
+    /// they are those of [`InputFormat::Tables`]; for binary ones entry e adds the channels whose bit is set in e
+    /// and subtracts the others, as a signed byte. What fills up a plane is zero.
+    WideTables(BitWidth, Codebook),
     /// Codes as bytes, four channels an element, in memory order.
     Codes,
     /// Codes less their zero point as 16-bit integers, two channels an element, in memory order.
@@ -55,7 +62,7 @@ impl InputFormat {
             Self::Planes(_) => 32,
             Self::Codes => 4,
             Self::Wide => 2,
-            Self::Float | Self::Tables(_) => 1,
+            Self::Float | Self::Tables(_) | Self::WideTables(..) => 1,
         }
     }
 
@@ -63,6 +70,7 @@ impl InputFormat {
     const fn together(self) -> usize {
         match self {
             Self::Tables(_) => 4,
+            Self::WideTables(..) => BLOCK,
             Self::Planes(_) | Self::Codes | Self::Wide | Self::Float => 1,
         }
     }
@@ -71,7 +79,7 @@ impl InputFormat {
     pub const fn planes(self) -> usize {
         match self {
             Self::Planes(bits) => bits.bits() as usize,
-            Self::Tables(bits) => bits.bits().div_ceil(4) as usize,
+            Self::Tables(bits) | Self::WideTables(bits, _) => bits.bits().div_ceil(4) as usize,
             Self::Codes | Self::Wide | Self::Float => 1,
         }
     }
@@ -80,7 +88,7 @@ impl InputFormat {
     const fn sums(self) -> usize {
         match self {
             Self::Tables(_) => 4,
-            Self::Planes(_) | Self::Codes | Self::Wide | Self::Float => 0,
+            Self::Planes(_) | Self::WideTables(..) | Self::Codes | Self::Wide | Self::Float => 0,
         }
     }
 
@@ -89,6 +97,7 @@ impl InputFormat {
         match self {
             Self::Planes(_) => "planes",
             Self::Tables(_) => "tables",
+            Self::WideTables(..) => "wide tables",
             Self::Codes => "codes",
             Self::Wide => "wide codes",
             Self::Float => "float",
@@ -110,7 +119,7 @@ impl fmt::Display for InputLayout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let p = &self.padding;
         write!(f, "{} of {} in {} groups", self.format.name(), self.shape, self.groups)?;
-        if let InputFormat::Planes(bits) | InputFormat::Tables(bits) = self.format {
+        if let InputFormat::Planes(bits) | InputFormat::Tables(bits) | InputFormat::WideTables(bits, _) = self.format {
             write!(f, " and {} bits", bits.bits())?;
         }
         if self.zero != 0 {

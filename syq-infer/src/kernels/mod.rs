@@ -39,8 +39,18 @@ pub use run::{Input, InputData, OutputRange};
 
 /// The convolution kernels that every instruction set has; a full name ends in that of the
 /// instruction set, as in `popcount_w2_avx512`.
-pub const CONVOLUTIONS: [&str; 8] =
-    ["popcount_w1", "popcount_w2", "lookup_w1", "lookup_w2", "int8", "int8_w8", "int16_w8", "float"];
+pub const CONVOLUTIONS: [&str; 10] = [
+    "popcount_w1",
+    "popcount_w2",
+    "lookup_w1",
+    "lookup_w2",
+    "permute_w1",
+    "permute_w2",
+    "int8",
+    "int8_w8",
+    "int16_w8",
+    "float",
+];
 
 /// The kernels of one instruction set that this machine has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

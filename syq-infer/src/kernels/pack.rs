@@ -58,6 +58,26 @@ pub(super) fn additions_and_subtractions(layer: &PackedConv, codes: &[i8]) -> Ve
     })
 }
 
+/// Which of sixteen codes each filter adds.
+pub(super) fn sixteen_additions(layer: &PackedConv, codes: &[i8]) -> Vec<Lanes<u32>> {
+    fill_sixteens(layer, codes, Lanes([0; BLOCK]), |word, lane, channels| word.0[lane] = indices(signs(channels)[0]))
+}
+
+/// Which of sixteen codes each filter adds, and which it subtracts.
+pub(super) fn sixteen_additions_and_subtractions(layer: &PackedConv, codes: &[i8]) -> Vec<[Lanes<u32>; 2]> {
+    fill_sixteens(layer, codes, [Lanes([0; BLOCK]); 2], |words, lane, channels| {
+        let [plus, minus] = signs(channels);
+        words[0].0[lane] = indices(plus);
+        words[1].0[lane] = indices(minus);
+    })
+}
+
+/// The bytes that find four tables' entries among 64: byte j is 16·j and four bits.
+const fn indices(bits: u32) -> u32 {
+    let spread = bits & 0xf | (bits & 0xf0) << 4 | (bits & 0xf00) << 8 | (bits & 0xf000) << 12;
+    u32::from_le_bytes([0x00, 0x10, 0x20, 0x30]) | spread
+}
+
 /// `[block of 32 filters][position][four channels]`; calls `put` with the byte of the filter, the code and its
 /// bit.
 fn select<W: Copy>(layer: &PackedConv, codes: &[i8], zero: W, put: impl Fn(&mut W, usize, i8, usize)) -> Vec<W> {
@@ -119,10 +139,26 @@ pub(super) fn filter_lanes<T: Copy>(layer: &PackedConv, values: &[T], filling: T
     (0..layer.blocks()).map(lanes).collect()
 }
 
-/// Calls `put` with each element, a lane of it and the channels that go there.
+/// As [`fill`] with all elements of the layout.
 fn fill<T, W: Copy>(layer: &PackedConv, weights: &[T], zero: W, put: impl Fn(&mut W, usize, &[T])) -> Vec<W> {
-    let (positions, plane_len) = (layer.geometry.positions(), layer.layout.plane_len());
-    let (channels, step) = (layer.geometry.group_channels(), layer.layout.format().channels());
+    fill_steps(layer, weights, [layer.layout.plane_len(), layer.layout.format().channels()], zero, put)
+}
+
+/// As [`fill_steps`] with a register of tables a step.
+fn fill_sixteens<W: Copy>(layer: &PackedConv, codes: &[i8], zero: W, put: impl Fn(&mut W, usize, &[i8])) -> Vec<W> {
+    fill_steps(layer, codes, [layer.layout.plane_len() / BLOCK, BLOCK], zero, put)
+}
+
+/// Calls `put` with each step of a plane, a lane of it and the `step` channels that go there.
+fn fill_steps<T, W: Copy>(
+    layer: &PackedConv,
+    weights: &[T],
+    [plane_len, step]: [usize; 2],
+    zero: W,
+    put: impl Fn(&mut W, usize, &[T]),
+) -> Vec<W> {
+    let positions = layer.geometry.positions();
+    let channels = layer.geometry.group_channels();
     let mut packed = vec![zero; layer.blocks() * positions * plane_len];
     for (block, packed) in packed.chunks_exact_mut(positions * plane_len).enumerate() {
         for (lane, filter) in layer.filters(block..block + 1).enumerate() {

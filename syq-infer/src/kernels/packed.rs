@@ -35,6 +35,11 @@ pub(super) enum Weights {
     LookupBinary(Vec<Selectors>),
     /// Which it adds, then which it subtracts.
     LookupTernary(Vec<[Selectors; 2]>),
+    /// For four times four codes, which of them a filter adds and not subtracts: byte j is 16·j and the bits
+    /// of four j.
+    PermuteBinary(Vec<Lanes<u32>>),
+    /// Which it adds, then which it subtracts.
+    PermuteTernary(Vec<[Lanes<u32>; 2]>),
     /// Four signed bytes −1, 0 or +1.
     Int8(Vec<Lanes<u32>>),
     /// Four signed bytes from −127 to 127.
@@ -97,7 +102,9 @@ impl PackedConv {
         let mut packed = Self::empty(layer, geometry, layout, granularity)?;
         packed.scales = scales.into_iter().map(|scale| Lanes([scale; BLOCK])).collect();
         match (layout.format(), codebook) {
-            (InputFormat::Planes(bits) | InputFormat::Tables(bits), _) if bits.largest() != levels.largest => {
+            (InputFormat::Planes(bits) | InputFormat::Tables(bits) | InputFormat::WideTables(bits, _), _)
+                if bits.largest() != levels.largest =>
+            {
                 return fail(CoreErrorKind::Bits { bits: bits.bits() });
             }
             (InputFormat::Planes(_), Codebook::Binary) => {
@@ -117,6 +124,15 @@ impl PackedConv {
             }
             (InputFormat::Tables(_), Codebook::Ternary) => {
                 packed.weights = Weights::LookupTernary(pack::additions_and_subtractions(&packed, codes));
+            }
+            (InputFormat::WideTables(_, wanted), _) if wanted != codebook => {
+                return Err(KernelError::Element { layer: layer.to_owned(), format: layout.format().name() });
+            }
+            (InputFormat::WideTables(..), Codebook::Binary) => {
+                packed.weights = Weights::PermuteBinary(pack::sixteen_additions(&packed, codes));
+            }
+            (InputFormat::WideTables(..), Codebook::Ternary) => {
+                packed.weights = Weights::PermuteTernary(pack::sixteen_additions_and_subtractions(&packed, codes));
             }
             (InputFormat::Codes, _) => packed.weights = Weights::Int8(pack::bytes(&packed, codes)),
             (InputFormat::Wide | InputFormat::Float, _) => {
@@ -218,10 +234,12 @@ impl PackedConv {
     /// Bytes of the packed weights.
     pub fn weight_bytes(&self) -> usize {
         match &self.weights {
-            Weights::Binary(w) | Weights::Int8(w) | Weights::EightBit(w) | Weights::Wide(w) => {
-                size_of_val(w.as_slice())
-            }
-            Weights::Ternary(w) => size_of_val(w.as_slice()),
+            Weights::Binary(w)
+            | Weights::PermuteBinary(w)
+            | Weights::Int8(w)
+            | Weights::EightBit(w)
+            | Weights::Wide(w) => size_of_val(w.as_slice()),
+            Weights::Ternary(w) | Weights::PermuteTernary(w) => size_of_val(w.as_slice()),
             Weights::LookupBinary(w) => size_of_val(w.as_slice()),
             Weights::LookupTernary(w) => size_of_val(w.as_slice()),
             Weights::Float(w) => size_of_val(w.as_slice()),
@@ -235,6 +253,8 @@ impl PackedConv {
             Weights::Ternary(_) => "popcount_w2",
             Weights::LookupBinary(_) => "lookup_w1",
             Weights::LookupTernary(_) => "lookup_w2",
+            Weights::PermuteBinary(_) => "permute_w1",
+            Weights::PermuteTernary(_) => "permute_w2",
             Weights::Int8(_) => "int8",
             Weights::EightBit(_) => "int8_w8",
             Weights::Wide(_) => "int16_w8",

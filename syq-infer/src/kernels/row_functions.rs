@@ -87,7 +87,9 @@ impl Kernels {
         layout: &InputLayout,
         elements: &mut [u32],
     ) -> Result<(), KernelError> {
-        if let InputFormat::Planes(bits) | InputFormat::Tables(bits) = layout.format() {
+        if let InputFormat::Planes(bits) | InputFormat::Tables(bits) | InputFormat::WideTables(bits, _) =
+            layout.format()
+        {
             check_len("the largest code of the layout's planes", bits.largest().into(), levels.largest.into())?;
         }
         check_place(values.len(), layout, elements)?;

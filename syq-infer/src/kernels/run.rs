@@ -54,6 +54,10 @@ pub(super) enum Work<'a> {
     LookupBinary(Job<'a, u32>, &'a [Selectors]),
     /// Ternary weights that select codes to add and to subtract.
     LookupTernary(Job<'a, u32>, &'a [[Selectors; 2]]),
+    /// Binary weights that find sums in registers.
+    PermuteBinary(Job<'a, u32>, &'a [super::Lanes<u32>]),
+    /// Ternary weights that find sums in registers.
+    PermuteTernary(Job<'a, u32>, &'a [[super::Lanes<u32>; 2]]),
     /// Bytes with weights −1, 0 and +1.
     Int8(Job<'a, u32>, &'a [super::Lanes<u32>]),
     /// Bytes with 8-bit weights.
@@ -143,6 +147,12 @@ impl PackedConv {
             }
             (Weights::LookupTernary(w), InputData::Words(x)) => {
                 Work::LookupTernary(self.job(x, range, images, output)?, w)
+            }
+            (Weights::PermuteBinary(w), InputData::Words(x)) => {
+                Work::PermuteBinary(self.job(x, range, images, output)?, w)
+            }
+            (Weights::PermuteTernary(w), InputData::Words(x)) => {
+                Work::PermuteTernary(self.job(x, range, images, output)?, w)
             }
             (Weights::Int8(w), InputData::Words(x)) => Work::Int8(self.job(x, range, images, output)?, w),
             (Weights::EightBit(w), InputData::Words(x)) => Work::EightBit(self.job(x, range, images, output)?, w),

@@ -49,7 +49,7 @@ pub(super) fn read_form(layer: &LayerView<'_>, kernels: Kernels) -> Result<Optio
         (op, Some(geometry)) => match (op.weights(), resolved.input_domain) {
             (Some(WeightFormat::Codebook { codebook, granularity }), Domain::Codes { quantizer, .. }) => {
                 let kernel = QuantizedKernel::choose(kernels.isa(), &geometry, codebook, granularity, quantizer.bits);
-                Form::Placed(InputLayout::of(&geometry, kernel.format(quantizer.bits))?)
+                Form::Placed(InputLayout::of(&geometry, kernel.format(codebook, quantizer.bits))?)
             }
             (Some(WeightFormat::EightBit), Domain::Codes { quantizer, .. }) => {
                 let format = eight_bit_format(kernels.isa());

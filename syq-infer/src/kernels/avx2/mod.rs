@@ -19,6 +19,8 @@ pub(super) fn convolve(work: Work<'_>) {
         Work::Ternary(mut job, weights) => tiles(&ternary(), &mut job, weights),
         Work::LookupBinary(mut job, weights) => lookup::binary(&mut job, weights),
         Work::LookupTernary(mut job, weights) => lookup::ternary(&mut job, weights),
+        Work::PermuteBinary(mut job, weights) => super::portable::permute::binary(&mut job, weights),
+        Work::PermuteTernary(mut job, weights) => super::portable::permute::ternary(&mut job, weights),
         Work::Int8(mut job, weights) => tiles(&int8(), &mut job, weights),
         Work::EightBit(mut job, weights) => tiles(&eight_bit(), &mut job, weights),
         Work::Wide(mut job, weights) => tiles(&wide(), &mut job, weights),
@@ -45,6 +47,7 @@ pub(super) fn rows(work: RowWork<'_>) {
             _mm_movemask_epi8(_mm_sll_epi16(bytemuck::cast(*codes), shift)) as u16
         },
         tables: |codes: &[u8; BLOCK]| lookup::tables(codes),
+        wide_tables: super::portable::permute::tables,
     };
     run(&ops, work);
 }

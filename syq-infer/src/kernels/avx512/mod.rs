@@ -1,6 +1,8 @@
 //! AVX-512: 16 lanes are one register. Tiles of 7 pixels × 32 filters keep 14 integer and 14 float
 //! accumulators in the 32 registers.
 
+mod permute;
+
 use super::generic::kernel::{Kernel, Ops};
 use super::generic::rows::{RowOps, RowWork, run};
 use super::generic::tile::convolve as tiles;
@@ -18,6 +20,8 @@ pub(super) fn convolve(work: Work<'_>) {
         Work::Ternary(mut job, weights) => tiles(&ternary(), &mut job, weights),
         Work::LookupBinary(mut job, weights) => super::avx2::lookup::binary(&mut job, weights),
         Work::LookupTernary(mut job, weights) => super::avx2::lookup::ternary(&mut job, weights),
+        Work::PermuteBinary(mut job, weights) => permute::binary(&mut job, weights),
+        Work::PermuteTernary(mut job, weights) => permute::ternary(&mut job, weights),
         // The instruction is exact for every signed byte.
         Work::Int8(mut job, weights) | Work::EightBit(mut job, weights) => tiles(&int8(), &mut job, weights),
         Work::Wide(mut job, weights) => tiles(&wide(), &mut job, weights),
@@ -46,6 +50,7 @@ pub(super) fn rows(work: RowWork<'_>) {
             _mm_test_epi8_mask(bytemuck::cast(*codes), bit)
         },
         tables: |codes: &[u8; BLOCK]| super::avx2::lookup::tables(codes),
+        wide_tables: |codes: &[u8; BLOCK], codebook| permute::tables(codes, codebook),
     };
     run(&ops, work);
 }

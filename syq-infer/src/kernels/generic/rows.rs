@@ -5,10 +5,10 @@
 use super::super::choose::HALF;
 use super::super::layout::{BLOCK, InputFormat, InputLayout};
 use super::pool::PoolWork;
-use syq_core::Levels;
+use syq_core::{Codebook, Levels};
 
 /// What the row functions need of an instruction set.
-pub(crate) struct RowOps<Fma, Codes, Bits, Tables> {
+pub(crate) struct RowOps<Fma, Codes, Bits, Tables, WideTables> {
     /// x · y + z, rounded once.
     pub(crate) fma: Fma,
     /// The codes of sixteen values, as [`Levels::code`] has them.
@@ -17,6 +17,8 @@ pub(crate) struct RowOps<Fma, Codes, Bits, Tables> {
     pub(crate) bits: Bits,
     /// The tables of sixteen halves of codes, see [`InputFormat::Tables`], and the sum of the halves.
     pub(crate) tables: Tables,
+    /// The tables of sixteen halves of codes for weights of a codebook, see [`InputFormat::WideTables`].
+    pub(crate) wide_tables: WideTables,
 }
 
 /// One call of a row function, its arguments checked.
@@ -46,12 +48,15 @@ pub(crate) struct FinishWork<'a> {
 
 /// Runs one row function.
 #[inline(always)]
-pub(crate) fn run<Fma, Codes, Bits, Tables>(ops: &RowOps<Fma, Codes, Bits, Tables>, work: RowWork<'_>)
-where
+pub(crate) fn run<Fma, Codes, Bits, Tables, WideTables>(
+    ops: &RowOps<Fma, Codes, Bits, Tables, WideTables>,
+    work: RowWork<'_>,
+) where
     Fma: Fn(f32, f32, f32) -> f32,
     Codes: Fn(&[f32; BLOCK], &Levels) -> [u8; BLOCK],
     Bits: Fn(&[u8; BLOCK], u32) -> u16,
     Tables: Fn(&[u8; BLOCK]) -> ([[u8; 16]; 4], u32),
+    WideTables: Fn(&[u8; BLOCK], Codebook) -> [[u8; 16]; 4],
 {
     match work {
         RowWork::Finish(work) => finish(&ops.fma, work),
@@ -63,11 +68,19 @@ where
             InputFormat::Tables(_) => {
                 build_tables(&ops.tables, &layout, row, values, |values: &[f32; BLOCK]| (ops.codes)(values, &levels));
             }
+            InputFormat::WideTables(_, codebook) => {
+                let tables = |halves: &[u8; BLOCK]| (ops.wide_tables)(halves, codebook);
+                build_wide_tables(&tables, &layout, row, values, |values: &[f32; BLOCK]| (ops.codes)(values, &levels));
+            }
             _ => place(&layout, row, values, |values, codes| quantize(&ops.codes, values, &levels, codes)),
         },
         RowWork::PlaceCodes { codes, layout, row } => match layout.format() {
             InputFormat::Planes(_) => pack(&ops.bits, &layout, row, codes, |codes: &[u8; BLOCK]| *codes),
             InputFormat::Tables(_) => build_tables(&ops.tables, &layout, row, codes, |codes: &[u8; BLOCK]| *codes),
+            InputFormat::WideTables(_, codebook) => {
+                let tables = |halves: &[u8; BLOCK]| (ops.wide_tables)(halves, codebook);
+                build_wide_tables(&tables, &layout, row, codes, |codes: &[u8; BLOCK]| *codes);
+            }
             _ => place(&layout, row, codes, |codes, out| out.copy_from_slice(codes)),
         },
         RowWork::Pool(work) => super::pool::run(work),
@@ -264,6 +277,36 @@ fn build_tables<T: Copy + Default>(
         }
         if !rest.is_empty() {
             put(blocks.len() * BLOCK, code(&filled(rest)));
+        }
+    }
+}
+
+/// Registers of tables in their layout, 16 channels each.
+#[inline(always)]
+fn build_wide_tables<T: Copy + Default>(
+    tables: &impl Fn(&[u8; BLOCK]) -> [[u8; 16]; 4],
+    layout: &InputLayout,
+    row: &mut [u32],
+    from: &[T],
+    code: impl Fn(&[T; BLOCK]) -> [u8; BLOCK],
+) {
+    let plane_len = layout.plane_len();
+    for (from, to) in from.chunks_exact(layout.group_channels()).zip(row.chunks_exact_mut(layout.group_len())) {
+        let (blocks, rest) = from.as_chunks::<BLOCK>();
+        for (block, from) in blocks.iter().enumerate() {
+            let codes = code(from);
+            for (plane, to) in to.chunks_exact_mut(plane_len).enumerate() {
+                let halves = codes.map(|code| code >> (4 * plane) & HALF);
+                to[block * BLOCK..][..BLOCK].copy_from_slice(&bytemuck::cast::<_, [u32; BLOCK]>(tables(&halves)));
+            }
+        }
+        if !rest.is_empty() {
+            let codes = code(&filled(rest));
+            for (plane, to) in to.chunks_exact_mut(plane_len).enumerate() {
+                let halves = codes.map(|code| code >> (4 * plane) & HALF);
+                to[blocks.len() * BLOCK..][..BLOCK]
+                    .copy_from_slice(&bytemuck::cast::<_, [u32; BLOCK]>(tables(&halves)));
+            }
         }
     }
 }

@@ -271,7 +271,7 @@ fn accumulate<K: Kernel, const P: usize, const R: usize>(
 
 /// Writes one pixel's lanes of one filter block; the last block of a group may be narrower.
 #[inline(always)]
-pub(super) fn put<E>(job: &mut Job<'_, E>, pixel: usize, block: usize, lanes: &[f32; BLOCK]) {
+pub(in crate::kernels) fn put<E>(job: &mut Job<'_, E>, pixel: usize, block: usize, lanes: &[f32; BLOCK]) {
     let group_blocks = job.group_filters.div_ceil(BLOCK);
     let [group, within] = [block / group_blocks, block % group_blocks * BLOCK];
     let width = (job.group_filters - within).min(BLOCK);

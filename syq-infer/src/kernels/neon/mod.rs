@@ -19,6 +19,8 @@ pub(super) fn convolve(work: Work<'_>) {
         Work::Ternary(mut job, weights) => tiles(&ternary(), &mut job, weights),
         Work::LookupBinary(mut job, weights) => binary_lookups(&super::portable::lookup::ops(), &mut job, weights),
         Work::LookupTernary(mut job, weights) => ternary_lookups(&super::portable::lookup::ops(), &mut job, weights),
+        Work::PermuteBinary(mut job, weights) => super::portable::permute::binary(&mut job, weights),
+        Work::PermuteTernary(mut job, weights) => super::portable::permute::ternary(&mut job, weights),
         Work::Int8(mut job, weights) => tiles(&int8(), &mut job, weights),
         Work::EightBit(mut job, weights) => tiles(&eight_bit(), &mut job, weights),
         // The plan takes bytes here.
@@ -52,6 +54,7 @@ pub(super) fn rows(work: RowWork<'_>) {
             u16::from(vaddv_u8(vget_low_u8(bits))) | u16::from(vaddv_u8(vget_high_u8(bits))) << 8
         },
         tables: super::portable::tables,
+        wide_tables: super::portable::permute::tables,
     };
     run(&ops, work);
 }

@@ -11,6 +11,7 @@ use syq_core::Levels;
 
 mod fma;
 pub(super) mod lookup;
+pub(super) mod permute;
 
 use fma::fma;
 
@@ -21,6 +22,8 @@ pub(super) fn convolve(work: Work<'_>) {
         Work::Ternary(mut job, weights) => tiles(&ternary(), &mut job, weights),
         Work::LookupBinary(mut job, weights) => binary_lookups(&lookup::ops(), &mut job, weights),
         Work::LookupTernary(mut job, weights) => ternary_lookups(&lookup::ops(), &mut job, weights),
+        Work::PermuteBinary(mut job, weights) => permute::binary(&mut job, weights),
+        Work::PermuteTernary(mut job, weights) => permute::ternary(&mut job, weights),
         Work::Int8(mut job, weights) | Work::EightBit(mut job, weights) => tiles(&int8(), &mut job, weights),
         Work::Wide(mut job, weights) => tiles(&wide(), &mut job, weights),
         Work::Float(mut job, weights) => tiles(&float(), &mut job, weights),
@@ -46,6 +49,7 @@ pub(super) fn rows(work: RowWork<'_>) {
             codes.iter().rev().fold(0u16, |word, code| word << 1 | u16::from(code >> plane & 1))
         },
         tables,
+        wide_tables: permute::tables,
     };
     run(&ops, work);
 }

@@ -53,7 +53,8 @@ fn check_quantized(source: &mut Source, kernels: &[Kernels], geometry: &ConvGeom
             let coded = CodedWeights { codebook, granularity, codes: &codes, scales: &scales };
             let expected = bits(&coded_convolution("conv", geometry, &input, levels, coded).unwrap());
             for kernel in QuantizedKernel::ALL {
-                let layout = InputLayout::of(geometry, kernel.format(width)).unwrap().covering(extra).unwrap();
+                let layout =
+                    InputLayout::of(geometry, kernel.format(codebook, width)).unwrap().covering(extra).unwrap();
                 let weights = QuantizedWeights { codebook, granularity, codes: &codes, scales: &scales };
                 let packed = PackedConv::quantized("conv", geometry, &layout, levels, weights);
                 if !kernel.fits(geometry, granularity, levels.largest) {
@@ -167,7 +168,8 @@ fn several_vectors_are_each_of_them() {
     let mut source = Source::new(5);
     let window = Window::square(1, 1, Padding::NONE);
     let geometry = ConvGeometry::new(Shape::vector(130), 40, window, 1).unwrap();
-    let layout = InputLayout::of(&geometry, QuantizedKernel::Popcount.format(BitWidth::Two)).unwrap();
+    let layout =
+        InputLayout::of(&geometry, QuantizedKernel::Popcount.format(Codebook::Ternary, BitWidth::Two)).unwrap();
     let codes = source.weights(geometry.weights(), Codebook::Ternary);
     let (codebook, granularity) = (Codebook::Ternary, Granularity::Layer);
     let weights = QuantizedWeights { codebook, granularity, codes: &codes, scales: &[0.3] };
@@ -213,7 +215,7 @@ fn extreme_sums_do_not_saturate() {
             let expected = bits(&coded_convolution("conv", &geometry, &input, levels, coded).unwrap());
             let fits = |kernel: &QuantizedKernel| kernel.fits(&geometry, Granularity::Layer, levels.largest);
             for kernel in QuantizedKernel::ALL.into_iter().filter(fits) {
-                let layout = InputLayout::of(&geometry, kernel.format(width)).unwrap();
+                let layout = InputLayout::of(&geometry, kernel.format(codebook, width)).unwrap();
                 let weights =
                     QuantizedWeights { codebook, granularity: Granularity::Layer, codes: &codes, scales: &[1.0] };
                 let packed = PackedConv::quantized("conv", &geometry, &layout, levels, weights).unwrap();

@@ -5,7 +5,7 @@ use crate::kernels::{
     Activation, Affine, Finish, InputFormat, InputLayout, KernelError, Kernels, PooledRow, QuantizedKernel,
 };
 use syq_core::reference::{add, affine, average_pool, max_pool, relu};
-use syq_core::{BitWidth, Levels, Padding, Shape};
+use syq_core::{BitWidth, Codebook, Levels, Padding, Shape};
 
 /// Random values among which the awkward ones are frequent.
 fn values(source: &mut Source, len: usize) -> Vec<f32> {
@@ -144,8 +144,9 @@ fn rows_are_placed_as_the_layout_says() {
             let levels = levels(width.largest());
             let input = values(&mut source, shape.len());
             let codes: Vec<u8> = input.iter().map(|x| levels.code(*x)).collect();
-            for kernel in QuantizedKernel::ALL {
-                let layout = InputLayout::new(kernel.format(width), shape, padding, groups).unwrap();
+            let kinds = QuantizedKernel::ALL.map(|kernel| Codebook::ALL.map(|codebook| kernel.format(codebook, width)));
+            for format in kinds.into_iter().flatten() {
+                let layout = InputLayout::new(format, shape, padding, groups).unwrap();
                 let expected = lay_out_codes(&layout, &codes);
                 for &kernels in &kernels {
                     let row = shape.width * shape.channels;
@@ -217,9 +218,13 @@ fn rows_that_do_not_fit_are_refused() {
     assert!(kernels.finish(&mut row, 0, &relu).is_err());
     let short = Finish { bias: Some(&[1.0]), ..Finish::default() };
     assert!(matches!(kernels.finish(&mut row, 4, &short), Err(KernelError::Length { .. })));
-    let layout =
-        InputLayout::new(QuantizedKernel::Popcount.format(BitWidth::Two), Shape::new(1, 3, 4), Padding::NONE, 1)
-            .unwrap();
+    let layout = InputLayout::new(
+        QuantizedKernel::Popcount.format(Codebook::Ternary, BitWidth::Two),
+        Shape::new(1, 3, 4),
+        Padding::NONE,
+        1,
+    )
+    .unwrap();
     let mut buffer = vec![0u32; layout.len()];
     assert!(kernels.place_values(&row, levels(3), &layout, &mut buffer).is_ok());
     assert!(kernels.place_values(&row, levels(15), &layout, &mut buffer).is_err());

@@ -86,17 +86,24 @@ pub(super) fn lay_out_codes(layout: &InputLayout, codes: &[u8]) -> Vec<u32> {
                     words[element + plane * layout.plane_len()] |= u32::from(code >> plane & 1) << within;
                 }
             }
-            InputFormat::Tables(_) => {
+            InputFormat::Tables(_) | InputFormat::WideTables(..) => {
                 let (group, planes, plane_len) = (layout.group_len(), layout.format().planes(), layout.plane_len());
                 // Pixels follow each other in whole groups, and so do rows.
                 let (start, channel) = (element / group * group, element % group);
                 for plane in 0..planes {
                     let half = code >> (4 * plane) & 15;
-                    words[start + planes * plane_len + plane] += u32::from(half);
+                    if let InputFormat::Tables(_) = layout.format() {
+                        words[start + planes * plane_len + plane] += u32::from(half);
+                    }
                     let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut words);
                     let table = &mut bytes[(start + plane * plane_len + channel / 4 * 4) * 4..][..16];
                     for (entry, sum) in table.iter_mut().enumerate() {
-                        *sum += half * (entry >> (channel % 4) & 1) as u8;
+                        let signed = matches!(layout.format(), InputFormat::WideTables(_, Codebook::Binary));
+                        match (entry >> (channel % 4) & 1, signed) {
+                            (1, _) => *sum = sum.wrapping_add(half),
+                            (_, true) => *sum = sum.wrapping_sub(half),
+                            (_, false) => {}
+                        }
                     }
                 }
             }

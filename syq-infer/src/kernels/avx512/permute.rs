@@ -1,0 +1,174 @@
+//! Sums of codes, looked up in tables of 64 bytes: one byte permutation finds those of four times four codes
+//! for sixteen filters, and the product with a constant widens and adds them.
+//!
+//! The tables are those of [`InputFormat::WideTables`](crate::kernels::InputFormat::WideTables); a filter's four
+//! bytes say which entries. For binary weights the entries are signed, and Σ q·u is the sum of what is found; for
+//! ternary weights it is that of the +1 weights less that of the −1 weights. Codes of eight bits are two halves
+//! with tables of their own; the high ones count 16 times.
+
+use crate::kernels::generic::tile::{Job, put};
+use crate::kernels::layout::{BLOCK, HALF_WEIGHT, Lanes};
+use std::arch::x86_64::*;
+use syq_core::Codebook;
+
+/// Most pixels in a tile; 7 divides the maps of networks for 224×224 images.
+const PIXELS: usize = 7;
+
+/// Tables of sixteen channels, 64 bytes.
+type Table = [u32; BLOCK];
+
+/// Computes the job's outputs with binary weights.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
+pub(super) fn binary(job: &mut Job<'_, u32>, weights: &[Lanes<u32>]) {
+    convolve::<1>(job, weights);
+}
+
+/// Computes the job's outputs with ternary weights.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
+pub(super) fn ternary(job: &mut Job<'_, u32>, weights: &[[Lanes<u32>; 2]]) {
+    convolve::<2>(job, weights.as_flattened());
+}
+
+/// `ROWS` look-ups a weight: one of binary, two of ternary ones.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
+fn convolve<const ROWS: usize>(job: &mut Job<'_, u32>, weights: &[Lanes<u32>]) {
+    let group_blocks = job.group_filters.div_ceil(BLOCK);
+    let mut block = job.blocks.start;
+    while block < job.blocks.end {
+        let paired = block + 1 < job.blocks.end && block % group_blocks + 1 < group_blocks;
+        if paired {
+            image::<ROWS, 2>(job, weights, block);
+        } else {
+            image::<ROWS, 1>(job, weights, block);
+        }
+        block += 1 + usize::from(paired);
+    }
+}
+
+/// All pixels of `R` filter blocks, in tiles as even as possible.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
+fn image<const ROWS: usize, const R: usize>(job: &mut Job<'_, u32>, weights: &[Lanes<u32>], block: usize) {
+    let mut pixel = job.pixels.start;
+    let mut tiles = job.pixels.len().div_ceil(PIXELS);
+    while tiles > 0 {
+        let len = (job.pixels.end - pixel).div_ceil(tiles);
+        match len {
+            7 => tile::<7, ROWS, R>(job, weights, block, pixel),
+            6 => tile::<6, ROWS, R>(job, weights, block, pixel),
+            5 => tile::<5, ROWS, R>(job, weights, block, pixel),
+            4 => tile::<4, ROWS, R>(job, weights, block, pixel),
+            3 => tile::<3, ROWS, R>(job, weights, block, pixel),
+            2 => tile::<2, ROWS, R>(job, weights, block, pixel),
+            _ => tile::<1, ROWS, R>(job, weights, block, pixel),
+        }
+        pixel += len;
+        tiles -= 1;
+    }
+}
+
+/// `P` pixels of `R` filter blocks.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
+#[allow(clippy::needless_range_loop, reason = "an array's own iterator copies the array; measured")]
+fn tile<const P: usize, const ROWS: usize, const R: usize>(
+    job: &mut Job<'_, u32>,
+    weights: &[Lanes<u32>],
+    block: usize,
+    pixel: usize,
+) {
+    let block_len = job.block_len / BLOCK * ROWS;
+    let mut bases = [0; P];
+    for p in 0..P {
+        let [row, column] = [(pixel + p) / job.columns, (pixel + p) % job.columns];
+        let group = block / job.group_filters.div_ceil(BLOCK) * job.group_len;
+        bases[p] = job.origin + row * job.row_step + column * job.column_step + group;
+    }
+    let mut rows: [&[Lanes<u32>]; R] = [&[]; R];
+    for r in 0..R {
+        rows[r] = &weights[(block + r) * block_len..][..block_len];
+    }
+    let mut sums = [[_mm512_setzero_ps(); R]; P];
+    let mut first = 0;
+    for (subgroup, &end) in job.ends.iter().enumerate() {
+        let mut acc = [[_mm512_setzero_si512(); R]; P];
+        for plane in 0..job.planes {
+            let weight = HALF_WEIGHT.pow(plane as u32) as i8;
+            let factors = [_mm512_set1_epi8(weight), _mm512_set1_epi8(-weight)];
+            for segment in &job.segments[first..end] {
+                // In tables, of which each is sixteen elements.
+                let len = segment.len / BLOCK;
+                let mut x: [&[Table]; P] = [&[]; P];
+                for p in 0..P {
+                    let offset = bases[p] + plane * job.plane_len + segment.offset;
+                    x[p] = &job.input[offset..][..segment.len].as_chunks().0[..len];
+                }
+                let mut w: [&[[Lanes<u32>; ROWS]]; R] = [&[]; R];
+                for r in 0..R {
+                    w[r] = &rows[r][segment.weight / BLOCK * ROWS..][..len * ROWS].as_chunks().0[..len];
+                }
+                for e in 0..len {
+                    for p in 0..P {
+                        let table: __m512i = bytemuck::cast(x[p][e]);
+                        for r in 0..R {
+                            for row in 0..ROWS {
+                                let found = _mm512_permutexvar_epi8(bytemuck::cast(w[r][e][row].0), table);
+                                acc[p][r] = if ROWS == 1 {
+                                    _mm512_dpbusd_epi32(acc[p][r], factors[row], found)
+                                } else {
+                                    _mm512_dpbusd_epi32(acc[p][r], found, factors[row])
+                                };
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        first = end;
+        // A codebook's scales are those of all filters.
+        let scale = _mm512_set1_ps(job.scales[subgroup].0[0]);
+        for p in 0..P {
+            for r in 0..R {
+                let exact = _mm512_cvtepi32_ps(acc[p][r]);
+                sums[p][r] = _mm512_fmadd_ps(scale, exact, sums[p][r]);
+            }
+        }
+    }
+    for p in 0..P {
+        for r in 0..R {
+            put(job, pixel + p, block + r, &bytemuck::cast(sums[p][r]));
+        }
+    }
+}
+
+/// For each of four channels the bytes of sixteen codes and of their negatives that go to the 64 entries: the code
+/// where its bit is set, elsewhere the negative.
+const SIGNED_ENTRIES: [[u8; 4 * BLOCK]; 4] = entries(BLOCK as u8);
+
+/// The same with zeros, which lie there, in place of the negatives.
+const ENTRIES: [[u8; 4 * BLOCK]; 4] = entries(2 * BLOCK as u8);
+
+const fn entries(others: u8) -> [[u8; 4 * BLOCK]; 4] {
+    let mut indices = [[0; 4 * BLOCK]; 4];
+    let mut index = 0;
+    while index < 4 * 4 * BLOCK {
+        let (channel, four, entry) = (index / (4 * BLOCK), index / BLOCK % 4, index % BLOCK);
+        let code = (4 * four + channel) as u8;
+        indices[channel][four * BLOCK + entry] = if entry >> channel & 1 == 1 { code } else { others + code };
+        index += 1;
+    }
+    indices
+}
+
+/// The tables of sixteen halves of codes for weights of a codebook.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
+pub(super) fn tables(codes: &[u8; BLOCK], codebook: Codebook) -> [[u8; 16]; 4] {
+    let codes: __m128i = bytemuck::cast(*codes);
+    let negatives = _mm_sub_epi8(_mm_setzero_si128(), codes);
+    // The codes, their negatives, and zeros.
+    let from = _mm512_inserti32x4::<1>(_mm512_zextsi128_si512(codes), negatives);
+    let entries = if codebook == Codebook::Binary { &SIGNED_ENTRIES } else { &ENTRIES };
+    let mut sums = _mm512_permutexvar_epi8(bytemuck::cast(entries[0]), from);
+    for indices in &entries[1..] {
+        sums = _mm512_add_epi8(sums, _mm512_permutexvar_epi8(bytemuck::cast(*indices), from));
+    }
+    bytemuck::cast(sums)
+}
