@@ -51,17 +51,15 @@ impl<'a> PixelSink<'a> {
     pub(super) fn new(buffer: &'a mut Buffer, kind: &SinkKind, shape: Shape) -> Option<Self> {
         Some(match (buffer, kind) {
             (Buffer::Floats(values), SinkKind::Floats(layout)) => {
-                let values = values.as_mut_slice();
                 clear(values, layout);
                 Self { memory: Memory::Floats(values), place: Place::of(layout), start: 0 }
             }
             (Buffer::Codes(codes), SinkKind::Codes(levels)) => {
                 let pixel = shape.channels;
                 let place = Place { first: 0, row: shape.width * pixel, pixel, width: shape.width };
-                Self { memory: Memory::Codes(codes.as_mut_slice(), *levels), place, start: 0 }
+                Self { memory: Memory::Codes(codes, *levels), place, start: 0 }
             }
             (Buffer::Words(words), SinkKind::Placed(layout, levels)) => {
-                let words = words.as_mut_slice();
                 clear(words, layout);
                 Self { memory: Memory::Placed(words, *layout, *levels), place: Place::of(layout), start: 0 }
             }
