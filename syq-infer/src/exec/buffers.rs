@@ -55,13 +55,6 @@ impl Buffers {
         }
     }
 
-    pub(super) fn floats_mut(&mut self, slot: Slot) -> &mut [f32] {
-        match &mut self.slots[slot.0] {
-            Buffer::Floats(values) => values,
-            _ => &mut [],
-        }
-    }
-
     /// The first `len` words of a slot.
     pub(super) fn words(&self, slot: Slot, len: usize) -> &[u32] {
         match &self.slots[slot.0] {

@@ -24,16 +24,21 @@ pub(crate) fn run_image(
     logits: &mut [f32],
     observer: &mut impl Observer,
 ) -> Result<(), KernelError> {
-    buffers.floats_mut(plan.input)[..input.len()].copy_from_slice(input);
     for (index, step) in plan.steps.iter().enumerate() {
         let threads = if step.nanoseconds(plan.kernels) < WORTH_SHARING { 1 } else { threads };
-        observer.step(index, || run_step(plan, threads, buffers, step))?;
+        observer.step(index, || run_step(plan, threads, buffers, input, step))?;
     }
     logits.copy_from_slice(buffers.floats(plan.output, plan.classes));
     Ok(())
 }
 
-fn run_step(plan: &Plan, threads: usize, buffers: &mut Buffers, step: &Step) -> Result<(), KernelError> {
+fn run_step(
+    plan: &Plan,
+    threads: usize,
+    buffers: &mut Buffers,
+    picture: &[f32],
+    step: &Step,
+) -> Result<(), KernelError> {
     // What is written is taken out of the buffers, so that the rest can be read meanwhile.
     let mut taken: Few<(Slot, Buffer)> = Few::new();
     for sink in &step.sinks {
@@ -48,9 +53,11 @@ fn run_step(plan: &Plan, threads: usize, buffers: &mut Buffers, step: &Step) -> 
     }
     let pixels = 0..step.shape.height * step.shape.width;
     let (kernels, values_now, codes_now) = (plan.kernels, values.as_mut_slice(), codes.as_mut_slice());
-    let task = Task { kernels, step, buffers, pixels, sinks, values: values_now, codes: codes_now };
+    let task = Task { kernels, step, buffers, picture, pixels, sinks, values: values_now, codes: codes_now };
     let done = match &step.producer {
-        Producer::Conv { packed, .. } if threads > 1 && task.pixels.len() == 1 => share_filters(threads, packed, task),
+        Producer::Conv { packed, input } if threads > 1 && task.pixels.len() == 1 && step.pool.is_none() => {
+            share_filters(threads, packed, *input, task)
+        }
         _ => share(threads, task),
     };
     buffers.values = values;
@@ -71,10 +78,10 @@ fn share(threads: usize, task: Task<'_>) -> Result<(), KernelError> {
 }
 
 /// A step with a single pixel: its filters are shared.
-fn share_filters(threads: usize, packed: &PackedConv, mut task: Task<'_>) -> Result<(), KernelError> {
+fn share_filters(threads: usize, packed: &PackedConv, input: Slot, mut task: Task<'_>) -> Result<(), KernelError> {
     let pixels = task.pixels.clone();
     let len = task.step.shape.channels;
-    let input = conv_input(packed, task.buffers, task.step.producer.input());
+    let input = conv_input(packed, task.buffers, input);
     let whole = Filters { packed, kernels: task.kernels, input, blocks: 0..packed.blocks() };
     whole.run(threads, &mut task.values[..len])?;
     task.store(&pixels)

@@ -3,6 +3,7 @@
 mod buffers;
 mod few;
 mod image;
+mod pooled;
 mod profile;
 mod sinks;
 mod task;

@@ -23,10 +23,12 @@ pub(super) struct Task<'a> {
     pub(super) kernels: Kernels,
     pub(super) step: &'a Step,
     pub(super) buffers: &'a Buffers,
-    /// The pixels, in row-major order; whole rows where the step is no convolution.
+    /// The caller's input.
+    pub(super) picture: &'a [f32],
+    /// The pixels, in row-major order; whole rows but of a convolution that is not pooled.
     pub(super) pixels: Range<usize>,
     pub(super) sinks: Few<PixelSink<'a>>,
-    /// Working space for the task's pixels, floats and codes.
+    /// Working space for the task's pixels, floats (see [`Step::work_len`]) and codes.
     pub(super) values: &'a mut [f32],
     pub(super) codes: &'a mut [u8],
 }
@@ -34,10 +36,10 @@ pub(super) struct Task<'a> {
 impl<'a> Task<'a> {
     /// Divides the task before pixel `pixel`.
     pub(super) fn split(self, pixel: usize) -> [Self; 2] {
-        let Self { kernels, step, buffers, pixels, sinks, values, codes } = self;
-        let channels = step.shape.channels;
-        let at = (pixel - pixels.start) * channels;
-        let (left_values, right_values) = values.split_at_mut(at.min(values.len()));
+        let Self { kernels, step, buffers, picture, pixels, sinks, values, codes } = self;
+        let done = pixel - pixels.start;
+        let (left_values, right_values) = values.split_at_mut(step.work_len(done).min(values.len()));
+        let at = done * step.shape.channels;
         let (left_codes, right_codes) = codes.split_at_mut(at.min(codes.len()));
         let [mut left_sinks, mut right_sinks] = [Few::new(), Few::new()];
         for sink in sinks {
@@ -45,7 +47,8 @@ impl<'a> Task<'a> {
             left_sinks.push(left);
             right_sinks.push(right);
         }
-        let task = |pixels, sinks, values, codes| Self { kernels, step, buffers, pixels, sinks, values, codes };
+        let task =
+            |pixels, sinks, values, codes| Self { kernels, step, buffers, picture, pixels, sinks, values, codes };
         [
             task(pixels.start..pixel, left_sinks, left_values, left_codes),
             task(pixel..pixels.end, right_sinks, right_values, right_codes),
@@ -56,7 +59,7 @@ impl<'a> Task<'a> {
     /// nothing would be left on a side.
     pub(super) fn middle(&self, share: usize, of: usize) -> Option<usize> {
         let unit = match self.step.producer {
-            Producer::Conv { .. } => 1,
+            Producer::Conv { .. } if self.step.pool.is_none() => 1,
             _ => self.step.shape.width,
         };
         let units = self.pixels.len() / unit;
@@ -65,12 +68,12 @@ impl<'a> Task<'a> {
     }
 
     pub(super) fn run(mut self) -> Result<(), KernelError> {
-        if self.step.producer.gives_codes() {
-            return self.run_codes();
-        }
         let Shape { width, channels, .. } = self.step.shape;
-        let at_once = match &self.step.producer {
-            Producer::Conv { .. } => (VALUES / channels.max(1) / PIXELS * PIXELS).max(PIXELS),
+        let at_once = match (&self.step.producer, &self.step.pool) {
+            (Producer::Conv { packed, input }, Some(pool)) => return self.run_pooled(packed, *input, pool),
+            (Producer::Conv { .. }, None) => pixels_at_once(channels),
+            (Producer::Picture, _) => return self.run_picture(),
+            (producer, _) if producer.gives_codes() => return self.run_codes(),
             _ => width,
         };
         let mut start = self.pixels.start;
@@ -85,16 +88,11 @@ impl<'a> Task<'a> {
 
     /// Finishes and stores `pixels`, whose values are in the working space.
     pub(super) fn store(&mut self, pixels: &Range<usize>) -> Result<(), KernelError> {
-        let Step { shape, bias, affine, residual, activation, .. } = self.step;
+        let shape = &self.step.shape;
         let (width, channels) = (shape.width, shape.channels);
         let len = pixels.len() * channels;
-        let residual = residual.map(|slot| &self.buffers.floats(slot, shape.len())[pixels.start * channels..][..len]);
-        let finish = Finish {
-            bias: bias.as_deref(),
-            affine: affine.as_ref().map(|[scale, offset]| Affine { scale, offset }),
-            residual,
-            activation: *activation,
-        };
+        let rows = |slot| &self.buffers.floats(slot, shape.len())[pixels.start * channels..][..len];
+        let finish = Finish { residual: self.step.residual.map(rows), ..finish_of(self.step) };
         let values = &mut self.values[..len];
         self.kernels.finish(values, channels, &finish)?;
         let mut start = pixels.start;
@@ -141,9 +139,21 @@ impl<'a> Task<'a> {
                 let input = rows_of(buffers.floats(*input, shape.len()), shape, row.input_rows()?);
                 kernels.average_pool(row, input, output)
             }
-            // Steps that give codes run in `run_codes`.
-            Producer::Codes { .. } | Producer::MaxPoolCodes { .. } => Ok(()),
+            // The picture is stored from where it lies, and steps that give codes run in `run_codes`.
+            Producer::Picture | Producer::Codes { .. } | Producer::MaxPoolCodes { .. } => Ok(()),
         }
+    }
+
+    /// The picture needs no working space.
+    fn run_picture(mut self) -> Result<(), KernelError> {
+        let Shape { width, channels, .. } = self.step.shape;
+        for start in self.pixels.clone().step_by(width) {
+            let values = &self.picture[start * channels..][..width * channels];
+            for sink in self.sinks.iter_mut() {
+                sink.store_values(self.kernels, &(start..start + width), values)?;
+            }
+        }
+        Ok(())
     }
 
     fn run_codes(mut self) -> Result<(), KernelError> {
@@ -156,16 +166,33 @@ impl<'a> Task<'a> {
                     let input = rows_of(self.buffers.codes(*input, shape.len()), shape, row.input_rows()?);
                     self.kernels.max_pool_codes(row, input, codes)?;
                 }
-                producer => {
-                    let all = self.buffers.codes(producer.input(), self.step.shape.len());
+                Producer::Codes { input } => {
+                    let all = self.buffers.codes(*input, self.step.shape.len());
                     codes.copy_from_slice(&all[start * channels..][..width * channels]);
                 }
+                // No other producer gives codes.
+                _ => {}
             }
             for sink in self.sinks.iter_mut() {
                 sink.store_codes(self.kernels, &(start..start + width), codes)?;
             }
         }
         Ok(())
+    }
+}
+
+/// Pixels of a convolution that are computed before they are finished.
+pub(super) fn pixels_at_once(channels: usize) -> usize {
+    (VALUES / channels.max(1) / PIXELS * PIXELS).max(PIXELS)
+}
+
+/// What becomes of a step's values, but for the residual.
+pub(super) fn finish_of(step: &Step) -> Finish<'_> {
+    Finish {
+        bias: step.bias.as_deref(),
+        affine: step.affine.as_ref().map(|[scale, offset]| Affine { scale, offset }),
+        residual: None,
+        activation: step.activation,
     }
 }
 

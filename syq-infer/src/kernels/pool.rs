@@ -45,8 +45,11 @@ impl PooledRow {
     }
 
     fn check(&self, input: usize, output: usize) -> Result<PoolRow, KernelError> {
-        let rows = self.input_rows()?.len();
-        check_len("the pooled rows", input, product([rows, self.shape.width, self.shape.channels])?)?;
+        self.check_lines(self.input_rows()?.len(), input, output)
+    }
+
+    fn check_lines(&self, lines: usize, input: usize, output: usize) -> Result<PoolRow, KernelError> {
+        check_len("the pooled rows", input, product([lines, self.shape.width, self.shape.channels])?)?;
         check_len("the output row", output, self.output_len()?)?;
         if self.shape.channels == 0 {
             return Err(ShapeError::Groups { channels: 0, filters: 0, groups: 1 }.into());
@@ -68,7 +71,20 @@ impl Kernels {
     /// A window that does not fit, or a slice of the wrong length.
     pub fn max_pool(self, row: PooledRow, input: &[f32], output: &mut [f32]) -> Result<(), KernelError> {
         let row = row.check(input.len(), output.len())?;
+        output.fill(f32::NEG_INFINITY);
         self.rows(RowWork::Pool(PoolWork::MaxValues { row, input, output }));
+        Ok(())
+    }
+
+    /// Goes on with a max pooling: `output` holds the maxima over the rows above (−∞ where there are none),
+    /// and `line` is the next one of the rows of [`PooledRow::input_rows`]. All of them in order give what
+    /// [`Kernels::max_pool`] does.
+    ///
+    /// # Errors
+    /// A window that does not fit, or a slice of the wrong length.
+    pub fn max_pool_line(self, row: PooledRow, line: &[f32], output: &mut [f32]) -> Result<(), KernelError> {
+        let row = row.check_lines(1, line.len(), output.len())?;
+        self.rows(RowWork::Pool(PoolWork::MaxValues { row, input: line, output }));
         Ok(())
     }
 
@@ -78,6 +94,7 @@ impl Kernels {
     /// A window that does not fit, or a slice of the wrong length.
     pub fn max_pool_codes(self, row: PooledRow, input: &[u8], output: &mut [u8]) -> Result<(), KernelError> {
         let row = row.check(input.len(), output.len())?;
+        output.fill(0);
         self.rows(RowWork::Pool(PoolWork::MaxCodes { row, input, output }));
         Ok(())
     }
@@ -89,6 +106,7 @@ impl Kernels {
     /// A window that does not fit, or a slice of the wrong length.
     pub fn average_pool(self, row: PooledRow, input: &[f32], output: &mut [f32]) -> Result<(), KernelError> {
         let row = row.check(input.len(), output.len())?;
+        output.fill(0.0);
         self.rows(RowWork::Pool(PoolWork::Average { row, input, output }));
         Ok(())
     }

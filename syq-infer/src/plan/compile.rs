@@ -1,13 +1,13 @@
 //! From a model's layers to steps.
 //!
 //! A step starts at a layer that makes new values (convolution, pooling, flattening) and takes along
-//! the batch norm, the residual add and the ReLU behind it as long as nobody else reads what lies
-//! between. Whatever cannot be taken along becomes a step of its own.
+//! the batch norm, the residual add and the ReLU behind it, a convolution also a max pooling behind those, as
+//! long as nobody else reads what lies between. Whatever cannot be taken along becomes a step of its own.
 
 use super::error::PlanError;
 use super::forms::{Form, Stored, needed, read_form, readers};
 use super::slots::{self, Virtual};
-use super::step::{Producer, Sink, SinkKind, Slot, Step};
+use super::step::{Pool, Producer, Sink, SinkKind, Slot, Step};
 use super::{Element, Plan, SlotSize};
 use crate::kernels::{Activation, InputFormat, InputLayout, Kernels, PackedConv, QuantizedWeights};
 use syq_core::{EightBitWeights, Padding, Shape, Window};
@@ -16,8 +16,7 @@ use syq_pack::{LayerParameters, LayerView, Model, ModelView};
 
 pub(super) fn compile(model: &Model, kernels: Kernels) -> Result<Plan, PlanError> {
     let view = model.view()?;
-    let input = Virtual { element: Element::Float, len: model.network.input.len() };
-    let mut compiler = Compiler { view: &view, kernels, steps: Vec::new(), stored: Vec::new(), slots: vec![input] };
+    let mut compiler = Compiler { view: &view, kernels, steps: Vec::new(), stored: Vec::new(), slots: Vec::new() };
     compiler.input(model.network.input)?;
     let mut done = vec![false; view.layers.len()];
     for index in 0..view.layers.len() {
@@ -31,9 +30,9 @@ pub(super) fn compile(model: &Model, kernels: Kernels) -> Result<Plan, PlanError
     let logits = Stored { value: Source::Layer(last), form: Form::plain(view.layers[last].resolved.output)? };
     let output = compiler.slot(logits, &view.layers[last].layer.name)?;
     let Compiler { mut steps, slots, .. } = compiler;
-    let (slots, input, output) = slots::share(&mut steps, &slots, output);
+    let (slots, output) = slots::share(&mut steps, &slots, output);
     let classes = view.classes();
-    Ok(Plan { kernels, steps, slots, input, output, input_shape: model.network.input, classes })
+    Ok(Plan { kernels, steps, slots, output, input_shape: model.network.input, classes })
 }
 
 struct Compiler<'a> {
@@ -41,15 +40,14 @@ struct Compiler<'a> {
     kernels: Kernels,
     steps: Vec<Step>,
     stored: Vec<(Stored, Slot)>,
-    /// One for each stored form; slot 0 is the caller's input.
+    /// One for each stored form.
     slots: Vec<Virtual>,
 }
 
 impl<'a> Compiler<'a> {
     /// The step that puts the picture where its readers want it.
     fn input(&mut self, shape: Shape) -> Result<(), PlanError> {
-        let producer = Producer::Floats { input: Slot(0) };
-        let step = bare("input", Vec::new(), producer, shape);
+        let step = bare("input", Vec::new(), Producer::Picture, shape);
         self.finish(step, Source::Input)
     }
 
@@ -150,6 +148,9 @@ impl<'a> Compiler<'a> {
     fn take_along(&self, step: &mut Step, last: usize) -> Result<Option<usize>, PlanError> {
         let mut behind = readers(self.view, Source::Layer(last));
         let (Some((next, layer)), None) = (behind.next(), behind.next()) else { return Ok(None) };
+        if step.pool.is_some() {
+            return Ok(None);
+        }
         let open = step.residual.is_none() && step.activation == Activation::Identity;
         let taken = match &layer.layer.op {
             Op::BatchNorm if open && step.affine.is_none() => {
@@ -165,6 +166,12 @@ impl<'a> Compiler<'a> {
             }
             Op::Relu if step.activation == Activation::Identity => {
                 step.activation = Activation::Relu;
+                true
+            }
+            // What is added lies as the rows of the sum do, not as the pooled ones.
+            Op::MaxPool(window) if step.residual.is_none() && matches!(step.producer, Producer::Conv { .. }) => {
+                step.pool = Some(Pool { window: *window, shape: step.shape });
+                step.shape = layer.resolved.output;
                 true
             }
             _ => false,
@@ -210,8 +217,18 @@ impl<'a> Compiler<'a> {
 
 fn bare(name: &str, layers: Vec<usize>, producer: Producer, shape: Shape) -> Step {
     let name = name.to_owned();
-    let activation = Activation::Identity;
-    Step { name, layers, producer, shape, bias: None, affine: None, residual: None, activation, sinks: Vec::new() }
+    Step {
+        name,
+        layers,
+        producer,
+        shape,
+        bias: None,
+        affine: None,
+        residual: None,
+        activation: Activation::Identity,
+        pool: None,
+        sinks: Vec::new(),
+    }
 }
 
 fn affine(layer: &LayerView<'_>) -> Result<[Vec<f32>; 2], PlanError> {

@@ -2,7 +2,8 @@
 //!
 //! A step produces the rows of one feature map, finishes them (bias, batch norm, residual, ReLU) and
 //! hands every row to its sinks, each of which stores it in the form that some later step reads:
-//! floats, codes, or codes laid out for a kernel, zero padding included. No step only moves data,
+//! floats, codes, or codes laid out for a kernel, zero padding included. A max pooling behind a convolution
+//! is part of its step: the rows that it pools never leave the working space. No step only moves data,
 //! but for flattening and for the picture itself.
 
 mod compile;
@@ -15,7 +16,7 @@ mod traffic;
 pub use error::PlanError;
 pub use step::{PlanStep, StepKind};
 
-pub(crate) use step::{Producer, SinkKind, Slot, Step};
+pub(crate) use step::{Pool, Producer, SinkKind, Slot, Step};
 
 use crate::isa::Isa;
 use crate::kernels::Kernels;
@@ -29,7 +30,6 @@ pub struct Plan {
     pub(crate) steps: Vec<Step>,
     /// Elements of each slot (4 bytes for words and floats, 1 for codes).
     pub(crate) slots: Vec<SlotSize>,
-    pub(crate) input: Slot,
     pub(crate) output: Slot,
     pub(crate) input_shape: Shape,
     pub(crate) classes: usize,
@@ -90,8 +90,8 @@ impl Plan {
         self.slots.iter().map(bytes).sum::<usize>() + 4 * self.work_len()
     }
 
-    /// Elements of the largest step's output: the executor's working space.
+    /// The executor's working space: enough for every step to be shared out by rows.
     pub(crate) fn work_len(&self) -> usize {
-        self.steps.iter().map(|step| step.shape.len()).max().unwrap_or(0)
+        self.steps.iter().map(|step| step.work_len(step.shape.height * step.shape.width)).max().unwrap_or(0)
     }
 }

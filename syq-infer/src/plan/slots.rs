@@ -10,13 +10,12 @@ pub(super) struct Virtual {
     pub(super) len: usize,
 }
 
-/// Replaces the steps' slots (one a stored form) by shared ones. The caller's input stays slot 0 and
-/// is never shared; the output is live to the end. Returns the shared slots, the input and the
-/// output.
-pub(super) fn share(steps: &mut [Step], forms: &[Virtual], output: Slot) -> (Vec<SlotSize>, Slot, Slot) {
+/// Replaces the steps' slots (one a stored form) by shared ones. The output is live to the end. Returns the
+/// shared slots and the output.
+pub(super) fn share(steps: &mut [Step], forms: &[Virtual], output: Slot) -> (Vec<SlotSize>, Slot) {
     let mut last_use = vec![0usize; forms.len()];
     for (index, step) in steps.iter().enumerate() {
-        for slot in [Some(step.producer.input()), step.residual].into_iter().flatten() {
+        for slot in [step.producer.input(), step.residual].into_iter().flatten() {
             last_use[slot.0] = index;
         }
         for sink in &step.sinks {
@@ -24,7 +23,8 @@ pub(super) fn share(steps: &mut [Step], forms: &[Virtual], output: Slot) -> (Vec
         }
     }
     last_use[output.0] = usize::MAX;
-    let mut shared: Vec<SlotSize> = vec![forms[0].into()];
+    let mut shared: Vec<SlotSize> = Vec::new();
+    // Every form is placed by the step that writes it, before any other step reads it.
     let mut place = vec![Slot(0); forms.len()];
     let mut free: Vec<usize> = Vec::new();
     for (index, step) in steps.iter_mut().enumerate() {
@@ -42,20 +42,14 @@ pub(super) fn share(steps: &mut [Step], forms: &[Virtual], output: Slot) -> (Vec
             shared[slot].len = shared[slot].len.max(form.len);
             place[sink.slot.0] = Slot(slot);
         }
-        for (form, last) in last_use.iter().enumerate().skip(1) {
-            // A form whose last reader is this step was placed by an earlier one, or by this one.
-            if *last == index && (form_is_placed(&place, form)) {
-                free.push(place[form].0);
-            }
+        // A form whose last reader is this step was placed by an earlier one, or by this one.
+        for (form, _) in last_use.iter().enumerate().filter(|(_, last)| **last == index) {
+            free.push(place[form].0);
         }
         let map = |slot: &mut Slot| *slot = place[slot.0];
-        map(step.producer.input_mut());
+        step.producer.input_mut().into_iter().for_each(map);
         step.residual.iter_mut().for_each(map);
         step.sinks.iter_mut().for_each(|sink| map(&mut sink.slot));
     }
-    (shared, Slot(0), place[output.0])
-}
-
-fn form_is_placed(place: &[Slot], form: usize) -> bool {
-    place[form] != Slot(0)
+    (shared, place[output.0])
 }

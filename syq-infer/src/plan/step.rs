@@ -13,6 +13,8 @@ pub(crate) struct Slot(pub(crate) usize);
 pub(crate) enum Producer {
     /// A convolution or fully connected layer.
     Conv { packed: Box<PackedConv>, input: Slot },
+    /// The picture, as the caller gave it.
+    Picture,
     /// Floats, as they are.
     Floats { input: Slot },
     /// Codes, as they are.
@@ -28,27 +30,30 @@ pub(crate) enum Producer {
 }
 
 impl Producer {
-    pub(crate) fn input(&self) -> Slot {
+    /// The slot that is read; none for the picture.
+    pub(crate) fn input(&self) -> Option<Slot> {
         match self {
+            Self::Picture => None,
             Self::Conv { input, .. }
             | Self::Floats { input }
             | Self::Codes { input }
             | Self::Dequantize { input, .. }
             | Self::MaxPool { input, .. }
             | Self::MaxPoolCodes { input, .. }
-            | Self::AveragePool { input, .. } => *input,
+            | Self::AveragePool { input, .. } => Some(*input),
         }
     }
 
-    pub(crate) fn input_mut(&mut self) -> &mut Slot {
+    pub(crate) fn input_mut(&mut self) -> Option<&mut Slot> {
         match self {
+            Self::Picture => None,
             Self::Conv { input, .. }
             | Self::Floats { input }
             | Self::Codes { input }
             | Self::Dequantize { input, .. }
             | Self::MaxPool { input, .. }
             | Self::MaxPoolCodes { input, .. }
-            | Self::AveragePool { input, .. } => input,
+            | Self::AveragePool { input, .. } => Some(input),
         }
     }
 
@@ -84,13 +89,30 @@ pub(crate) struct Step {
     /// Layers of the network that the step carries out, in order.
     pub(crate) layers: Vec<usize>,
     pub(crate) producer: Producer,
-    /// The feature map whose rows the step produces.
+    /// The feature map whose rows the step hands to its sinks.
     pub(crate) shape: Shape,
     pub(crate) bias: Option<Vec<f32>>,
     pub(crate) affine: Option<[Vec<f32>; 2]>,
     pub(crate) residual: Option<Slot>,
     pub(crate) activation: Activation,
+    /// Max pooling of the finished rows of a convolution, before they are handed on.
+    pub(crate) pool: Option<Pool>,
     pub(crate) sinks: Vec<Sink>,
+}
+
+/// Max pooling within a step: no more than the rows that are open are ever in memory.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Pool {
+    pub(crate) window: Window,
+    /// What is pooled.
+    pub(crate) shape: Shape,
+}
+
+impl Pool {
+    /// Pooled rows that one row of what is pooled can belong to: they lie in the working space at a time.
+    pub(crate) const fn open_rows(&self) -> usize {
+        self.window.kernel[0].div_ceil(self.window.stride[0])
+    }
 }
 
 impl Step {
@@ -111,6 +133,15 @@ impl Step {
 }
 
 impl Step {
+    /// Values of working space for that many pixels of the step: their own, or where a convolution is pooled,
+    /// for each pooled row as much as a task needs that has no other: a row of the convolution and the
+    /// pooled rows that are open.
+    pub(crate) fn work_len(&self, pixels: usize) -> usize {
+        let Some(pool) = self.pool else { return pixels * self.shape.channels };
+        let row = pool.shape.width + pool.open_rows() * self.shape.width;
+        pixels / self.shape.width * row * self.shape.channels
+    }
+
     /// Roughly how long the step takes on one thread.
     pub(crate) fn nanoseconds(&self, kernels: Kernels) -> f64 {
         let moved = self.shape.len() as f64;
@@ -121,7 +152,11 @@ impl Step {
             }
             _ => 0.0,
         };
-        computed + moved * NANOSECONDS_A_VALUE * (1 + self.sinks.len()) as f64
+        let pooled = self.pool.map_or(0.0, |pool| {
+            let taps = (pool.window.kernel[0] * pool.window.kernel[1]) as f64;
+            (pool.shape.len() as f64 + moved * taps) * NANOSECONDS_A_VALUE
+        });
+        computed + pooled + moved * NANOSECONDS_A_VALUE * (1 + self.sinks.len()) as f64
     }
 }
 
@@ -172,7 +207,7 @@ impl<'a> PlanStep<'a> {
             }
             Producer::MaxPool { .. } | Producer::MaxPoolCodes { .. } => (StepKind::Pool, "max_pool".to_owned()),
             Producer::AveragePool { .. } => (StepKind::Pool, "average_pool".to_owned()),
-            Producer::Floats { .. } | Producer::Codes { .. } | Producer::Dequantize { .. } => {
+            Producer::Picture | Producer::Floats { .. } | Producer::Codes { .. } | Producer::Dequantize { .. } => {
                 (StepKind::Place, "place".to_owned())
             }
         };

@@ -11,7 +11,7 @@ impl Step {
         let plain = ELEMENT * self.shape.len();
         let input = match &self.producer {
             Producer::Conv { packed, .. } => ELEMENT * packed.layout().len(),
-            Producer::Floats { .. } => plain,
+            Producer::Picture | Producer::Floats { .. } => plain,
             Producer::Codes { .. } | Producer::Dequantize { .. } => self.shape.len(),
             Producer::MaxPool { shape, .. } | Producer::AveragePool { shape, .. } => ELEMENT * shape.len(),
             Producer::MaxPoolCodes { shape, .. } => shape.len(),

@@ -1,5 +1,6 @@
 //! Max and average pooling of one output row.
 
+use super::super::layout::BLOCK;
 use std::ops::Range;
 
 /// Pooling windows of one output row over the rows of the image that they reach.
@@ -17,13 +18,14 @@ pub(crate) struct PoolRow {
     pub(crate) channels: usize,
 }
 
-/// One call; the input is whole rows, `[row][column][channel]`.
+/// One call; the input is whole rows, `[row][column][channel]`. The output holds what the rows above gave,
+/// or the value of an empty window, and goes on from there.
 pub(crate) enum PoolWork<'a> {
     /// Maximum of floats.
     MaxValues { row: PoolRow, input: &'a [f32], output: &'a mut [f32] },
     /// Maximum of codes.
     MaxCodes { row: PoolRow, input: &'a [u8], output: &'a mut [u8] },
-    /// Mean of floats.
+    /// Mean of floats, of all rows at once.
     Average { row: PoolRow, input: &'a [f32], output: &'a mut [f32] },
 }
 
@@ -31,11 +33,10 @@ pub(crate) enum PoolWork<'a> {
 #[inline(always)]
 pub(crate) fn run(work: PoolWork<'_>) {
     match work {
-        PoolWork::MaxValues { row, input, output } => pool(row, input, output, f32::NEG_INFINITY, max, |_, _| {}),
-        PoolWork::MaxCodes { row, input, output } => pool(row, input, output, 0, max, |_, _| {}),
+        PoolWork::MaxValues { row, input, output } => pool(row, input, output, max, |max, _| max),
+        PoolWork::MaxCodes { row, input, output } => pool(row, input, output, max, |max, _| max),
         PoolWork::Average { row, input, output } => {
-            let divide = |sum: &mut f32, count: usize| *sum /= count as f32;
-            pool(row, input, output, 0.0, |sum: f32, x| sum + x, divide);
+            pool(row, input, output, |sum: f32, x| sum + x, |sum, count| sum / count as f32);
         }
     }
 }
@@ -47,25 +48,47 @@ fn max<T: PartialOrd>(max: T, x: T) -> T {
 
 /// Takes the pixels of every window in row-major order.
 #[inline(always)]
-fn pool<T: Copy>(
-    row: PoolRow,
-    input: &[T],
-    output: &mut [T],
-    empty: T,
-    step: impl Fn(T, T) -> T,
-    end: impl Fn(&mut T, usize),
-) {
+fn pool<T: Copy>(row: PoolRow, input: &[T], output: &mut [T], step: impl Fn(T, T) -> T, end: impl Fn(T, usize) -> T) {
     for (column, out) in output.chunks_exact_mut(row.channels).enumerate() {
-        out.fill(empty);
         let columns = row.columns(column);
-        let mut count = 0;
-        for line in input.chunks_exact(row.width * row.channels) {
-            for pixel in line[columns.start * row.channels..columns.end * row.channels].chunks_exact(row.channels) {
-                out.iter_mut().zip(pixel).for_each(|(sum, x)| *sum = step(*sum, *x));
-                count += 1;
-            }
+        let (blocks, rest) = out.as_chunks_mut::<BLOCK>();
+        let mut first = 0;
+        for out in blocks {
+            channels(&row, input, &columns, first, out, &step, &end);
+            first += BLOCK;
         }
-        out.iter_mut().for_each(|sum| end(sum, count));
+        for out in rest.as_chunks_mut::<1>().0 {
+            channels(&row, input, &columns, first, out, &step, &end);
+            first += 1;
+        }
+    }
+}
+
+/// `N` channels of one window from channel `first` on: they stay in registers over all its pixels. (More
+/// than a block at a time does not: the compiler keeps larger arrays in memory.)
+#[inline(always)]
+fn channels<T: Copy, const N: usize>(
+    row: &PoolRow,
+    input: &[T],
+    columns: &Range<usize>,
+    first: usize,
+    out: &mut [T; N],
+    step: &impl Fn(T, T) -> T,
+    end: &impl Fn(T, usize) -> T,
+) {
+    let mut lanes = *out;
+    let mut count = 0;
+    for line in input.chunks_exact(row.width * row.channels) {
+        for pixel in line[columns.start * row.channels..columns.end * row.channels].chunks_exact(row.channels) {
+            let Some(x) = pixel[first..].first_chunk::<N>() else { continue };
+            for lane in 0..N {
+                lanes[lane] = step(lanes[lane], x[lane]);
+            }
+            count += 1;
+        }
+    }
+    for lane in 0..N {
+        out[lane] = end(lanes[lane], count);
     }
 }
 

@@ -158,59 +158,70 @@ fn filled<T: Copy + Default>(values: &[T]) -> [T; BLOCK] {
     block
 }
 
-/// Codes that are converted at a time.
-const CODES: usize = 256;
+/// Codes that are converted at a time: whole registers of whole pixels of three channels.
+const CODES: usize = 8 * 3 * BLOCK;
 
-/// Bytes or 16-bit integers in their layout: the last element of each group is filled up with zeros.
+/// Bytes or 16-bit integers in their layout: the last element of each group is filled up with zeros. Many
+/// pixels are converted at a time, so that few channels fill a register too. (Each call of `convert` is a copy
+/// of it, and with too many of them the compiler leaves calls in all loops of this file.)
 #[inline(always)]
 fn place<T>(layout: &InputLayout, row: &mut [u32], from: &[T], convert: impl Fn(&[T], &mut [u8])) {
-    let (channels, zero) = (layout.group_channels(), i16::from(layout.zero()));
-    match layout.format() {
-        InputFormat::Wide => through_codes(layout, row, from, convert, |codes, elements| {
-            let wide: &mut [i16] = bytemuck::cast_slice_mut(elements);
-            let (wide, filling) = wide.split_at_mut(codes.len());
-            wide.iter_mut().zip(codes).for_each(|(wide, code)| *wide = i16::from(*code) - zero);
-            filling.fill(0);
-        }),
-        _ if channels.is_multiple_of(4) => convert(from, bytemuck::cast_slice_mut(row)),
-        _ => through_codes(layout, row, from, convert, |codes, elements| {
-            let bytes: &mut [u8] = bytemuck::cast_slice_mut(elements);
-            let (bytes, filling) = bytes.split_at_mut(codes.len());
-            bytes.copy_from_slice(codes);
-            filling.fill(0);
-        }),
+    let (channels, group_len) = (layout.group_channels(), layout.group_len());
+    let format = layout.format();
+    if format == InputFormat::Codes && channels.is_multiple_of(4) {
+        return convert(from, bytemuck::cast_slice_mut(row));
+    }
+    // Whole groups, or parts of one.
+    let (groups, part_len) = match CODES / channels {
+        0 => (1, CODES / format.channels()),
+        groups => (groups, groups * group_len),
+    };
+    let mut codes = [0; CODES];
+    for (from, to) in from.chunks(groups * channels).zip(row.chunks_mut(groups * group_len)) {
+        for (from, to) in from.chunks(CODES).zip(to.chunks_mut(part_len)) {
+            let codes = &mut codes[..from.len()];
+            convert(from, codes);
+            let channels = channels.min(codes.len());
+            match format {
+                InputFormat::Wide => widen(codes, to, channels, i16::from(layout.zero())),
+                _ => spread(codes, to, channels),
+            }
+        }
     }
 }
 
-/// Converts many pixels at a time, so that few channels fill a register too, and calls `put` with the
-/// codes of (a part of) each group and their elements.
+/// Bytes of groups of `channels`, each from an element on.
 #[inline(always)]
-fn through_codes<T>(
-    layout: &InputLayout,
-    row: &mut [u32],
-    from: &[T],
-    convert: impl Fn(&[T], &mut [u8]),
-    put: impl Fn(&[u8], &mut [u32]),
-) {
-    let (channels, group_len) = (layout.group_channels(), layout.group_len());
-    let mut codes = [0; CODES];
-    if channels > CODES {
-        for (from, to) in from.chunks_exact(channels).zip(row.chunks_exact_mut(group_len)) {
-            for (from, to) in from.chunks(CODES).zip(to.chunks_mut(CODES / layout.format().channels())) {
-                let codes = &mut codes[..from.len()];
-                convert(from, codes);
-                put(codes, to);
-            }
+fn spread(codes: &[u8], elements: &mut [u32], channels: usize) {
+    // A picture: whole elements are written.
+    if channels == 3 {
+        for (element, &[a, b, c]) in elements.iter_mut().zip(codes.as_chunks().0) {
+            *element = u32::from_ne_bytes([a, b, c, 0]);
         }
         return;
     }
-    let groups = CODES / channels;
-    for (from, to) in from.chunks(groups * channels).zip(row.chunks_mut(groups * group_len)) {
-        let codes = &mut codes[..from.len()];
-        convert(from, codes);
-        for (codes, to) in codes.chunks_exact(channels).zip(to.chunks_exact_mut(group_len)) {
-            put(codes, to);
+    let bytes: &mut [u8] = bytemuck::cast_slice_mut(elements);
+    for (codes, bytes) in codes.chunks_exact(channels).zip(bytes.chunks_exact_mut(channels.next_multiple_of(4))) {
+        let (bytes, filling) = bytes.split_at_mut(channels);
+        bytes.copy_from_slice(codes);
+        filling.fill(0);
+    }
+}
+
+/// Codes less `zero` as 16-bit integers, of groups of `channels`, each from an element on.
+#[inline(always)]
+fn widen(codes: &[u8], elements: &mut [u32], channels: usize, zero: i16) {
+    let wide: &mut [i16] = bytemuck::cast_slice_mut(elements);
+    if channels == 3 {
+        for (wide, &[a, b, c]) in wide.as_chunks_mut().0.iter_mut().zip(codes.as_chunks().0) {
+            *wide = [i16::from(a) - zero, i16::from(b) - zero, i16::from(c) - zero, 0];
         }
+        return;
+    }
+    for (codes, wide) in codes.chunks_exact(channels).zip(wide.chunks_exact_mut(channels.next_multiple_of(2))) {
+        let (wide, filling) = wide.split_at_mut(channels);
+        wide.iter_mut().zip(codes).for_each(|(wide, code)| *wide = i16::from(*code) - zero);
+        filling.fill(0);
     }
 }
 

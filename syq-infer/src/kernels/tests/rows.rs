@@ -195,6 +195,11 @@ fn pooling_is_the_reference() {
                     let mut output = vec![0.0; row.output_len().unwrap()];
                     kernels.max_pool(row, &input[range.clone()], &mut output).unwrap();
                     found[0].extend(comparable(&output));
+                    let mut line_by_line = vec![f32::NEG_INFINITY; output.len()];
+                    for line in input[range.clone()].chunks(width * channels) {
+                        kernels.max_pool_line(row, line, &mut line_by_line).unwrap();
+                    }
+                    assert_eq!(bits(&line_by_line), bits(&output), "{} {window:?} {shape}", kernels.isa());
                     kernels.average_pool(row, &input[range.clone()], &mut output).unwrap();
                     found[1].extend(comparable(&output));
                     let mut output = vec![0; row.output_len().unwrap()];

@@ -1,0 +1,53 @@
+//! A convolution whose rows are pooled as soon as they are finished.
+//!
+//! Each row goes to all pooled rows that it belongs to, in order, so that every window is still taken in
+//! row-major order. A row of the convolution and the open pooled rows are all that lies in memory.
+
+use super::task::{Task, conv_input, finish_of, pixels_at_once};
+use crate::kernels::{KernelError, OutputRange, PackedConv, PooledRow};
+use crate::plan::{Pool, Slot};
+
+impl Task<'_> {
+    /// Computes the task's pooled rows; rows of the convolution at its edges are computed by two tasks.
+    pub(super) fn run_pooled(self, packed: &PackedConv, input: Slot, pool: &Pool) -> Result<(), KernelError> {
+        let Self { kernels, step, buffers, pixels, mut sinks, values, .. } = self;
+        let (width, channels) = (step.shape.width, step.shape.channels);
+        let input = conv_input(packed, buffers, input);
+        let finish = finish_of(step);
+        let at_once = pixels_at_once(channels);
+        let (line, open) = values.split_at_mut(pool.shape.width * channels);
+        let row_of = |y| PooledRow { window: pool.window, shape: pool.shape, y };
+        let place = |y: usize| y % pool.open_rows() * width * channels..(y % pool.open_rows() + 1) * width * channels;
+        let rows = pixels.start / width..pixels.end / width;
+        let mut next = 0;
+        for y in rows.clone() {
+            let needed = row_of(y).input_rows()?;
+            for line_y in needed.start.max(next)..needed.end {
+                let first = line_y * pool.shape.width;
+                let parts = line.chunks_mut(at_once * channels);
+                for (values, start) in parts.zip((first..).step_by(at_once)) {
+                    let pixels = start..start + values.len() / channels;
+                    packed.run(kernels, input, &OutputRange { pixels, blocks: 0..packed.blocks() }, values)?;
+                    kernels.finish(values, channels, &finish)?;
+                }
+                for y in y..rows.end {
+                    let row = row_of(y);
+                    let begin = row.input_rows()?.start;
+                    if line_y < begin {
+                        break;
+                    }
+                    let pooled = &mut open[place(y)];
+                    if line_y == begin {
+                        pooled.fill(f32::NEG_INFINITY);
+                    }
+                    kernels.max_pool_line(row, line, pooled)?;
+                }
+            }
+            next = needed.end;
+            for sink in sinks.iter_mut() {
+                sink.store_values(kernels, &(y * width..(y + 1) * width), &open[place(y)])?;
+            }
+        }
+        Ok(())
+    }
+}
