@@ -25,6 +25,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for _ in 0..repetitions {
         best = best.min(load()?);
     }
-    if repetitions == 0 { println!("{first:.3}") } else { println!("{first:.3} {best:.3}") }
+    if repetitions == 0 {
+        println!("{first:.3}")
+    } else {
+        println!("{first:.3} {best:.3}")
+    }
     Ok(())
 }

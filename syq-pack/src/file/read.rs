@@ -18,9 +18,10 @@ pub(super) fn bytes(path: &Path) -> Result<Vec<u8>, FileErrorKind> {
     let check = |found| {
         if found > MAX_FILE { Err(FileErrorKind::TooLarge { found, limit: MAX_FILE }) } else { Ok(()) }
     };
-    check(file.metadata()?.len())?;
-    // A pipe has no length, and a file may grow.
-    let mut bytes = Vec::new();
+    let len = file.metadata()?.len();
+    check(len)?;
+    // A pipe has no length, and a file may grow. One byte more lets the end be seen without growing.
+    let mut bytes = Vec::with_capacity(len as usize + 1);
     file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
     check(bytes.len() as u64)?;
     Ok(bytes)
