@@ -85,7 +85,9 @@ impl PackedCodes {
         }
         if codebook == Codebook::Ternary {
             let reserved = |word: u32| word & (word >> 1) & 0x5555_5555;
-            if let Some(index) = words.iter().position(|word| reserved(*word) != 0) {
+            // Without an early end the check is vectorised; only bad words are searched.
+            if words.iter().fold(0, |found, word| found | reserved(*word)) != 0 {
+                let index = words.iter().position(|word| reserved(*word) != 0).unwrap_or_default();
                 let within = reserved(words[index]).trailing_zeros() as usize / 2;
                 return Err(PackError::Reserved { index: index * per_word(codebook) + within });
             }
