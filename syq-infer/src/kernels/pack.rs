@@ -8,15 +8,30 @@ use super::codes::{Codes, Ranges};
 use super::layout::{BLOCK, Lanes, Selectors, selector_byte};
 use super::packed::PackedConv;
 use std::array;
+use syq_core::Codebook;
 
 /// Words whose bit c is set where the weight of channel c is −1.
 pub(super) fn binary(layer: &PackedConv, codes: Codes<'_>) -> Vec<Lanes<u32>> {
-    fill(layer, &codes, |channels: &[i8; 32]| signs(channels)[1], |words| Lanes(*words))
+    match codes.words(Codebook::Binary, layer.geometry.group_channels()) {
+        Some(words) => fill_by(32, layer, &words, |[word]: &[u32; 1]| *word, |words| Lanes(*words)),
+        None => fill(layer, &codes, |channels: &[i8; 32]| signs(channels)[1], |words| Lanes(*words)),
+    }
 }
 
 /// Words of the +1 weights and of the −1 weights.
 pub(super) fn ternary(layer: &PackedConv, codes: Codes<'_>) -> Vec<[Lanes<u32>; 2]> {
-    fill(layer, &codes, signs, |words| [0, 1].map(|sign| Lanes(words.map(|word| word[sign]))))
+    let join = |words: &[[u32; 2]; BLOCK]| {
+        let mut lanes = [Lanes([0; BLOCK]); 2];
+        for (lane, [plus, minus]) in words.iter().enumerate() {
+            lanes[0].0[lane] = *plus;
+            lanes[1].0[lane] = *minus;
+        }
+        lanes
+    };
+    match codes.words(Codebook::Ternary, layer.geometry.group_channels()) {
+        Some(words) => fill_by(32, layer, &words.as_chunks().0, |[pair]: &[[u32; 2]; 1]| halves(*pair), join),
+        None => fill(layer, &codes, signs, join),
+    }
 }
 
 /// Four codes an element, as bytes in memory order.
@@ -100,20 +115,32 @@ pub(super) fn filter_lanes<T: Copy>(layer: &PackedConv, values: &[T], filling: T
 /// Elements of each filter that are turned at a time: a cache line of words.
 const TILE: usize = 16;
 
-/// `[block of LANES filters][position][STEP channels]`: `element` makes an element of a filter from its
-/// channels, `join` puts those of all filters of a block side by side. What fills up the channels of a
-/// position and the filters of a block is zero.
+/// [`fill_by`] one.
 fn fill<const LANES: usize, const STEP: usize, T: Copy + Default, U: Copy + Default, W>(
     layer: &PackedConv,
     weights: &impl Ranges<T>,
     element: impl Fn(&[T; STEP]) -> U,
     join: impl Fn(&[U; LANES]) -> W,
 ) -> Vec<W> {
+    fill_by(1, layer, weights, element, join)
+}
+
+/// `[block of LANES filters][position][STEP items]`, where an item is `unit` channels: `element` makes an element of a filter from its
+/// items, `join` puts those of all filters of a block side by side. What fills up the items of a
+/// position and the filters of a block is zero.
+fn fill_by<const LANES: usize, const STEP: usize, T: Copy + Default, U: Copy + Default, W>(
+    unit: usize,
+    layer: &PackedConv,
+    weights: &impl Ranges<T>,
+    element: impl Fn(&[T; STEP]) -> U,
+    join: impl Fn(&[U; LANES]) -> W,
+) -> Vec<W> {
     let geometry = &layer.geometry;
-    let (filter_len, group_filters) = (geometry.filter_len(), geometry.group_filters());
+    let (filter_len, group_filters) = (geometry.filter_len() / unit, geometry.group_filters());
+    let position_len = geometry.group_channels() / unit;
     // Where no position needs filling up, a filter is one long position.
-    let channels = if geometry.group_channels().is_multiple_of(STEP) { filter_len } else { geometry.group_channels() };
-    let elements = filter_len / geometry.group_channels() * geometry.group_channels().div_ceil(STEP);
+    let channels = if position_len.is_multiple_of(STEP) { filter_len } else { position_len };
+    let elements = geometry.positions() * position_len.div_ceil(STEP);
     let mut packed = Vec::with_capacity(geometry.groups * group_filters.div_ceil(LANES) * elements);
     let mut scratch = Vec::new();
     for group in 0..geometry.groups {
@@ -141,6 +168,19 @@ fn fill<const LANES: usize, const STEP: usize, T: Copy + Default, U: Copy + Defa
         }
     }
     packed
+}
+
+/// The even bits of 32 ternary codes, which are +1, and the odd ones, which are −1.
+fn halves([low, high]: [u32; 2]) -> [u32; 2] {
+    let bits = u64::from(low) | u64::from(high) << 32;
+    [bits, bits >> 1].map(|bits| {
+        let bits = bits & 0x5555_5555_5555_5555;
+        let bits = (bits | bits >> 1) & 0x3333_3333_3333_3333;
+        let bits = (bits | bits >> 2) & 0x0f0f_0f0f_0f0f_0f0f;
+        let bits = (bits | bits >> 4) & 0x00ff_00ff_00ff_00ff;
+        let bits = (bits | bits >> 8) & 0x0000_ffff_0000_ffff;
+        (bits | bits >> 16) as u32
+    })
 }
 
 /// Where eight codes are +1 and where −1: a byte of the value 1 each.
@@ -172,7 +212,9 @@ fn nibbles(codes: &[i8; 4]) -> [u8; 2] {
 
 #[cfg(test)]
 mod tests {
-    use super::{nibbles, signs};
+    use super::{halves, nibbles, signs};
+    use syq_core::Codebook;
+    use syq_pack::PackedCodes;
 
     #[test]
     fn signs_find_every_place() {
@@ -180,6 +222,8 @@ mod tests {
             let codes: [i8; 32] = std::array::from_fn(|i| [1, 0, -1, -1, 1][(i + shift) * i % 5]);
             let bits = |wanted: i8| (0..32).filter(|i| codes[*i] == wanted).fold(0u32, |word, i| word | 1 << i);
             assert_eq!(signs(&codes), [bits(1), bits(-1)], "{codes:?}");
+            let packed = PackedCodes::pack(Codebook::Ternary, &codes).unwrap();
+            assert_eq!(halves(packed.words().try_into().unwrap()), signs(&codes), "{codes:?}");
             for four in codes.as_chunks::<4>().0 {
                 let bits = |wanted: i8| (0..4).filter(|i| four[*i] == wanted).fold(0u8, |word, i| word | 1 << i);
                 assert_eq!(nibbles(four), [bits(1), bits(-1)], "{four:?}");

@@ -79,14 +79,15 @@ pub(super) fn read(text: &str) -> Result<(Model, String), FormatError> {
     if separators > MAX_SEPARATORS {
         return Err(message(format_args!("{separators} separators, more than the {MAX_SEPARATORS} allowed")));
     }
-    let Head { schema } = serde_json::from_str(text).map_err(message)?;
+    let given: Value = serde_json::from_str(text).map_err(message)?;
+    let Head { schema } = Head::deserialize(&given).map_err(message)?;
     let version = schema.strip_prefix(FAMILY).and_then(|version| version.split_once('.'));
     if !version.is_some_and(|(major, minor)| major == MAJOR && minor.parse::<u32>().is_ok()) {
         return Err(FormatError::Schema { found: schema, supported: SCHEMA });
     }
+    // From the text, since a `Value` no longer shows a key that stands there twice.
     let metadata: Metadata = serde_json::from_str(text).map_err(message)?;
     // `flatten` in a layer drops unknown fields; find them by comparing with what was understood.
-    let given: Value = serde_json::from_str(text).map_err(message)?;
     let known = serde_json::to_value(&metadata).map_err(message)?;
     if let Some(path) = canonical::unknown_field(&given, &known) {
         return Err(FormatError::UnknownField { path });
