@@ -85,7 +85,9 @@ impl PackedCodes {
         }
         if codebook == Codebook::Ternary {
             let reserved = |word: u32| word & (word >> 1) & 0x5555_5555;
-            if let Some(index) = words.iter().position(|word| reserved(*word) != 0) {
+            // Without an early end the check is vectorised; only bad words are searched.
+            if words.iter().fold(0, |found, word| found | reserved(*word)) != 0 {
+                let index = words.iter().position(|word| reserved(*word) != 0).unwrap_or_default();
                 let within = reserved(words[index]).trailing_zeros() as usize / 2;
                 return Err(PackError::Reserved { index: index * per_word(codebook) + within });
             }
@@ -131,10 +133,64 @@ impl PackedCodes {
 
     /// The codes −1, 0 and +1, unpacked.
     pub fn unpack(&self) -> Vec<i8> {
-        let mut codes = Vec::with_capacity(self.len);
-        codes.extend(self.iter());
+        let mut codes = vec![0; self.len];
+        self.unpack_from(0, &mut codes);
         codes
     }
+
+    /// Unpacks the codes from the one with index `first` on into `codes`, as many as fit. What lies
+    /// beyond the last weight is left alone.
+    pub fn unpack_from(&self, first: usize, codes: &mut [i8]) {
+        let per_word = per_word(self.codebook);
+        let len = codes.len().min(self.len.saturating_sub(first));
+        // Up to the next word.
+        let head = len.min((per_word - first % per_word) % per_word);
+        let (head, rest) = codes[..len].split_at_mut(head);
+        let one = |index: usize| {
+            let within = (index % per_word) as u32 * self.codebook.bits();
+            code(self.codebook, self.words[index / per_word] >> within)
+        };
+        head.iter_mut().enumerate().for_each(|(i, code)| *code = one(first + i));
+        let start = first + head.len();
+        let words = self.words.get(start / per_word..).unwrap_or_default();
+        let tail = match self.codebook {
+            Codebook::Binary => unpack_words(words, &BINARY_BYTES, rest),
+            Codebook::Ternary => unpack_words(words, &TERNARY_BYTES, rest),
+        };
+        let tail_start = first + len - tail.len();
+        tail.iter_mut().enumerate().for_each(|(i, code)| *code = one(tail_start + i));
+    }
+}
+
+/// Unpacks whole words, a byte at a time, and returns what is left of `codes`: less than a word's.
+fn unpack_words<'a, const N: usize>(words: &[u32], bytes: &[[i8; N]; 256], codes: &'a mut [i8]) -> &'a mut [i8] {
+    let (chunks, _) = codes.as_chunks_mut::<N>();
+    let (chunks, _) = chunks.as_chunks_mut::<4>();
+    let len = chunks.len() * 4 * N;
+    for (word, chunks) in words.iter().zip(chunks) {
+        *chunks = word.to_le_bytes().map(|byte| bytes[usize::from(byte)]);
+    }
+    &mut codes[len..]
+}
+
+/// The codes in each byte of binary words.
+static BINARY_BYTES: [[i8; 8]; 256] = codes_of_bytes(Codebook::Binary);
+
+/// The codes in each byte of ternary words.
+static TERNARY_BYTES: [[i8; 4]; 256] = codes_of_bytes(Codebook::Ternary);
+
+const fn codes_of_bytes<const N: usize>(codebook: Codebook) -> [[i8; N]; 256] {
+    let mut bytes = [[0; N]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let mut i = 0;
+        while i < N {
+            bytes[byte][i] = code(codebook, (byte as u32) >> (i as u32 * codebook.bits()));
+            i += 1;
+        }
+        byte += 1;
+    }
+    bytes
 }
 
 /// Weights in a word: 32 or 16. No weight straddles two words.
@@ -149,7 +205,7 @@ fn pattern(codebook: Codebook, code: i8) -> u32 {
     }
 }
 
-fn code(codebook: Codebook, bits: u32) -> i8 {
+const fn code(codebook: Codebook, bits: u32) -> i8 {
     match codebook {
         Codebook::Binary => 1 - 2 * (bits & 1) as i8,
         Codebook::Ternary => (bits & 1) as i8 - (bits >> 1 & 1) as i8,
@@ -168,6 +224,25 @@ mod tests {
         assert_eq!(ternary.words(), [0b01_10_01_00]);
         let long: Vec<i8> = (0..17).map(|i| if i == 16 { -1 } else { 0 }).collect();
         assert_eq!(PackedCodes::pack(Codebook::Ternary, &long).unwrap().words(), [0, 2]);
+    }
+
+    #[test]
+    fn any_range_can_be_unpacked() {
+        for codebook in [Codebook::Binary, Codebook::Ternary] {
+            let codes: Vec<i8> = (0..203).map(|i| [1, -1, 0, 1, -1, -1, 0][i * i % 7]).collect();
+            let codes: Vec<i8> = codes.into_iter().map(|code| if codebook.contains(code) { code } else { 1 }).collect();
+            let packed = PackedCodes::pack(codebook, &codes).unwrap();
+            assert_eq!((packed.unpack(), packed.iter().collect::<Vec<_>>()), (codes.clone(), codes.clone()));
+            for (first, len) in [(0, 64), (1, 2), (3, 70), (16, 187), (31, 172), (200, 3), (203, 0)] {
+                let mut range = vec![9; len];
+                packed.unpack_from(first, &mut range);
+                assert_eq!(range, codes[first..first + len], "{first} {len}");
+            }
+            let mut beyond = [9; 4];
+            packed.unpack_from(201, &mut beyond);
+            packed.unpack_from(usize::MAX, &mut beyond[2..]);
+            assert_eq!(beyond, [codes[201], codes[202], 9, 9]);
+        }
     }
 
     #[test]

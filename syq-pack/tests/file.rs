@@ -155,3 +155,43 @@ fn files_are_written_at_one_stroke() {
     std::fs::File::create(&sparse).unwrap().set_len(3 << 30).unwrap();
     assert!(matches!(Model::read(&sparse).unwrap_err().kind, FileErrorKind::TooLarge { .. }));
 }
+
+/// A file is read piece by piece; it must be taken or refused as its bytes are.
+#[test]
+fn files_are_refused_as_their_bytes_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.syq");
+    for model in [small(Codebook::Ternary), eight_bit()] {
+        let good = model.to_bytes().unwrap();
+        let cuts = [0, 1, 7, 8, 9, good.len() / 2, good.len() - 1].map(|len| good[..len].to_vec());
+        let damaged = (0..good.len()).step_by(good.len() / 97).map(|index| {
+            let mut bytes = good.clone();
+            bytes[index] ^= 0x11;
+            bytes
+        });
+        let longer = [good.as_slice(), &[0; 4]].concat();
+        for bytes in cuts.into_iter().chain(damaged).chain([longer, good.clone()]) {
+            std::fs::write(&path, &bytes).unwrap();
+            match (Model::read(&path), Model::from_bytes(&bytes)) {
+                (Err(error), Err(expected)) => assert_eq!(error.to_string(), format!("{}: {expected}", path.display())),
+                (read, expected) => assert_eq!(read.unwrap(), expected.unwrap()),
+            }
+        }
+    }
+}
+
+/// Tensors longer than a piece, and of lengths that no piece divides.
+#[test]
+fn large_tensors_are_read_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.syq");
+    for first_last in [FirstLast::Float, FirstLast::EIGHT_BIT] {
+        let activation = ActivationQuantizer { bits: BitWidth::Two, range: ActivationRange::Learned };
+        let (codebook, granularity) = (Codebook::Ternary, Granularity::Pixel);
+        let scheme = Scheme::Quantized { codebook, granularity, activation, first_last };
+        let model = Model::random(Architecture::VggSmall.build(scheme, 32, 10), 7).unwrap();
+        model.write(&path).unwrap();
+        assert!(Model::read(&path).unwrap() == model, "from a file");
+        assert!(Model::from_bytes(&model.to_bytes().unwrap()).unwrap() == model, "from memory");
+    }
+}

@@ -137,7 +137,9 @@ impl Loaded {
 /// The bytes of a file no larger than a model may be.
 pub(super) fn read_limited(path: &Path) -> Result<Vec<u8>, String> {
     let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
-    let mut bytes = Vec::new();
+    // One byte more lets the end be seen without growing; a pipe has no length.
+    let len = file.metadata().map_or(0, |about| about.len().min(MAX_FILE));
+    let mut bytes = Vec::with_capacity(len as usize + 1);
     file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
     if bytes.len() as u64 > MAX_FILE { Err(format!("larger than {MAX_FILE} bytes")) } else { Ok(bytes) }
 }

@@ -7,6 +7,7 @@
 //! calls. All kernels equal [`syq_core::reference`] bit for bit.
 
 mod choose;
+mod codes;
 mod error;
 mod generic;
 mod layout;
@@ -32,7 +33,7 @@ use crate::isa::{Isa, IsaError};
 pub use choose::{QuantizedKernel, eight_bit_format};
 pub use error::KernelError;
 pub use layout::{BLOCK, InputFormat, InputLayout, Lanes};
-pub use packed::{PackedConv, QuantizedWeights};
+pub use packed::{CodedWeights, PackedConv, QuantizedWeights};
 pub use pool::PooledRow;
 pub use row_functions::{Activation, Affine, Finish};
 pub use run::{Input, InputData, OutputRange};

@@ -1,6 +1,7 @@
 //! The weights of one layer, packed for one kind of kernel and one input layout.
 
 use super::choose::{LOOKUP_LIMIT, QuantizedKernel};
+use super::codes::Codes;
 use super::error::{KernelError, check_len};
 use super::generic::tile::Segment;
 use super::layout::{BLOCK, InputFormat, InputLayout, Lanes, Selectors, product};
@@ -9,6 +10,7 @@ use std::ops::Range;
 use syq_core::reference::{check_exact, effective_scales};
 use syq_core::weights::WeightShape;
 use syq_core::{Codebook, ConvGeometry, CoreError, CoreErrorKind, EightBitWeights, Granularity, Levels, ShapeError};
+use syq_pack::PackedCodes;
 
 /// A quantized layer as the packing functions take it.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +21,17 @@ pub struct QuantizedWeights<'a> {
     pub granularity: Granularity,
     /// Codes −1, 0, +1, `[filter][kernel row][kernel column][channel of the group]`.
     pub codes: &'a [i8],
+    /// α of each subgroup; the packing multiplies it by the activation step.
+    pub scales: &'a [f32],
+}
+
+/// A quantized layer with packed codes, whose values are valid by construction.
+#[derive(Clone, Copy, Debug)]
+pub struct CodedWeights<'a> {
+    /// How the scales divide the kernel positions.
+    pub granularity: Granularity,
+    /// Codes, `[filter][kernel row][kernel column][channel of the group]`.
+    pub codes: &'a PackedCodes,
     /// α of each subgroup; the packing multiplies it by the activation step.
     pub scales: &'a [f32],
 }
@@ -81,20 +94,51 @@ impl PackedConv {
         levels: Levels,
         weights: QuantizedWeights<'_>,
     ) -> Result<Self, KernelError> {
-        let fail = |kind| Err(KernelError::Layer(CoreError::new(layer, kind)));
         let QuantizedWeights { codebook, granularity, codes, scales } = weights;
+        check_len("the weight tensor", codes.len(), weight_count(geometry)?)?;
+        // Without an early end the check is vectorised; only bad weights are searched.
+        if !codes.iter().fold(true, |valid, code| valid & codebook.contains(*code)) {
+            let index = codes.iter().position(|code| !codebook.contains(*code)).unwrap_or_default();
+            let kind = CoreErrorKind::Code { index, code: codes[index], codebook: codebook.name() };
+            return Err(KernelError::Layer(CoreError::new(layer, kind)));
+        }
+        Self::of_codes(layer, geometry, layout, levels, (codebook, granularity), Codes::Bytes(codes), scales)
+    }
+
+    /// As [`Self::quantized`], from packed codes.
+    ///
+    /// # Errors
+    /// As [`Self::quantized`].
+    pub fn coded(
+        layer: &str,
+        geometry: &ConvGeometry,
+        layout: &InputLayout,
+        levels: Levels,
+        weights: CodedWeights<'_>,
+    ) -> Result<Self, KernelError> {
+        let CodedWeights { granularity, codes, scales } = weights;
+        check_len("the weight tensor", codes.len(), weight_count(geometry)?)?;
+        let scheme = (codes.codebook(), granularity);
+        Self::of_codes(layer, geometry, layout, levels, scheme, Codes::Packed(codes), scales)
+    }
+
+    /// Packs as many valid codes as the layer has.
+    fn of_codes(
+        layer: &str,
+        geometry: &ConvGeometry,
+        layout: &InputLayout,
+        levels: Levels,
+        (codebook, granularity): (Codebook, Granularity),
+        codes: Codes<'_>,
+        scales: &[f32],
+    ) -> Result<Self, KernelError> {
+        let fail = |kind| Err(KernelError::Layer(CoreError::new(layer, kind)));
         let shape = WeightShape::from(geometry);
         check_exact(layer, shape, granularity, levels.largest)?;
         if let Some(zero) = [levels.zero, layout.zero()].into_iter().find(|zero| *zero != 0) {
             return fail(CoreErrorKind::ZeroPoint { zero });
         }
-        check_len("the weight tensor", codes.len(), weight_count(geometry)?)?;
         check_len("the scale tensor", scales.len(), granularity.subgroups(shape.kernel))?;
-        // Without an early end the check is vectorised; only bad weights are searched.
-        if !codes.iter().fold(true, |valid, code| valid & codebook.contains(*code)) {
-            let index = codes.iter().position(|code| !codebook.contains(*code)).unwrap_or_default();
-            return fail(CoreErrorKind::Code { index, code: codes[index], codebook: codebook.name() });
-        }
         let scales = effective_scales(scales, levels.step);
         if let Some(index) = scales.iter().position(|scale| !scale.is_finite()) {
             return fail(CoreErrorKind::NotFinite { what: "effective scale", index, value: scales[index] });
@@ -108,12 +152,14 @@ impl PackedConv {
                 return fail(CoreErrorKind::Bits { bits: bits.bits() });
             }
             (InputFormat::Planes(_), Codebook::Binary) => {
-                packed.weights = Weights::Binary(pack::binary(&packed, codes));
-                packed.constants = pack::constants(&packed, codes, levels.largest);
+                let words = pack::binary(&packed, codes);
+                packed.constants = pack::constants(&packed, &words, |minus| minus, levels.largest);
+                packed.weights = Weights::Binary(words);
             }
             (InputFormat::Planes(_), Codebook::Ternary) => {
-                packed.weights = Weights::Ternary(pack::ternary(&packed, codes));
-                packed.constants = pack::constants(&packed, codes, levels.largest);
+                let words = pack::ternary(&packed, codes);
+                packed.constants = pack::constants(&packed, &words, |[_, minus]| minus, levels.largest);
+                packed.weights = Weights::Ternary(words);
             }
             (InputFormat::Tables(_), _) if !QuantizedKernel::Lookup.fits(geometry, granularity, levels.largest) => {
                 let bound = QuantizedKernel::lookup_bound(geometry, granularity, levels.largest);
@@ -173,10 +219,10 @@ impl PackedConv {
         packed.scales = pack::filter_lanes(&packed, &scales, 0.0);
         packed.scale_step = 1;
         if layout.format() == InputFormat::Wide {
-            packed.weights = Weights::Wide(pack::pairs(&packed, weights.codes));
+            packed.weights = Weights::Wide(pack::pairs(&packed, Codes::Bytes(weights.codes)));
         } else {
             packed.constants = pack::filter_lanes(&packed, &pack::zero_point_sums(&packed, weights.codes), 0);
-            packed.weights = Weights::EightBit(pack::bytes(&packed, weights.codes));
+            packed.weights = Weights::EightBit(pack::bytes(&packed, Codes::Bytes(weights.codes)));
         }
         Ok(packed)
     }

@@ -9,7 +9,7 @@ use super::forms::{Form, Stored, needed, read_form, readers};
 use super::slots::{self, Virtual};
 use super::step::{Pool, Producer, Sink, SinkKind, Slot, Step};
 use super::{Element, Plan, SlotSize};
-use crate::kernels::{Activation, InputFormat, InputLayout, Kernels, PackedConv, QuantizedWeights};
+use crate::kernels::{Activation, CodedWeights, InputFormat, InputLayout, Kernels, PackedConv};
 use syq_core::{EightBitWeights, Padding, Shape, Window};
 use syq_pack::network::{Domain, Op, Source, WeightFormat};
 use syq_pack::{LayerParameters, LayerView, Model, ModelView};
@@ -100,11 +100,11 @@ impl<'a> Compiler<'a> {
                     Some(LayerParameters::Coded { codes, scales, .. }) => {
                         let Form::Placed(layout) = form else { return Err(missing("the codes")) };
                         let levels = layer.input_levels.ok_or_else(|| missing("the activation step"))?;
-                        let Some(WeightFormat::Codebook { codebook, granularity }) = layer.layer.op.weights() else {
+                        let Some(WeightFormat::Codebook { granularity, .. }) = layer.layer.op.weights() else {
                             return Err(missing("the codebook"));
                         };
-                        let weights = QuantizedWeights { codebook, granularity, codes: &codes.unpack(), scales };
-                        PackedConv::quantized(name, &geometry, &layout, levels, weights)?
+                        let weights = CodedWeights { granularity, codes, scales };
+                        PackedConv::coded(name, &geometry, &layout, levels, weights)?
                     }
                     Some(LayerParameters::EightBit { codes, scales, .. }) => {
                         let Form::Placed(layout) = form else { return Err(missing("the codes")) };

@@ -23,12 +23,11 @@ pub(super) struct TensorInfo {
     pub(super) data_offsets: [u64; 2],
 }
 
-/// A parsed header and the bytes behind it.
+/// A parsed header.
 #[derive(Debug)]
-pub(super) struct Header<'a> {
+pub(super) struct Header {
     pub(super) metadata: String,
     pub(super) tensors: BTreeMap<String, TensorInfo>,
-    pub(super) data: &'a [u8],
 }
 
 /// The file of these tensors (name, type, shape, bytes), in their order, and this metadata.
@@ -61,8 +60,8 @@ pub(super) fn write<'a>(
     bytes
 }
 
-/// Parses the header and checks that the tensors fill the bytes behind it without gap or overlap.
-pub(super) fn read(bytes: &[u8]) -> Result<Header<'_>, FormatError> {
+/// The header's bytes and those behind it.
+pub(super) fn split(bytes: &[u8]) -> Result<(&[u8], &[u8]), FormatError> {
     let found = bytes.len();
     let Some((length, rest)) = bytes.split_first_chunk::<8>() else {
         return Err(FormatError::Truncated { found, expected: 8 });
@@ -72,9 +71,11 @@ pub(super) fn read(bytes: &[u8]) -> Result<Header<'_>, FormatError> {
         return Err(FormatError::HeaderLength { found: length, limit: MAX_HEADER });
     }
     // At most MAX_HEADER, which fits any usize.
-    let Some((header, data)) = rest.split_at_checked(length as usize) else {
-        return Err(FormatError::Truncated { found, expected: 8 + length });
-    };
+    rest.split_at_checked(length as usize).ok_or(FormatError::Truncated { found, expected: 8 + length })
+}
+
+/// Parses the header and checks that the tensors fill the `data_len` bytes behind it without gap or overlap.
+pub(super) fn parse(header: &[u8], data_len: u64) -> Result<Header, FormatError> {
     let message = |error: &dyn fmt::Display| FormatError::Header { message: error.to_string() };
     let header = std::str::from_utf8(header).map_err(|error| message(&error))?;
     if !header.starts_with('{') {
@@ -92,9 +93,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Header<'_>, FormatError> {
             _ => return Err(FormatError::MetadataKey { key }),
         }
     }
-    check_offsets(&entries.tensors, data.len() as u64)?;
+    check_offsets(&entries.tensors, data_len)?;
     let metadata = metadata.ok_or(FormatError::NoMetadata)?;
-    Ok(Header { metadata, tensors: entries.tensors, data })
+    Ok(Header { metadata, tensors: entries.tensors })
 }
 
 fn check_offsets(tensors: &BTreeMap<String, TensorInfo>, found: u64) -> Result<(), FormatError> {

@@ -64,8 +64,12 @@ pub(super) fn write<'a>(
     };
     let mut text = String::new();
     canonical::write(&serde_json::to_value(metadata).map_err(message)?, &mut text);
-    let digest = contents_digest(&text, tensors)?;
-    text.replace_range(DIGEST_PREFIX.len()..DIGEST_PREFIX.len() + DIGEST_LEN, &digest);
+    let mut digest = ContentsDigest::new(&text)?;
+    for (name, data) in tensors {
+        digest.tensor(name);
+        digest.bytes(data);
+    }
+    text.replace_range(DIGEST_PREFIX.len()..DIGEST_PREFIX.len() + DIGEST_LEN, &digest.finish());
     Ok(text)
 }
 
@@ -75,14 +79,15 @@ pub(super) fn read(text: &str) -> Result<(Model, String), FormatError> {
     if separators > MAX_SEPARATORS {
         return Err(message(format_args!("{separators} separators, more than the {MAX_SEPARATORS} allowed")));
     }
-    let Head { schema } = serde_json::from_str(text).map_err(message)?;
+    let given: Value = serde_json::from_str(text).map_err(message)?;
+    let Head { schema } = Head::deserialize(&given).map_err(message)?;
     let version = schema.strip_prefix(FAMILY).and_then(|version| version.split_once('.'));
     if !version.is_some_and(|(major, minor)| major == MAJOR && minor.parse::<u32>().is_ok()) {
         return Err(FormatError::Schema { found: schema, supported: SCHEMA });
     }
+    // From the text, since a `Value` no longer shows a key that stands there twice.
     let metadata: Metadata = serde_json::from_str(text).map_err(message)?;
     // `flatten` in a layer drops unknown fields; find them by comparing with what was understood.
-    let given: Value = serde_json::from_str(text).map_err(message)?;
     let known = serde_json::to_value(&metadata).map_err(message)?;
     if let Some(path) = canonical::unknown_field(&given, &known) {
         return Err(FormatError::UnknownField { path });
@@ -94,20 +99,33 @@ pub(super) fn read(text: &str) -> Result<(Model, String), FormatError> {
 
 /// SHA-256 over the metadata with 64 zeros in the digest's place, then name, line feed and bytes of
 /// each tensor in ascending order of the names.
-pub(super) fn contents_digest<'a>(
-    text: &str,
-    tensors: impl Iterator<Item = (&'a str, &'a [u8])>,
-) -> Result<String, FormatError> {
-    let rest = text.strip_prefix(DIGEST_PREFIX).and_then(|rest| rest.get(DIGEST_LEN..));
-    let rest = rest.ok_or_else(|| message("does not begin with the digest"))?;
-    let mut hash = Sha256::new();
-    hash.update(DIGEST_PREFIX);
-    hash.update([b'0'; DIGEST_LEN]);
-    hash.update(rest);
-    for (name, data) in tensors {
-        hash.update(name);
-        hash.update(b"\n");
-        hash.update(data);
+pub(super) struct ContentsDigest(Sha256);
+
+impl ContentsDigest {
+    /// Begins with the metadata.
+    pub(super) fn new(text: &str) -> Result<Self, FormatError> {
+        let rest = text.strip_prefix(DIGEST_PREFIX).and_then(|rest| rest.get(DIGEST_LEN..));
+        let rest = rest.ok_or_else(|| message("does not begin with the digest"))?;
+        let mut hash = Sha256::new();
+        hash.update(DIGEST_PREFIX);
+        hash.update([b'0'; DIGEST_LEN]);
+        hash.update(rest);
+        Ok(Self(hash))
     }
-    Ok(crate::digest::hex(&hash.finalize()))
+
+    /// The next tensor; its bytes follow.
+    pub(super) fn tensor(&mut self, name: &str) {
+        self.0.update(name);
+        self.0.update(b"\n");
+    }
+
+    /// The tensor's next bytes.
+    pub(super) fn bytes(&mut self, data: &[u8]) {
+        self.0.update(data);
+    }
+
+    /// The digest in hexadecimal.
+    pub(super) fn finish(self) -> String {
+        crate::digest::hex(&self.0.finalize())
+    }
 }

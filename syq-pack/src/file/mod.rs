@@ -4,6 +4,7 @@
 //! `docs/file-format.md` for the format and [`FormatError`] for what is refused.
 
 mod canonical;
+mod data;
 mod error;
 mod header;
 mod metadata;
@@ -56,8 +57,6 @@ impl Model {
     /// # Errors
     /// A file that is too large, that cannot be read or that is no model; names the file.
     pub fn read(path: &Path) -> Result<Self, FileError> {
-        read::bytes(path)
-            .and_then(|bytes| Ok(Self::from_bytes(&bytes)?))
-            .map_err(|kind| FileError { path: path.to_owned(), kind })
+        read::from_file(path).map_err(|kind| FileError { path: path.to_owned(), kind })
     }
 }

@@ -1,49 +1,119 @@
-//! Bytes to model: everything is checked before a tensor is copied.
+//! Bytes to model: everything around the tensors is checked before they are copied, and their digest
+//! before anything is made of them.
 
+use super::data::{Data, FileData};
 use super::error::{FileErrorKind, FormatError};
-use super::header::{self, Header};
-use super::tensors::{needed, suffix};
-use super::{MAX_FILE, metadata, tensors};
+use super::header::{self, Header, TensorInfo};
+use super::metadata::{self, ContentsDigest};
+use super::tensors::{self, needed, suffix};
+use super::{MAX_FILE, MAX_HEADER};
 use crate::model::{LayerParameters, Model, ModelError, Parameters};
 use crate::network::{Layer, Resolved, WeightFormat};
 use crate::packed::PackedCodes;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek};
 use std::path::Path;
 
-/// The bytes of a file that is not too large.
-pub(super) fn bytes(path: &Path) -> Result<Vec<u8>, FileErrorKind> {
-    let file = File::open(path)?;
-    let check = |found| {
-        if found > MAX_FILE { Err(FileErrorKind::TooLarge { found, limit: MAX_FILE }) } else { Ok(()) }
-    };
-    check(file.metadata()?.len())?;
-    // A pipe has no length, and a file may grow.
+/// The model in the file at `path`, which is read piece by piece if it has a length and a header.
+pub(super) fn from_file(path: &Path) -> Result<Model, FileErrorKind> {
+    let mut file = File::open(path)?;
+    let about = file.metadata()?;
+    let len = about.len();
+    check_size(len)?;
+    if about.is_file() && len >= 8 {
+        let mut length = [0; 8];
+        file.read_exact(&mut length)?;
+        let header_len = u64::from_le_bytes(length);
+        let data_start = header_len.saturating_add(8);
+        if header_len <= MAX_HEADER && data_start <= len {
+            let mut header = vec![0; header_len as usize];
+            file.read_exact(&mut header)?;
+            let header = header::parse(&header, len - data_start)?;
+            return contents(&header, FileData::new(file, data_start));
+        }
+        file.rewind()?;
+    }
+    // A pipe has no length, and what has no header is described by those who read bytes.
     let mut bytes = Vec::new();
     file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
-    check(bytes.len() as u64)?;
-    Ok(bytes)
+    check_size(bytes.len() as u64)?;
+    Ok(from_bytes(&bytes)?)
+}
+
+fn check_size(found: u64) -> Result<(), FileErrorKind> {
+    if found > MAX_FILE { Err(FileErrorKind::TooLarge { found, limit: MAX_FILE }) } else { Ok(()) }
 }
 
 pub(super) fn from_bytes(bytes: &[u8]) -> Result<Model, FormatError> {
-    let header = header::read(bytes)?;
+    let (header, data) = header::split(bytes)?;
+    contents(&header::parse(header, data.len() as u64)?, data)
+}
+
+/// The model of a header and the data behind it.
+fn contents<D: Data>(header: &Header, mut data: D) -> Result<Model, D::Error> {
     let (mut model, expected) = metadata::read(&header.metadata)?;
-    let resolved = model.network.resolve().map_err(ModelError::from)?;
-    check_tensors(&header, &model.network.layers, &resolved)?;
-    let slices: BTreeMap<&str, &[u8]> =
-        header.tensors.iter().map(|(name, info)| (name.as_str(), slice(header.data, info.data_offsets))).collect();
-    let found = metadata::contents_digest(&header.metadata, slices.iter().map(|(name, data)| (*name, *data)))?;
-    if found != expected {
-        return Err(FormatError::Digest { found, expected });
+    let resolved = model.network.resolve().map_err(|error| FormatError::from(ModelError::from(error)))?;
+    check_tensors(header, &model.network.layers, &resolved)?;
+    let mut digest = ContentsDigest::new(&header.metadata)?;
+    let mut tensors = BTreeMap::new();
+    for (name, info) in &header.tensors {
+        digest.tensor(name);
+        tensors.insert(name.as_str(), Tensor::read(info, &mut data, &mut digest)?);
     }
-    model.parameters = parameters(&slices, &model.network.layers, &resolved)?;
-    model.check()?;
+    let found = digest.finish();
+    if found != expected {
+        return Err(FormatError::Digest { found, expected }.into());
+    }
+    model.parameters = parameters(tensors, &model.network.layers, &resolved)?;
+    model.check().map_err(FormatError::from)?;
     Ok(model)
 }
 
+/// The elements of a tensor.
+enum Tensor {
+    Words(Vec<u32>),
+    Floats(Vec<f32>),
+    Bytes(Vec<i8>),
+}
+
+impl Tensor {
+    /// Copies a tensor whose type was checked, piece by piece, and hashes the pieces.
+    fn read<D: Data>(info: &TensorInfo, data: &mut D, digest: &mut ContentsDigest) -> Result<Self, D::Error> {
+        let range = info.data_offsets;
+        let bytes = range[1].saturating_sub(range[0]) as usize;
+        // Pieces are whole words: their length is a multiple of four, and so is the tensor's.
+        Ok(match info.dtype.as_str() {
+            tensors::I8 => {
+                let mut codes = Vec::with_capacity(bytes);
+                data.pieces(range, |piece| {
+                    digest.bytes(piece);
+                    codes.extend(piece.iter().map(|byte| byte.cast_signed()));
+                })?;
+                Self::Bytes(codes)
+            }
+            tensors::U32 => {
+                let mut words = Vec::with_capacity(bytes / 4);
+                data.pieces(range, |piece| {
+                    digest.bytes(piece);
+                    words.extend(piece.as_chunks().0.iter().map(|word| u32::from_le_bytes(*word)));
+                })?;
+                Self::Words(words)
+            }
+            _ => {
+                let mut floats = Vec::with_capacity(bytes / 4);
+                data.pieces(range, |piece| {
+                    digest.bytes(piece);
+                    floats.extend(piece.as_chunks().0.iter().map(|word| f32::from_le_bytes(*word)));
+                })?;
+                Self::Floats(floats)
+            }
+        })
+    }
+}
+
 /// Every tensor that a layer needs is there with its type and shape, and there is no other.
-fn check_tensors(header: &Header<'_>, layers: &[Layer], resolved: &Resolved) -> Result<(), FormatError> {
+fn check_tensors(header: &Header, layers: &[Layer], resolved: &Resolved) -> Result<(), FormatError> {
     let mut unknown: BTreeMap<&str, _> = header.tensors.iter().map(|(name, info)| (name.as_str(), info)).collect();
     for (layer, place) in layers.iter().zip(&resolved.layers) {
         for needed in needed(layer, place) {
@@ -65,31 +135,38 @@ fn check_tensors(header: &Header<'_>, layers: &[Layer], resolved: &Resolved) -> 
     }
 }
 
-/// The bytes between two offsets that lie inside `data` by the header's check.
-fn slice(data: &[u8], [start, end]: [u64; 2]) -> &[u8] {
-    data.get(start as usize..end as usize).unwrap_or_default()
-}
-
+/// The parameters of the layers, which take the tensors.
 fn parameters(
-    slices: &BTreeMap<&str, &[u8]>,
+    mut tensors: BTreeMap<&str, Tensor>,
     layers: &[Layer],
     resolved: &Resolved,
 ) -> Result<Parameters, FormatError> {
     let mut parameters = Parameters::new();
     for (layer, place) in layers.iter().zip(&resolved.layers) {
-        let bytes = |suffix| slices.get(tensors::name(&layer.name, suffix).as_str()).copied();
-        let floats = |suffix| bytes(suffix).map(|bytes| words(bytes).map(f32::from_bits).collect::<Vec<f32>>());
+        let mut take = |suffix| tensors.remove(tensors::name(&layer.name, suffix).as_str());
+        let mut floats = |suffix| match take(suffix) {
+            Some(Tensor::Floats(floats)) => Some(floats),
+            _ => None,
+        };
         let bias = floats(suffix::BIAS);
         let of_layer = match (layer.op.weights(), place.geometry) {
             (Some(WeightFormat::Codebook { codebook, .. }), Some(geometry)) => {
-                let packed = words(bytes(suffix::CODES).unwrap_or_default()).collect();
-                let codes = PackedCodes::from_words(codebook, geometry.weights(), packed)
+                let scales = floats(suffix::SCALES).unwrap_or_default();
+                let words = match take(suffix::CODES) {
+                    Some(Tensor::Words(words)) => words,
+                    _ => Vec::new(),
+                };
+                let codes = PackedCodes::from_words(codebook, geometry.weights(), words)
                     .map_err(|error| FormatError::Codes { name: tensors::name(&layer.name, suffix::CODES), error })?;
-                Some(LayerParameters::Coded { codes, scales: floats(suffix::SCALES).unwrap_or_default(), bias })
+                Some(LayerParameters::Coded { codes, scales, bias })
             }
             (Some(WeightFormat::EightBit), _) => {
-                let codes = bytes(suffix::CODES).unwrap_or_default().iter().map(|byte| byte.cast_signed()).collect();
-                Some(LayerParameters::EightBit { codes, scales: floats(suffix::SCALES).unwrap_or_default(), bias })
+                let scales = floats(suffix::SCALES).unwrap_or_default();
+                let codes = match take(suffix::CODES) {
+                    Some(Tensor::Bytes(codes)) => codes,
+                    _ => Vec::new(),
+                };
+                Some(LayerParameters::EightBit { codes, scales, bias })
             }
             (Some(WeightFormat::Float), _) => {
                 floats(suffix::WEIGHT).map(|weights| LayerParameters::Float { weights, bias })
@@ -103,10 +180,4 @@ fn parameters(
         parameters.extend(of_layer.map(|of_layer| (layer.name.clone(), of_layer)));
     }
     Ok(parameters)
-}
-
-/// Little-endian words of any alignment.
-fn words(bytes: &[u8]) -> impl Iterator<Item = u32> + '_ {
-    let (words, _) = bytes.as_chunks::<4>();
-    words.iter().map(|word| u32::from_le_bytes(*word))
 }

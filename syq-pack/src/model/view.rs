@@ -172,6 +172,10 @@ fn check_length(what: &'static str, found: usize, expected: usize) -> Result<(),
 
 fn check_values(what: &'static str, values: &[f32], expected: usize) -> Result<(), ParameterError> {
     check_length(what, values.len(), expected)?;
+    // Without an early end the check is vectorised; only bad values are searched.
+    if values.iter().fold(true, |finite, value| finite & value.is_finite()) {
+        return Ok(());
+    }
     match values.iter().position(|value| !value.is_finite()) {
         Some(index) => Err(CoreErrorKind::NotFinite { what, index, value: values[index] }.into()),
         None => Ok(()),

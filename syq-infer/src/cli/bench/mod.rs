@@ -55,7 +55,8 @@ struct Report {
     threads: usize,
     batch: usize,
     isa: &'static str,
-    /// From the bytes of the model file to a session that can run.
+    /// From the bytes of the model file, already in memory, to a session that can run. Neither the making
+    /// of random weights nor reading from disk counts.
     load_ms: f64,
     /// Of a run of `batch` images.
     median_ms: f64,
