@@ -192,7 +192,7 @@ fn integer<const CHUNK: usize, const PIXELS: usize, W>(
     mac: impl Fn([__m256i; 2], u32, &W) -> [__m256i; 2],
     fold: impl Fn([__m256i; 2], [__m256i; 2]) -> [__m256i; 2],
 ) -> impl Kernel<Element = u32, Weight = W> {
-    Ops::<CHUNK, PIXELS, 1, _, _, _, _, _, _, _, _, _, _, _> {
+    Ops::<CHUNK, PIXELS, 1, 1, _, _, _, _, _, _, _, _, _, _, _> {
         types: PhantomData,
         zero: [_mm256_setzero_si256(); 2],
         empty: [_mm256_setzero_ps(); 2],
@@ -216,7 +216,7 @@ fn integer<const CHUNK: usize, const PIXELS: usize, W>(
 /// One fused multiply-add a lane; the accumulator is the result.
 #[target_feature(enable = "avx2,fma,popcnt")]
 fn float() -> impl Kernel<Element = f32, Weight = Lanes<f32>> {
-    Ops::<{ usize::MAX }, 6, 1, _, _, _, _, _, _, _, _, _, _, _> {
+    Ops::<{ usize::MAX }, 6, 1, 1, _, _, _, _, _, _, _, _, _, _, _> {
         types: PhantomData,
         zero: [_mm256_setzero_ps(); 2],
         empty: [_mm256_setzero_ps(); 2],

@@ -68,7 +68,7 @@ fn signed(code: __m512, levels: &Levels) -> __m512i {
 /// Bits where input and sign differ.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
 fn binary() -> impl Kernel<Element = u32, Weight = Lanes<u32>> {
-    integer(|acc, x: u32, w: &Lanes<u32>| {
+    integer::<2, _>(|acc, x: u32, w: &Lanes<u32>| {
         let differ = _mm512_xor_si512(_mm512_set1_epi32(x.cast_signed()), bytemuck::cast(w.0));
         _mm512_add_epi32(acc, _mm512_popcnt_epi32(differ))
     })
@@ -77,7 +77,7 @@ fn binary() -> impl Kernel<Element = u32, Weight = Lanes<u32>> {
 /// Bits of the +1 weights where the input is set and of the −1 weights where it is not: x ? p : n.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
 fn ternary() -> impl Kernel<Element = u32, Weight = [Lanes<u32>; 2]> {
-    integer(|acc, x: u32, [p, n]: &[Lanes<u32>; 2]| {
+    integer::<2, _>(|acc, x: u32, [p, n]: &[Lanes<u32>; 2]| {
         let x = _mm512_set1_epi32(x.cast_signed());
         let chosen = _mm512_ternarylogic_epi32::<0xCA>(x, bytemuck::cast(p.0), bytemuck::cast(n.0));
         _mm512_add_epi32(acc, _mm512_popcnt_epi32(chosen))
@@ -87,7 +87,7 @@ fn ternary() -> impl Kernel<Element = u32, Weight = [Lanes<u32>; 2]> {
 /// Four products of unsigned and signed bytes a lane, added without saturation.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
 fn int8() -> impl Kernel<Element = u32, Weight = Lanes<u32>> {
-    integer(|acc, x: u32, w: &Lanes<u32>| {
+    integer::<1, _>(|acc, x: u32, w: &Lanes<u32>| {
         _mm512_dpbusd_epi32(acc, _mm512_set1_epi32(x.cast_signed()), bytemuck::cast(w.0))
     })
 }
@@ -95,15 +95,15 @@ fn int8() -> impl Kernel<Element = u32, Weight = Lanes<u32>> {
 /// Two products of 16-bit integers a lane.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
 fn wide() -> impl Kernel<Element = u32, Weight = Lanes<u32>> {
-    integer(|acc, x: u32, w: &Lanes<u32>| {
+    integer::<1, _>(|acc, x: u32, w: &Lanes<u32>| {
         _mm512_dpwssd_epi32(acc, _mm512_set1_epi32(x.cast_signed()), bytemuck::cast(w.0))
     })
 }
 
 /// The operations around the step of an integer kernel.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
-fn integer<W>(mac: impl Fn(__m512i, u32, &W) -> __m512i) -> impl Kernel<Element = u32, Weight = W> {
-    Ops::<{ usize::MAX }, 7, 2, _, _, _, _, _, _, _, _, _, _, _> {
+fn integer<const UNROLL: usize, W>(mac: impl Fn(__m512i, u32, &W) -> __m512i) -> impl Kernel<Element = u32, Weight = W> {
+    Ops::<{ usize::MAX }, 7, 2, UNROLL, _, _, _, _, _, _, _, _, _, _, _> {
         types: PhantomData,
         zero: _mm512_setzero_si512(),
         empty: _mm512_setzero_ps(),
@@ -122,7 +122,7 @@ fn integer<W>(mac: impl Fn(__m512i, u32, &W) -> __m512i) -> impl Kernel<Element 
 /// One fused multiply-add a lane; the accumulator is the result.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
 fn float() -> impl Kernel<Element = f32, Weight = Lanes<f32>> {
-    Ops::<{ usize::MAX }, 7, 2, _, _, _, _, _, _, _, _, _, _, _> {
+    Ops::<{ usize::MAX }, 7, 2, 1, _, _, _, _, _, _, _, _, _, _, _> {
         types: PhantomData,
         zero: _mm512_setzero_ps(),
         empty: _mm512_setzero_ps(),

@@ -27,6 +27,9 @@ pub(crate) trait Kernel {
     const PIXELS: usize;
     /// Most blocks of sixteen filters in a tile: 1 or 2.
     const BLOCKS: usize;
+    /// Steps without a jump back between them. Where positions have few steps, jumps are guessed wrong often
+    /// enough to cost a third of the speed, in some builds and not in others.
+    const UNROLL: usize;
 
     /// An empty accumulator.
     fn zero(&self) -> Self::Acc;
@@ -49,11 +52,12 @@ pub(crate) trait Kernel {
 /// Element, weight, accumulator, part and sum type of an [`Ops`].
 pub(crate) type Types<E, W, A, Q, F> = PhantomData<fn(E, W, A, Q) -> F>;
 
-/// A [`Kernel`] made of closures, with `CHUNK`, `PIXELS` and `BLOCKS` of that trait.
+/// A [`Kernel`] made of closures, with `CHUNK`, `PIXELS`, `BLOCKS` and `UNROLL` of that trait.
 pub(crate) struct Ops<
     const CHUNK: usize,
     const PIXELS: usize,
     const BLOCKS: usize,
+    const UNROLL: usize,
     E,
     W,
     A,
@@ -81,6 +85,7 @@ impl<
     const CHUNK: usize,
     const PIXELS: usize,
     const BLOCKS: usize,
+    const UNROLL: usize,
     E: Copy,
     W,
     A: Copy,
@@ -92,7 +97,7 @@ impl<
     Add: Fn(A, A) -> A,
     Flush: Fn(A, &Lanes<i32>, &Lanes<f32>, F) -> F,
     Store: Fn(F) -> [f32; BLOCK],
-> Kernel for Ops<CHUNK, PIXELS, BLOCKS, E, W, A, Q, F, Start, Mac, Fold, Add, Flush, Store>
+> Kernel for Ops<CHUNK, PIXELS, BLOCKS, UNROLL, E, W, A, Q, F, Start, Mac, Fold, Add, Flush, Store>
 {
     type Element = E;
     type Weight = W;
@@ -102,6 +107,7 @@ impl<
     const CHUNK: usize = CHUNK;
     const PIXELS: usize = PIXELS;
     const BLOCKS: usize = BLOCKS;
+    const UNROLL: usize = UNROLL;
 
     #[inline(always)]
     fn zero(&self) -> A {

@@ -301,23 +301,31 @@ fn build_wide_tables<T: Copy + Default>(
     from: &[T],
     code: impl Fn(&[T; BLOCK]) -> [u8; BLOCK],
 ) {
-    let plane_len = layout.plane_len();
+    let (planes, plane_len) = (layout.format().planes(), layout.plane_len());
     for (from, to) in from.chunks_exact(layout.group_channels()).zip(row.chunks_exact_mut(layout.group_len())) {
         let (blocks, rest) = from.as_chunks::<BLOCK>();
-        for (block, from) in blocks.iter().enumerate() {
-            let codes = code(from);
-            for (plane, to) in to.chunks_exact_mut(plane_len).enumerate() {
-                let halves = codes.map(|code| code >> (4 * plane) & HALF);
-                to[block * BLOCK..][..BLOCK].copy_from_slice(&bytemuck::cast::<_, [u32; BLOCK]>(tables(&halves)));
-            }
-        }
-        if !rest.is_empty() {
-            let codes = code(&filled(rest));
-            for (plane, to) in to.chunks_exact_mut(plane_len).enumerate() {
-                let halves = codes.map(|code| code >> (4 * plane) & HALF);
-                to[blocks.len() * BLOCK..][..BLOCK]
-                    .copy_from_slice(&bytemuck::cast::<_, [u32; BLOCK]>(tables(&halves)));
+        let (low, high) = to.split_at_mut(plane_len);
+        let high = &mut high[..(planes - 1) * plane_len];
+        let (low, high) = (low.as_chunks_mut::<BLOCK>().0, high.as_chunks_mut::<BLOCK>().0);
+        // One call of the closures, or they may stay calls, without the features of the instruction set.
+        for (block, low) in low.iter_mut().enumerate() {
+            let codes = match blocks.get(block) {
+                Some(from) => code(from),
+                None => code(&filled(rest)),
+            };
+            let [low_halves, high_halves] = halves(codes);
+            *low = bytemuck::cast(tables(&low_halves));
+            if let Some(high) = high.get_mut(block) {
+                *high = bytemuck::cast(tables(&high_halves));
             }
         }
     }
+}
+
+/// The low and the high halves of sixteen codes; of words, as no instruction shifts bytes.
+#[inline(always)]
+fn halves(codes: [u8; BLOCK]) -> [[u8; BLOCK]; 2] {
+    let [first, second]: [u64; 2] = bytemuck::cast(codes);
+    let mask = u64::from_ne_bytes([HALF; BLOCK / 2]);
+    [bytemuck::cast([first & mask, second & mask]), bytemuck::cast([first >> 4 & mask, second >> 4 & mask])]
 }

@@ -253,7 +253,18 @@ fn accumulate<K: Kernel, const P: usize, const R: usize>(
                 part[p][r] = k.start(acc[p][r]);
             }
         }
-        for e in 0..n {
+        let mut e = 0;
+        while K::UNROLL > 1 && e + K::UNROLL <= n {
+            for e in e..e + K::UNROLL {
+                for p in 0..P {
+                    for r in 0..R {
+                        part[p][r] = k.mac(part[p][r], x[p][e], &w[r][e]);
+                    }
+                }
+            }
+            e += K::UNROLL;
+        }
+        for e in e..n {
             for p in 0..P {
                 for r in 0..R {
                     part[p][r] = k.mac(part[p][r], x[p][e], &w[r][e]);

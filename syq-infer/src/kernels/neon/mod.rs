@@ -154,7 +154,7 @@ fn integer<const CHUNK: usize, const PIXELS: usize, W, Q: Copy>(
     mac: impl Fn(Q, u32, &W) -> Q,
     fold: impl Fn([int32x4_t; 4], Q) -> [int32x4_t; 4],
 ) -> impl Kernel<Element = u32, Weight = W> {
-    Ops::<CHUNK, PIXELS, 1, _, _, _, _, _, _, _, _, _, _, _> {
+    Ops::<CHUNK, PIXELS, 1, 1, _, _, _, _, _, _, _, _, _, _, _> {
         types: PhantomData,
         zero: [vdupq_n_s32(0); 4],
         empty: [vdupq_n_f32(0.0); 4],
@@ -174,7 +174,7 @@ fn integer<const CHUNK: usize, const PIXELS: usize, W, Q: Copy>(
 /// One fused multiply-add a lane; the accumulator is the result.
 #[target_feature(enable = "neon")]
 fn float() -> impl Kernel<Element = f32, Weight = Lanes<f32>> {
-    Ops::<{ usize::MAX }, 6, 1, _, _, _, _, _, _, _, _, _, _, _> {
+    Ops::<{ usize::MAX }, 6, 1, 1, _, _, _, _, _, _, _, _, _, _, _> {
         types: PhantomData,
         zero: [vdupq_n_f32(0.0); 4],
         empty: [vdupq_n_f32(0.0); 4],

@@ -110,7 +110,7 @@ pub(super) fn wide() -> impl Kernel<Element = u32, Weight = Lanes<u32>> {
 
 /// The operations around the step of an integer kernel.
 fn integer<W>(mac: impl Fn([i32; BLOCK], u32, &W) -> [i32; BLOCK]) -> impl Kernel<Element = u32, Weight = W> {
-    Ops::<{ usize::MAX }, 2, 1, _, _, _, _, _, _, _, _, _, _, _> {
+    Ops::<{ usize::MAX }, 2, 1, 1, _, _, _, _, _, _, _, _, _, _, _> {
         types: PhantomData,
         zero: [0i32; BLOCK],
         empty: [0f32; BLOCK],
@@ -127,7 +127,7 @@ fn integer<W>(mac: impl Fn([i32; BLOCK], u32, &W) -> [i32; BLOCK]) -> impl Kerne
 
 /// One fused multiply-add a lane; the accumulator is the result.
 fn float() -> impl Kernel<Element = f32, Weight = Lanes<f32>> {
-    Ops::<{ usize::MAX }, 2, 1, _, _, _, _, _, _, _, _, _, _, _> {
+    Ops::<{ usize::MAX }, 2, 1, 1, _, _, _, _, _, _, _, _, _, _, _> {
         types: PhantomData,
         zero: [0f32; BLOCK],
         empty: [0f32; BLOCK],
