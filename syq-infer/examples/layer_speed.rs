@@ -39,7 +39,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         ("fully connected 9216→4096", square(1, 9216, 4096, 1, 1, 0)?),
     ] {
         for width in [BitWidth::One, BitWidth::Two, BitWidth::Four, BitWidth::Eight] {
-            for kernel in QuantizedKernel::ALL {
+            for kernel in QuantizedKernel::ALL
+                .into_iter()
+                .filter(|kernel| kernel.fits(&geometry, Granularity::Pixel, width.largest()))
+            {
                 quantized(kernels, name, &geometry, width, kernel)?;
             }
         }

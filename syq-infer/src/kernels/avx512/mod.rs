@@ -102,7 +102,9 @@ fn wide() -> impl Kernel<Element = u32, Weight = Lanes<u32>> {
 
 /// The operations around the step of an integer kernel.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
-fn integer<const UNROLL: usize, W>(mac: impl Fn(__m512i, u32, &W) -> __m512i) -> impl Kernel<Element = u32, Weight = W> {
+fn integer<const UNROLL: usize, W>(
+    mac: impl Fn(__m512i, u32, &W) -> __m512i,
+) -> impl Kernel<Element = u32, Weight = W> {
     Ops::<{ usize::MAX }, 7, 2, UNROLL, _, _, _, _, _, _, _, _, _, _, _> {
         types: PhantomData,
         zero: _mm512_setzero_si512(),
