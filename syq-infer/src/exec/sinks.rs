@@ -82,6 +82,14 @@ impl<'a> PixelSink<'a> {
         [Self { memory: left, place, start }, Self { memory: right, place, start: middle }]
     }
 
+    /// What a sink of floats without padding has at `pixels`.
+    pub(super) fn floats(&self, pixels: &Range<usize>) -> &[f32] {
+        match &self.memory {
+            Memory::Floats(memory) => &memory[self.range(pixels)],
+            Memory::Codes(..) | Memory::Placed(..) => &[],
+        }
+    }
+
     /// Stores `pixels`, which lie in one row, given as floats.
     pub(super) fn store_values(
         &mut self,

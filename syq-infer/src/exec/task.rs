@@ -91,8 +91,14 @@ impl<'a> Task<'a> {
         let shape = &self.step.shape;
         let (width, channels) = (shape.width, shape.channels);
         let len = pixels.len() * channels;
-        let rows = |slot| &self.buffers.floats(slot, shape.len())[pixels.start * channels..][..len];
-        let finish = Finish { residual: self.step.residual.map(rows), ..finish_of(self.step) };
+        let residual = self.step.residual.map(|slot| {
+            // A sink that takes the residual's place still holds it.
+            match self.step.sinks.iter().position(|sink| sink.slot == slot) {
+                Some(index) => self.sinks.iter().nth(index).map_or(&[][..], |sink| sink.floats(pixels)),
+                None => &self.buffers.floats(slot, shape.len())[pixels.start * channels..][..len],
+            }
+        });
+        let finish = Finish { residual, ..finish_of(self.step) };
         let values = &mut self.values[..len];
         self.kernels.finish(values, channels, &finish)?;
         let mut start = pixels.start;

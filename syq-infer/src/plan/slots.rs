@@ -28,8 +28,14 @@ pub(super) fn share(steps: &mut [Step], forms: &[Virtual], output: Slot) -> (Vec
     let mut place = vec![Slot(0); forms.len()];
     let mut free: Vec<usize> = Vec::new();
     for (index, step) in steps.iter_mut().enumerate() {
+        let mut in_place = in_place(step, forms, &last_use, index);
+        let replaced = in_place.map(|(_, residual)| residual);
         for sink in &mut step.sinks {
             let form = forms[sink.slot.0];
+            if let Some((_, residual)) = in_place.take_if(|(wanted, _)| *wanted == sink.slot) {
+                place[sink.slot.0] = place[residual.0];
+                continue;
+            }
             // The free buffer of the kind that has to grow least, then the smallest that is enough.
             let fit = |slot: &usize| (form.len.saturating_sub(shared[*slot].len), shared[*slot].len);
             let of_kind = |slot: &&usize| shared[**slot].element == form.element;
@@ -44,7 +50,9 @@ pub(super) fn share(steps: &mut [Step], forms: &[Virtual], output: Slot) -> (Vec
         }
         // A form whose last reader is this step was placed by an earlier one, or by this one.
         for (form, _) in last_use.iter().enumerate().filter(|(_, last)| **last == index) {
-            free.push(place[form].0);
+            if replaced != Some(Slot(form)) {
+                free.push(place[form].0);
+            }
         }
         let map = |slot: &mut Slot| *slot = place[slot.0];
         step.producer.input_mut().into_iter().for_each(map);
@@ -52,4 +60,17 @@ pub(super) fn share(steps: &mut [Step], forms: &[Virtual], output: Slot) -> (Vec
         step.sinks.iter_mut().for_each(|sink| map(&mut sink.slot));
     }
     (shared, place[output.0])
+}
+
+/// The float sink of step `index` that can take the place of the residual, value by value, and the residual: if
+/// nobody else reads that, now or later. What is read and written then is in the cache once.
+fn in_place(step: &Step, forms: &[Virtual], last_use: &[usize], index: usize) -> Option<(Slot, Slot)> {
+    let residual = step.residual?;
+    let form = forms[residual.0];
+    if last_use[residual.0] != index || step.producer.input() == Some(residual) || form.element != Element::Float {
+        return None;
+    }
+    // Of the same shape as the residual, and as long: neither has padding.
+    let sink = step.sinks.iter().find(|sink| forms[sink.slot.0] == form)?;
+    Some((sink.slot, residual))
 }
