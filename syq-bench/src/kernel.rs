@@ -13,7 +13,7 @@ pub const SHAPES: [[usize; 2]; 3] = [[56, 64], [28, 128], [14, 256]];
 
 /// The kernels of a case list: weights, bits of the activations, and what computes them. The int8
 /// kernel is as fast for every codebook and bit width, and stands in the table once.
-const QUANTIZED: [(Codebook, BitWidth, QuantizedKernel); 9] = [
+const QUANTIZED: [(Codebook, BitWidth, QuantizedKernel); 13] = [
     (Codebook::Binary, BitWidth::One, QuantizedKernel::Popcount),
     (Codebook::Binary, BitWidth::Two, QuantizedKernel::Popcount),
     (Codebook::Ternary, BitWidth::One, QuantizedKernel::Popcount),
@@ -22,6 +22,10 @@ const QUANTIZED: [(Codebook, BitWidth, QuantizedKernel); 9] = [
     (Codebook::Ternary, BitWidth::Two, QuantizedKernel::Lookup),
     (Codebook::Binary, BitWidth::Four, QuantizedKernel::Lookup),
     (Codebook::Ternary, BitWidth::Four, QuantizedKernel::Lookup),
+    (Codebook::Binary, BitWidth::Two, QuantizedKernel::Permute),
+    (Codebook::Ternary, BitWidth::Two, QuantizedKernel::Permute),
+    (Codebook::Binary, BitWidth::Four, QuantizedKernel::Permute),
+    (Codebook::Ternary, BitWidth::Four, QuantizedKernel::Permute),
     (Codebook::Ternary, BitWidth::Eight, QuantizedKernel::Int8),
 ];
 

@@ -224,6 +224,6 @@ mod tests {
         // 3 widths with stride 1, 2 with stride 2; the stem, 2 shortcuts and the classifier are float.
         assert_eq!((coded, layers.len() - coded), (5, 4));
         let cases = cases(&kernels, &layers).unwrap();
-        assert_eq!(cases.len(), kernels.len() * (coded * 4 + layers.len() - coded));
+        assert_eq!(cases.len(), kernels.len() * (coded * (1 + QuantizedKernel::ALL.len()) + layers.len() - coded));
     }
 }
