@@ -77,8 +77,8 @@ impl QuantizedKernel {
             return Self::Popcount;
         }
         let cost = |kernel: &Self| match isa {
-            Isa::Avx512 => kernel.avx512_cost(geometry, codebook, granularity, bits),
-            Isa::Avx2 => kernel.avx2_cost(geometry, codebook, granularity, bits),
+            Isa::Avx512 => kernel.avx512_cost(codebook, bits).of(geometry, granularity),
+            Isa::Avx2 => kernel.avx2_cost(geometry, codebook, bits).of(geometry, granularity),
             _ => kernel.steps(isa, geometry, codebook, bits),
         };
         let fitting = Self::ALL.into_iter().filter(|kernel| kernel.fits(geometry, granularity, bits.largest()));
@@ -96,10 +96,8 @@ impl QuantizedKernel {
         }
     }
 
-    /// Nanoseconds for the filters of a group at one pixel, fitted on a Zen 4 (`kernel_speed avx512`): what a
-    /// subgroup costs whatever its size, what the channels of a step cost at a position, and of permutations the
-    /// tables (`syq bench --profile`).
-    fn avx512_cost(self, geometry: &ConvGeometry, codebook: Codebook, granularity: Granularity, bits: BitWidth) -> f64 {
+    /// What a layer costs, fitted on a Zen 4 (`kernel_speed avx512`; tables: `syq bench --profile`).
+    fn avx512_cost(self, codebook: Codebook, bits: BitWidth) -> Cost {
         let planes = self.format(codebook, bits).planes() as f64;
         let (channels, subgroup, step, table) = match (self, codebook) {
             (Self::Popcount, Codebook::Binary) => (32, 0.75 + 0.15 * planes, 0.42 * planes, 0.0),
@@ -107,24 +105,17 @@ impl QuantizedKernel {
             (Self::Permute, Codebook::Binary) => (BLOCK, 0.75, 0.4 * planes, 1.5 * planes),
             (Self::Permute, Codebook::Ternary) => (BLOCK, 0.84, 0.74 * planes, 1.5 * planes),
             (Self::Int8, _) => (4, 0.74, 0.274, 0.0),
-            (Self::Lookup, _) => return f64::INFINITY,
+            (Self::Lookup, _) => (4, f64::INFINITY, 0.0, 0.0),
         };
-        let subgroups = granularity.subgroups(geometry.window.kernel) as f64;
-        let steps = geometry.group_channels().div_ceil(channels) as f64;
-        let sixteens = geometry.group_channels().div_ceil(BLOCK) as f64;
-        let [input, output] = [geometry.input, geometry.output].map(|shape| (shape.height * shape.width) as f64);
-        geometry.group_filters().div_ceil(BLOCK) as f64
-            * (subgroups * subgroup + geometry.positions() as f64 * steps * step)
-            + input / output * sixteens * table
+        Cost { filters: BLOCK, channels, subgroup, step, table }
     }
 
-    /// Nanoseconds for the filters of a group at one pixel, fitted on a Zen 3 (`kernel_speed avx2`): what a
-    /// subgroup costs whatever its size, what four channels cost, and for look-ups their tables.
-    fn avx2_cost(self, geometry: &ConvGeometry, codebook: Codebook, granularity: Granularity, bits: BitWidth) -> f64 {
+    /// What a layer costs, fitted on a Zen 3 (`kernel_speed avx2`).
+    fn avx2_cost(self, geometry: &ConvGeometry, codebook: Codebook, bits: BitWidth) -> Cost {
         let planes = self.format(codebook, bits).planes() as f64;
         // Bytes are folded into words after each chunk.
         let fold = planes / lookup_chunk(bits) as f64;
-        let (filters, subgroup, four) = match (self, codebook) {
+        let (filters, subgroup, step) = match (self, codebook) {
             (Self::Popcount, Codebook::Binary) => (16, 2.5 + 2.1 * planes, 0.175 * planes),
             (Self::Popcount, Codebook::Ternary) => (16, 2.6 + 2.3 * planes, 0.204 * planes),
             (Self::Lookup, Codebook::Binary) => (32, 2.2 + 2.1 * planes, 0.21 * planes + 0.78 * fold),
@@ -132,23 +123,45 @@ impl QuantizedKernel {
             (Self::Permute, _) => (16, f64::INFINITY, 0.0),
             (Self::Int8, _) => (16, 4.7, 0.43),
         };
-        let subgroups = granularity.subgroups(geometry.window.kernel) as f64;
-        let pixel_fours = geometry.group_channels().div_ceil(4) as f64;
-        let [input, output] = [geometry.input, geometry.output].map(|shape| (shape.height * shape.width) as f64);
+        let input = (geometry.input.height * geometry.input.width) as f64;
         // Seen in whole networks (`syq bench --profile`): tables that fall out of the L2 cache come late.
         let table = match self {
             Self::Lookup if input * planes * geometry.input.channels as f64 * 4.0 > TABLES_IN_CACHE => 4.5 * planes,
             Self::Lookup => 0.4 * planes,
             Self::Popcount | Self::Permute | Self::Int8 => 0.0,
         };
-        geometry.group_filters().div_ceil(filters) as f64
-            * (subgroups * subgroup + geometry.positions() as f64 * pixel_fours * four)
-            + input / output * pixel_fours * table
+        Cost { filters, channels: 4, subgroup, step, table }
     }
 }
 
-/// What a popcount step of one word costs, in int8 steps of four channels. AVX-512 and portable are
-/// measured on a Zen 4, NEON is counted in instructions.
+/// What the loops of a kernel cost on one instruction set, in nanoseconds.
+struct Cost {
+    /// Filters that are computed together.
+    filters: usize,
+    /// Channels of a step.
+    channels: usize,
+    /// A subgroup, whatever its size.
+    subgroup: f64,
+    /// A step at a kernel position.
+    step: f64,
+    /// The table of a step's channels, which is made once a pixel.
+    table: f64,
+}
+
+impl Cost {
+    /// Nanoseconds for the filters of a group at one pixel.
+    fn of(&self, geometry: &ConvGeometry, granularity: Granularity) -> f64 {
+        let subgroups = granularity.subgroups(geometry.window.kernel) as f64;
+        let steps = geometry.group_channels().div_ceil(self.channels) as f64;
+        let [input, output] = [geometry.input, geometry.output].map(|shape| (shape.height * shape.width) as f64);
+        geometry.group_filters().div_ceil(self.filters) as f64
+            * (subgroups * self.subgroup + geometry.positions() as f64 * steps * self.step)
+            + input / output * steps * self.table
+    }
+}
+
+/// What a popcount step of one word costs, in int8 steps of four channels. Portable Rust is measured on a
+/// Zen 4, NEON is counted in instructions.
 const fn word_cost(isa: Isa, codebook: Codebook) -> f64 {
     match (isa, codebook) {
         // Have models of their own.

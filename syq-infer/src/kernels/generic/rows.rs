@@ -271,9 +271,9 @@ fn build_tables<T: Copy + Default>(
         let (to, behind) = to.split_at_mut(planes * plane_len);
         behind.fill(0);
         let mut put = |start: usize, codes: [u8; BLOCK]| {
-            for (plane, (to, sum)) in to.chunks_exact_mut(plane_len).zip(&mut *behind).enumerate() {
-                let (tables, halves) = tables(&codes.map(|code| code >> (4 * plane) & HALF));
-                *sum += halves;
+            for ((to, sum), halves) in to.chunks_exact_mut(plane_len).zip(&mut *behind).zip(halves(codes)) {
+                let (tables, sum_of_halves) = tables(&halves);
+                *sum += sum_of_halves;
                 let to: &mut [u8] = bytemuck::cast_slice_mut(&mut to[start..]);
                 let tables = tables.as_flattened();
                 match to.first_chunk_mut::<64>() {
