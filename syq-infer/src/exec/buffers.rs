@@ -1,21 +1,22 @@
 //! The memory that one image needs on its way through a plan.
 
+use super::aligned::Aligned;
 use crate::plan::{Element, Plan, Slot, SlotSize};
 
 /// One slot's memory.
 #[derive(Clone, Debug)]
 pub(crate) enum Buffer {
-    Floats(Vec<f32>),
-    Words(Vec<u32>),
-    Codes(Vec<u8>),
+    Floats(Aligned<f32>),
+    Words(Aligned<u32>),
+    Codes(Aligned<u8>),
 }
 
 impl Buffer {
     fn new(size: &SlotSize) -> Self {
         match size.element {
-            Element::Float => Self::Floats(vec![0.0; size.len]),
-            Element::Word => Self::Words(vec![0; size.len]),
-            Element::Code => Self::Codes(vec![0; size.len]),
+            Element::Float => Self::Floats(Aligned::new(size.len)),
+            Element::Word => Self::Words(Aligned::new(size.len)),
+            Element::Code => Self::Codes(Aligned::new(size.len)),
         }
     }
 }
@@ -24,8 +25,8 @@ impl Buffer {
 #[derive(Clone, Debug)]
 pub(crate) struct Buffers {
     slots: Vec<Buffer>,
-    pub(super) values: Vec<f32>,
-    pub(super) code_values: Vec<u8>,
+    pub(super) values: Aligned<f32>,
+    pub(super) code_values: Aligned<u8>,
 }
 
 impl Buffers {
@@ -33,14 +34,14 @@ impl Buffers {
         let codes = plan.steps.iter().filter(|step| step.producer.gives_codes());
         Self {
             slots: plan.slots.iter().map(Buffer::new).collect(),
-            values: vec![0.0; plan.work_len()],
-            code_values: vec![0; codes.map(|step| step.shape.len()).max().unwrap_or(0)],
+            values: Aligned::new(plan.work_len()),
+            code_values: Aligned::new(codes.map(|step| step.shape.len()).max().unwrap_or(0)),
         }
     }
 
     /// Takes a slot out, to be written while others are read; [`Self::put`] brings it back.
     pub(super) fn take(&mut self, slot: Slot) -> Buffer {
-        std::mem::replace(&mut self.slots[slot.0], Buffer::Codes(Vec::new()))
+        std::mem::replace(&mut self.slots[slot.0], Buffer::Codes(Aligned::default()))
     }
 
     pub(super) fn put(&mut self, slot: Slot, buffer: Buffer) {

@@ -52,7 +52,7 @@ fn run_step(
         }
     }
     let pixels = 0..step.shape.height * step.shape.width;
-    let (kernels, values_now, codes_now) = (plan.kernels, values.as_mut_slice(), codes.as_mut_slice());
+    let (kernels, values_now, codes_now) = (plan.kernels, &mut *values, &mut *codes);
     let task = Task { kernels, step, buffers, picture, pixels, sinks, values: values_now, codes: codes_now };
     let done = match &step.producer {
         Producer::Conv { packed, input } if threads > 1 && task.pixels.len() == 1 && step.pool.is_none() => {

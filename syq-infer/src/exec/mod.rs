@@ -1,5 +1,6 @@
 //! Runs a plan: one image after another, or several at once, on the session's own threads.
 
+mod aligned;
 mod buffers;
 mod few;
 mod image;

@@ -91,8 +91,7 @@ fn tile<const P: usize, const ROWS: usize, const R: usize>(
     for (subgroup, &end) in job.ends.iter().enumerate() {
         let mut acc = [[_mm512_setzero_si512(); R]; P];
         for plane in 0..job.planes {
-            let weight = HALF_WEIGHT.pow(plane as u32) as i8;
-            let factors = [_mm512_set1_epi8(weight), _mm512_set1_epi8(-weight)];
+            let factor = _mm512_set1_epi8(HALF_WEIGHT.pow(plane as u32) as i8);
             for segment in &job.segments[first..end] {
                 // In tables, of which each is sixteen elements.
                 let len = segment.len / BLOCK;
@@ -105,20 +104,33 @@ fn tile<const P: usize, const ROWS: usize, const R: usize>(
                 for r in 0..R {
                     w[r] = &rows[r][segment.weight / BLOCK * ROWS..][..len * ROWS].as_chunks().0[..len];
                 }
-                for e in 0..len {
+                let mut e = 0;
+                // Two of binary weights are added as bytes first: a permutation and half of an addition and of a
+                // product keep all ports busy, where the products of one each would be waited for.
+                while ROWS == 1 && e + 2 <= len {
+                    for p in 0..P {
+                        let tables: [__m512i; 2] = [bytemuck::cast(x[p][e]), bytemuck::cast(x[p][e + 1])];
+                        for r in 0..R {
+                            let first = _mm512_permutexvar_epi8(bytemuck::cast(w[r][e][0].0), tables[0]);
+                            let second = _mm512_permutexvar_epi8(bytemuck::cast(w[r][e + 1][0].0), tables[1]);
+                            acc[p][r] = _mm512_dpbusd_epi32(acc[p][r], factor, _mm512_add_epi8(first, second));
+                        }
+                    }
+                    e += 2;
+                }
+                while e < len {
                     for p in 0..P {
                         let table: __m512i = bytemuck::cast(x[p][e]);
                         for r in 0..R {
-                            for row in 0..ROWS {
-                                let found = _mm512_permutexvar_epi8(bytemuck::cast(w[r][e][row].0), table);
-                                acc[p][r] = if ROWS == 1 {
-                                    _mm512_dpbusd_epi32(acc[p][r], factors[row], found)
-                                } else {
-                                    _mm512_dpbusd_epi32(acc[p][r], found, factors[row])
-                                };
+                            let mut found = _mm512_permutexvar_epi8(bytemuck::cast(w[r][e][0].0), table);
+                            if ROWS == 2 {
+                                let less = _mm512_permutexvar_epi8(bytemuck::cast(w[r][e][ROWS - 1].0), table);
+                                found = _mm512_sub_epi8(found, less);
                             }
+                            acc[p][r] = _mm512_dpbusd_epi32(acc[p][r], factor, found);
                         }
                     }
+                    e += 1;
                 }
             }
         }
