@@ -196,6 +196,8 @@ impl PackedConv {
             constants: &self.constants,
             sums: &self.sums,
             chunk: if let InputFormat::Tables(bits) = layout.format() { lookup_chunk(bits) } else { 0 },
+            window: self.segments.iter().map(|segment| segment.offset + segment.len).max().unwrap_or(0)
+                + (layout.format().planes() - 1) * layout.plane_len(),
             block_len: self.block_len(),
             planes: layout.format().planes(),
             plane_len: layout.plane_len(),

@@ -76,12 +76,7 @@ fn tile<const P: usize, const ROWS: usize, const R: usize>(
     pixel: usize,
 ) {
     let block_len = job.block_len / BLOCK * ROWS;
-    let mut bases = [0; P];
-    for p in 0..P {
-        let [row, column] = [(pixel + p) / job.columns, (pixel + p) % job.columns];
-        let group = block / job.group_filters.div_ceil(BLOCK) * job.group_len;
-        bases[p] = job.origin + row * job.row_step + column * job.column_step + group;
-    }
+    let bases = job.bases::<P>(pixel, block / job.group_filters.div_ceil(BLOCK) * job.group_len);
     let mut rows: [&[Lanes<u32>]; R] = [&[]; R];
     for r in 0..R {
         rows[r] = &weights[(block + r) * block_len..][..block_len];
@@ -144,11 +139,13 @@ fn tile<const P: usize, const ROWS: usize, const R: usize>(
             }
         }
     }
+    let mut lanes = [[Lanes([0.0; BLOCK]); R]; P];
     for p in 0..P {
         for r in 0..R {
-            put(job, pixel + p, block + r, &bytemuck::cast(sums[p][r]));
+            lanes[p][r].0 = bytemuck::cast(sums[p][r]);
         }
     }
+    put(job, pixel, block, &lanes);
 }
 
 /// For each of four channels the bytes of sixteen codes and of their negatives that go to the 64 entries: the code

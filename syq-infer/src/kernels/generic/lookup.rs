@@ -11,7 +11,7 @@
 //! Sums are bytes for a chunk of look-ups (21 of at most 4 · 3, or 4 of at most 4 · 15), then 16-bit words:
 //! the packing refuses a layer that could exceed them.
 
-use super::super::layout::{BLOCK, Selectors};
+use super::super::layout::{BLOCK, Lanes, Selectors};
 use super::tile::{Job, Segment, put};
 
 /// Arithmetic on 32 filters, made of closures inside a `#[target_feature]` function, as in
@@ -147,11 +147,7 @@ fn tile<L: LookupOps, const P: usize, const ROWS: usize, const PLANES: usize, co
     let group_blocks = job.group_filters.div_ceil(BLOCK);
     // A table is four elements.
     let block_len = job.block_len / 4 * ROWS;
-    let mut bases = [0; P];
-    for p in 0..P {
-        let [row, column] = [(pixel + p) / job.columns, (pixel + p) % job.columns];
-        bases[p] = job.origin + row * job.row_step + column * job.column_step + group * job.group_len;
-    }
+    let bases = job.bases::<P>(pixel, group * job.group_len);
     let first_pair = group * group_blocks.div_ceil(2) + pair;
     let mut pairs: [&[Selectors]; R] = [&[]; R];
     for r in 0..R {
@@ -201,7 +197,7 @@ fn tile<L: LookupOps, const P: usize, const ROWS: usize, const PLANES: usize, co
                 let within = 2 * (pair + r) + half;
                 let block = group * group_blocks + within;
                 if within < group_blocks && job.blocks.contains(&block) {
-                    put(job, pixel + p, block, &halves[half]);
+                    put(job, pixel + p, block, &[[Lanes(halves[half])]]);
                 }
             }
         }

@@ -39,6 +39,8 @@ pub(crate) struct Job<'a, E> {
     pub(crate) sums: &'a [usize],
     /// Look-ups that a byte's sum can take; lookups only.
     pub(crate) chunk: usize,
+    /// Elements from a window's first one to its last one.
+    pub(crate) window: usize,
     /// Weights of one filter block.
     pub(crate) block_len: usize,
     /// Bit planes.
@@ -65,6 +67,29 @@ pub(crate) struct Job<'a, E> {
     pub(crate) filters: Range<usize>,
     /// Where the results go, `[pixel][filter]` of the two ranges.
     pub(crate) output: &'a mut [f32],
+}
+
+impl<E> Job<'_, E> {
+    /// The first elements of the windows of `P` consecutive outputs, in the group that begins at element `group`.
+    #[inline(always)]
+    pub(in crate::kernels) fn bases<const P: usize>(&self, pixel: usize, group: usize) -> [usize; P] {
+        let [row, mut column] = [pixel / self.columns, pixel % self.columns];
+        let mut base = self.origin + row * self.row_step + column * self.column_step + group;
+        // From the last window of a row to the first of the next: unused, and perhaps negative, where there is none.
+        let turn = self.row_step.wrapping_sub((self.columns - 1) * self.column_step);
+        let mut bases = [0; P];
+        for each in &mut bases {
+            *each = base;
+            column += 1;
+            if column == self.columns {
+                column = 0;
+                base = base.wrapping_add(turn);
+            } else {
+                base += self.column_step;
+            }
+        }
+        bases
+    }
 }
 
 /// Computes the job's outputs.
@@ -116,12 +141,13 @@ fn tile<K: Kernel, const P: usize, const R: usize>(
     pixel: usize,
 ) {
     let group = block / job.group_filters.div_ceil(BLOCK) * job.group_len;
-    let mut bases = [0; P];
-    for p in 0..P {
-        let [row, column] = [(pixel + p) / job.columns, (pixel + p) % job.columns];
-        bases[p] = job.origin + row * job.row_step + column * job.column_step + group;
-    }
+    let bases = job.bases::<P>(pixel, group);
     let weights = block_weights::<_, R>(weights, block, job.block_len);
+    // Slices of one length, so that one comparison stands for all of them.
+    let mut x: [&[K::Element]; P] = [&[]; P];
+    for p in 0..P {
+        x[p] = &job.input[bases[p]..][..job.window];
+    }
     let mut sums = [[k.empty(); R]; P];
     let mut first = 0;
     for (subgroup, &end) in job.ends.iter().enumerate() {
@@ -130,12 +156,8 @@ fn tile<K: Kernel, const P: usize, const R: usize>(
         let mut acc = [[k.zero(); R]; P];
         for plane in (0..job.planes).rev() {
             for segment in segments {
-                let mut x: [&[K::Element]; P] = [&[]; P];
-                for p in 0..P {
-                    x[p] = &job.input[bases[p] + plane * job.plane_len + segment.offset..][..segment.len];
-                }
-                let w = parts(weights, segment.weight, segment.len);
-                accumulate(k, &mut acc, x, w, segment.len);
+                let at = plane * job.plane_len + segment.offset;
+                accumulate(k, &mut acc, (&x, at), (&weights, segment.weight), segment.len);
             }
             if plane > 0 {
                 for sum in acc.as_flattened_mut() {
@@ -151,11 +173,13 @@ fn tile<K: Kernel, const P: usize, const R: usize>(
             }
         }
     }
+    let mut lanes = [[Lanes([0.0; BLOCK]); R]; P];
     for p in 0..P {
         for r in 0..R {
-            put(job, pixel + p, block + r, &k.store(sums[p][r]));
+            lanes[p][r].0 = k.store(sums[p][r]);
         }
     }
+    put(job, pixel, block, &lanes);
 }
 
 /// The only pixel of a fully connected layer: the planes take the place of the pixels, so that the
@@ -195,8 +219,7 @@ fn planes<K: Kernel, const P: usize, const R: usize>(
             for p in 0..P {
                 x[p] = &job.input[base + p * job.plane_len + segment.offset..][..segment.len];
             }
-            let w = parts(weights, segment.weight, segment.len);
-            accumulate(k, &mut acc, x, w, segment.len);
+            accumulate(k, &mut acc, (&x, 0), (&weights, segment.weight), segment.len);
         }
         for r in 0..R {
             let mut total = acc[P - 1][r];
@@ -208,9 +231,11 @@ fn planes<K: Kernel, const P: usize, const R: usize>(
             sums[r] = k.flush(total, constant, scale, sums[r]);
         }
     }
+    let mut lanes = [Lanes([0.0; BLOCK]); R];
     for r in 0..R {
-        put(job, pixel, block + r, &k.store(sums[r]));
+        lanes[r].0 = k.store(sums[r]);
     }
+    put(job, pixel, block, &[lanes]);
 }
 
 /// The weights of `R` filter blocks from `block` on. (Loops here and below, because a closure for each element
@@ -224,50 +249,40 @@ fn block_weights<W, const R: usize>(weights: &[W], block: usize, len: usize) -> 
     blocks
 }
 
-/// The same part of each slice.
-#[inline(always)]
-fn parts<T, const N: usize>(slices: [&[T]; N], start: usize, len: usize) -> [&[T]; N] {
-    let mut parts = slices;
-    for part in &mut parts {
-        *part = &part[start..][..len];
-    }
-    parts
-}
-
-/// The inner loop: `len` steps of `P` inputs with `R` filter blocks. All slices are `len` long.
+/// The inner loop: `len` steps of `P` inputs with `R` filter blocks, from an element and a weight on. The slices
+/// of each are equally long.
 #[inline(always)]
 fn accumulate<K: Kernel, const P: usize, const R: usize>(
     k: &K,
     acc: &mut [[K::Acc; R]; P],
-    x: [&[K::Element]; P],
-    w: [&[K::Weight]; R],
+    (x, first): (&[&[K::Element]; P], usize),
+    (w, first_weight): (&[&[K::Weight]; R], usize),
     len: usize,
 ) {
     let mut start = 0;
     while start < len {
-        let n = (len - start).min(K::CHUNK);
-        let (x, w) = (parts(x, start, n), parts(w, start, n));
+        let end = len.min(start.saturating_add(K::CHUNK));
         let mut part = [[k.start(acc[0][0]); R]; P];
         for p in 0..P {
             for r in 0..R {
                 part[p][r] = k.start(acc[p][r]);
             }
         }
-        let mut e = 0;
-        while K::UNROLL > 1 && e + K::UNROLL <= n {
+        let mut e = start;
+        while K::UNROLL > 1 && e + K::UNROLL <= end {
             for e in e..e + K::UNROLL {
                 for p in 0..P {
                     for r in 0..R {
-                        part[p][r] = k.mac(part[p][r], x[p][e], &w[r][e]);
+                        part[p][r] = k.mac(part[p][r], x[p][first + e], &w[r][first_weight + e]);
                     }
                 }
             }
             e += K::UNROLL;
         }
-        for e in e..n {
+        for e in e..end {
             for p in 0..P {
                 for r in 0..R {
-                    part[p][r] = k.mac(part[p][r], x[p][e], &w[r][e]);
+                    part[p][r] = k.mac(part[p][r], x[p][first + e], &w[r][first_weight + e]);
                 }
             }
         }
@@ -276,20 +291,30 @@ fn accumulate<K: Kernel, const P: usize, const R: usize>(
                 acc[p][r] = k.fold(acc[p][r], part[p][r]);
             }
         }
-        start += n;
+        start = end;
     }
 }
 
-/// Writes one pixel's lanes of one filter block; the last block of a group may be narrower.
+/// Writes the lanes of `P` pixels of `R` filter blocks; the last block of a group may be narrower.
 #[inline(always)]
-pub(in crate::kernels) fn put<E>(job: &mut Job<'_, E>, pixel: usize, block: usize, lanes: &[f32; BLOCK]) {
+pub(in crate::kernels) fn put<E, const P: usize, const R: usize>(
+    job: &mut Job<'_, E>,
+    pixel: usize,
+    block: usize,
+    lanes: &[[Lanes<f32>; R]; P],
+) {
     let group_blocks = job.group_filters.div_ceil(BLOCK);
-    let [group, within] = [block / group_blocks, block % group_blocks * BLOCK];
-    let width = (job.group_filters - within).min(BLOCK);
-    let first = group * job.group_filters + within - job.filters.start;
-    let row = &mut job.output[(pixel - job.pixels.start) * job.filters.len() + first..][..width];
-    match row.first_chunk_mut::<BLOCK>() {
-        Some(full) => *full = *lanes,
-        None => row.copy_from_slice(&lanes[..width]),
+    let all = job.filters.len();
+    for r in 0..R {
+        let [group, within] = [(block + r) / group_blocks, (block + r) % group_blocks * BLOCK];
+        let width = (job.group_filters - within).min(BLOCK);
+        let first = group * job.group_filters + within - job.filters.start;
+        for p in 0..P {
+            let row = &mut job.output[(pixel + p - job.pixels.start) * all + first..][..width];
+            match row.first_chunk_mut::<BLOCK>() {
+                Some(full) => *full = lanes[p][r].0,
+                None => row.copy_from_slice(&lanes[p][r].0[..width]),
+            }
+        }
     }
 }

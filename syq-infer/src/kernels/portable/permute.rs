@@ -30,7 +30,7 @@ fn convolve<const ROWS: usize>(job: &mut Job<'_, u32>, weights: &[Lanes<u32>]) {
                 let scale = job.scales[subgroup].0[0];
                 results.iter_mut().zip(sums).for_each(|(result, sum)| *result = fma(scale, sum as f32, *result));
             }
-            put(job, pixel, block, &results);
+            put(job, pixel, block, &[[Lanes(results)]]);
         }
     }
 }
