@@ -10,10 +10,6 @@ use crate::plan::{Plan, Producer, Slot, Step};
 use std::mem::take;
 use std::ops::Range;
 
-/// Nanoseconds of work below which a second thread costs more than it brings: it has to notice, take
-/// its part and report back.
-const WORTH_SHARING: f64 = 20_000.0;
-
 /// Runs one image on `threads` threads: of the pool that the caller is in, or with 1 the caller alone.
 /// The pixels of a large step are shared, or the filters of one that has a single pixel.
 pub(crate) fn run_image(
@@ -25,7 +21,7 @@ pub(crate) fn run_image(
     observer: &mut impl Observer,
 ) -> Result<(), KernelError> {
     for (index, step) in plan.steps.iter().enumerate() {
-        let threads = if step.nanoseconds(plan.kernels) < WORTH_SHARING { 1 } else { threads };
+        let threads = if step.is_worth_sharing(plan.kernels) { threads } else { 1 };
         observer.step(index, || run_step(plan, threads, buffers, input, step))?;
     }
     logits.copy_from_slice(buffers.floats(plan.output, plan.classes));

@@ -33,6 +33,8 @@ pub(crate) fn run_batch(
 ) -> Result<(), KernelError> {
     let count = logits.len() / plan.classes.max(1);
     let threads = pool.as_ref().map_or(1, rayon::ThreadPool::current_num_threads);
+    // Small networks are run by the caller alone, unless there is an image for every thread.
+    let threads = if count >= threads || plan.is_worth_sharing() { threads } else { 1 };
     let tasks = if count >= threads { threads } else { 1 };
     while states.len() < tasks {
         states.push(Buffers::new(plan));

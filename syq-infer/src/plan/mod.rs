@@ -50,6 +50,9 @@ pub(crate) enum Element {
     Code,
 }
 
+/// Nanoseconds until a sleeping thread works, and what it finds in the caches of the other one.
+const WAKING: f64 = 200_000.0;
+
 impl Plan {
     /// Compiles `model` for the kernels of one instruction set.
     ///
@@ -88,6 +91,13 @@ impl Plan {
     pub fn scratch_bytes(&self) -> usize {
         let bytes = |slot: &SlotSize| slot.len * if slot.element == Element::Code { 1 } else { 4 };
         self.slots.iter().map(bytes).sum::<usize>() + 4 * self.work_len()
+    }
+
+    /// Whether one image is done sooner by several threads than by one: what is saved on the steps that are worth
+    /// sharing has to pay for waking them.
+    pub(crate) fn is_worth_sharing(&self) -> bool {
+        let shared = self.steps.iter().filter(|step| step.is_worth_sharing(self.kernels));
+        shared.map(|step| step.nanoseconds(self.kernels) / 2.0).sum::<f64>() > WAKING
     }
 
     /// The executor's working space: enough for every step to be shared out by rows.

@@ -160,6 +160,17 @@ impl Step {
     }
 }
 
+impl Step {
+    /// Whether another thread brings more than it costs.
+    pub(crate) fn is_worth_sharing(&self, kernels: Kernels) -> bool {
+        self.nanoseconds(kernels) >= WORTH_SHARING
+    }
+}
+
+/// Nanoseconds of work below which a second thread costs more than it brings: it has to notice, take
+/// its part and report back.
+const WORTH_SHARING: f64 = 20_000.0;
+
 /// What reading, changing and writing one value takes.
 const NANOSECONDS_A_VALUE: f64 = 0.15;
 
