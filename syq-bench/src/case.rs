@@ -3,6 +3,7 @@
 use crate::error::{BenchError, Mismatch};
 use serde::Serialize;
 use std::fmt;
+use syq_core::BitWidth;
 
 /// Something that can be run again and again, always with the same answer.
 pub trait Workload {
@@ -59,9 +60,27 @@ pub struct Description {
     pub scheme: String,
     /// Name of the instruction set.
     pub isa: &'static str,
+    /// Granularity of the scales, or [`FLOAT`].
+    pub granularity: &'static str,
     /// Threads.
     pub threads: usize,
+    /// Images of a run.
+    pub batch: usize,
     /// Multiply-accumulates of the problem for one image.
+    pub macs: usize,
+    /// The same, by the kernel that does them.
+    #[serde(skip)]
+    pub parts: Vec<Part>,
+}
+
+/// What one kernel contributes to a case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Name of the kernel, with or without the instruction set.
+    pub kernel: String,
+    /// Bits of its activations.
+    pub bits: BitWidth,
+    /// Multiply-accumulates for one image.
     pub macs: usize,
 }
 
@@ -69,9 +88,10 @@ pub struct Description {
 pub const FLOAT: &str = "float";
 
 impl Description {
-    /// Whether `other` is the same problem on the same instruction set and threads.
+    /// Whether `other` is the same problem on the same instruction set, threads and batch.
     pub fn is_twin(&self, other: &Self) -> bool {
-        (self.group, &self.problem, self.isa, self.threads) == (other.group, &other.problem, other.isa, other.threads)
+        let key = |case: &Self| (case.group, case.isa, case.threads, case.batch);
+        key(self) == key(other) && self.problem == other.problem
     }
 }
 
@@ -153,8 +173,11 @@ mod tests {
             problem: "conv".to_owned(),
             scheme: FLOAT.to_owned(),
             isa: "portable",
+            granularity: FLOAT,
             threads: 1,
+            batch: 1,
             macs: 1,
+            parts: Vec::new(),
         };
         assert!(Case::new(description.clone(), Constant(Ok(()))).is_ok());
         let wrong = Mismatch::Value { index: 3, found: 1, expected: 2 };

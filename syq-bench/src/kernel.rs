@@ -77,8 +77,11 @@ fn problem_cases(
             problem: format!("conv 3×3 {}", geometry.input),
             scheme: scheme.to_owned(),
             isa: kernels.isa().name(),
+            granularity: problem.granularity(),
             threads: 1,
+            batch: 1,
             macs: geometry.macs(),
+            parts: problem.parts(&packed),
         };
         let range = packed.all();
         let output = vec![0.0; packed.output_len(&range)];

@@ -143,8 +143,11 @@ fn layer_cases(
             problem: format!("{} {}→{}", layer.name, geometry.input, geometry.output.channels),
             scheme: if kernel.is_some() { QUANTIZATION.name() } else { FLOAT.to_owned() },
             isa: kernels.isa().name(),
+            granularity: problem.granularity(),
             threads: 1,
+            batch: 1,
             macs: geometry.macs(),
+            parts: problem.parts(&shared.packed),
         };
         let values = vec![0.0; geometry.output.len()];
         cases.push(Case::new(description, Layer { kernels, shared: shared.clone(), values, output: output.clone() })?);

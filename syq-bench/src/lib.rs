@@ -10,6 +10,9 @@
 //! Multiply-accumulates are *effective*: those of the layer as it is written down, whatever the
 //! kernel makes of them. That is what makes the figures of different kernels comparable.
 //!
+//! Beside each time stands the fraction of the machine's peak: [`peak`] measures what each kernel's instructions
+//! reach on operands in the first-level cache.
+//!
 //! [`peers`] is another comparison: whole networks beside other engines, each a process of its own,
 //! for `cargo xtask bench --peers`. The folder `peers/` of this package holds what is not Rust of this
 //! workspace: the Python that makes the peers' models and runs them, and the worker of rten and tract.
@@ -21,6 +24,7 @@ pub mod kernel;
 pub mod layer;
 pub mod machine;
 pub mod network;
+pub mod peak;
 pub mod peers;
 pub mod problem;
 pub mod report;
@@ -29,5 +33,6 @@ pub mod time;
 pub use case::{Case, Description, Group, Workload};
 pub use error::BenchError;
 pub use machine::Machine;
+pub use peak::Peaks;
 pub use report::Report;
 pub use time::{Rounds, Timing, interleaved};

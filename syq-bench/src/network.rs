@@ -1,13 +1,15 @@
-//! Network cases: a session from the input tensor to the logits, one image at a time, and its float
+//! Network cases: a session from the input tensors to the logits, and its float
 //! twin. The parameters are seeded random numbers: the speed does not depend on them.
 
-use crate::case::{Case, Description, FLOAT, Group, Workload};
+use crate::case::{Case, Description, FLOAT, Group, Part, Workload};
 use crate::error::{BenchError, Mismatch};
-use crate::layer::{QUANTIZATION, scheme};
-use crate::problem::same_floats;
+use crate::layer::QUANTIZATION;
+use crate::problem::{Quantization, same_floats};
 use std::sync::Arc;
+use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Codebook, Granularity};
+use syq_infer::plan::PlanStep;
 use syq_infer::{Isa, Session, SessionOptions};
-use syq_pack::zoo::{Architecture, Scheme};
+use syq_pack::zoo::{Architecture, FirstLast, Scheme};
 use syq_pack::{Golden, Model, reference};
 
 /// How the sessions of a network run: every instruction set with every number of threads.
@@ -17,33 +19,65 @@ pub struct Sessions<'a> {
     pub isas: &'a [Isa],
     /// Numbers of threads.
     pub threads: &'a [usize],
+    /// Images of a run.
+    pub batches: &'a [usize],
 }
 
-/// A network for square pictures of `image` pixels: packed, in the scheme [`QUANTIZATION`], and float.
+/// A quantized scheme of a network: codebook, granularity, bits of the activations.
+pub type Bits = (Codebook, Granularity, BitWidth);
+
+/// The schemes that a report has: all bit widths with a scale a position, and one of them with the other
+/// granularities.
+pub fn schemes() -> Vec<Bits> {
+    let widths = [BitWidth::One, BitWidth::Two, BitWidth::Four, BitWidth::Eight];
+    let every = widths.into_iter().flat_map(|bits| Codebook::ALL.map(|codebook| (codebook, Granularity::Pixel, bits)));
+    let Quantization { codebook, bits, .. } = QUANTIZATION;
+    let others = [Granularity::Row, Granularity::Layer].map(|granularity| (codebook, granularity, bits));
+    every.chain(others).collect()
+}
+
+/// A network for square pictures of `image` pixels: in each of `schemes` with 8-bit first and last layers, and float.
 ///
 /// # Errors
 /// A picture that is too small for the network, a session that cannot be made, or
 /// [`BenchError::Wrong`].
-pub fn cases(architecture: Architecture, image: usize, sessions: Sessions<'_>) -> Result<Vec<Case>, BenchError> {
+pub fn cases(
+    architecture: Architecture,
+    image: usize,
+    schemes: &[Bits],
+    sessions: Sessions<'_>,
+) -> Result<Vec<Case>, BenchError> {
     let mut cases = Vec::new();
-    for (name, scheme) in [(QUANTIZATION.name(), scheme()), (FLOAT.to_owned(), Scheme::Float)] {
+    let quantized = schemes.iter().map(|&(codebook, granularity, bits)| {
+        let activation = ActivationQuantizer { bits, range: ActivationRange::Learned };
+        let first_last = FirstLast::EIGHT_BIT;
+        let name = Quantization { codebook, granularity, bits }.name();
+        (name, granularity.name(), bits, Scheme::Quantized { codebook, granularity, activation, first_last })
+    });
+    for (name, granularity, bits, scheme) in quantized.chain([(FLOAT.to_owned(), FLOAT, BitWidth::Eight, Scheme::Float)])
+    {
         let network = architecture.build(scheme, image, architecture.classes());
         let macs = network.resolve()?.macs();
         let model = Model::random(network, 1)?;
-        let input: Arc<[f32]> = Golden::input(model.network.input, 1).into();
-        let expected: Arc<[f32]> = reference::logits(&model, &input)?.into();
-        for &isa in sessions.isas {
+        let one = Golden::input(model.network.input, 1);
+        let logits = reference::logits(&model, &one)?;
+        for (&isa, &batch) in sessions.isas.iter().flat_map(|isa| sessions.batches.iter().map(move |batch| (isa, batch))) {
+            let (input, expected): (Arc<[f32]>, Arc<[f32]>) = (one.repeat(batch).into(), logits.repeat(batch).into());
             for &threads in sessions.threads {
+                let session = Session::new(&model, SessionOptions { threads, isa: Some(isa) })?;
+                let part = |step: PlanStep<'_>| Part { kernel: step.kernel, bits, macs: step.macs };
                 let description = Description {
                     group: Group::Networks,
                     kernel: format!("{}_{}_{isa}", architecture.name(), name.to_lowercase()),
                     problem: format!("{} {}", architecture.name(), model.network.input),
                     scheme: name.clone(),
                     isa: isa.name(),
+                    granularity,
                     threads,
+                    batch,
                     macs,
+                    parts: session.plan().steps().map(part).collect(),
                 };
-                let session = Session::new(&model, SessionOptions { threads, isa: Some(isa) })?;
                 let (input, expected) = (input.clone(), expected.clone());
                 cases.push(Case::new(description, Inference { session, input, logits: Vec::new(), expected })?);
             }
@@ -76,12 +110,15 @@ mod tests {
 
     #[test]
     fn the_float_twin_stands_beside_the_packed_network() {
-        let sessions = Sessions { isas: &[Isa::detect()], threads: &[1, 2] };
-        let cases = cases(Architecture::ResNet20, 16, sessions).unwrap();
-        assert_eq!(cases.len(), 4);
-        let [packed, float] = [cases[0].description(), cases[2].description()];
-        assert_eq!((packed.scheme.as_str(), float.scheme.as_str()), ("W2A2", FLOAT));
+        let sessions = Sessions { isas: &[Isa::detect()], threads: &[1, 2], batches: &[1, 3] };
+        let schemes = &schemes()[3..4];
+        let cases = cases(Architecture::ResNet20, 16, schemes, sessions).unwrap();
+        assert_eq!(cases.len(), 8);
+        let [packed, float] = [cases[0].description(), cases[4].description()];
+        assert_eq!((packed.scheme.as_str(), packed.granularity, float.scheme.as_str()), ("W2A2", "pixel", FLOAT));
         assert!(packed.is_twin(float) && packed.macs == float.macs);
         assert!(!cases[1].description().is_twin(float), "another number of threads");
+        assert!(!cases[2].description().is_twin(float), "another batch");
+        assert_eq!(packed.parts.iter().map(|part| part.macs).sum::<usize>(), packed.macs);
     }
 }

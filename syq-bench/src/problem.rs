@@ -1,6 +1,7 @@
 //! One convolution with seeded random weights and input, its answer by the plain loops, and both as
 //! the kernels take them.
 
+use crate::case::{FLOAT, Part};
 use crate::error::{BenchError, Mismatch};
 use syq_core::reference::{CodedWeights, coded_convolution, eight_bit_convolution, float_convolution};
 use syq_core::{BitWidth, Codebook, ConvGeometry, EightBitWeights, Granularity, Levels, Shape};
@@ -82,6 +83,24 @@ impl Problem {
         let weights = (0..geometry.weights()).map(|_| random.uniform(-bound, bound)).collect();
         let input = (0..geometry.input.len()).map(|_| random.uniform(0.0, 1.0)).collect();
         Self { geometry, tensors: Tensors::Float { weights, input } }
+    }
+
+    /// Name of the scales' granularity.
+    pub const fn granularity(&self) -> &'static str {
+        match &self.tensors {
+            Tensors::Coded { quantization, .. } => quantization.granularity.name(),
+            Tensors::EightBit { .. } => "filter",
+            Tensors::Float { .. } => FLOAT,
+        }
+    }
+
+    /// What the kernel of `packed` has to do.
+    pub fn parts(&self, packed: &PackedConv) -> Vec<Part> {
+        let bits = match &self.tensors {
+            Tensors::Coded { quantization, .. } => quantization.bits,
+            Tensors::EightBit { .. } | Tensors::Float { .. } => BitWidth::Eight,
+        };
+        vec![Part { kernel: packed.kernel().to_owned(), bits, macs: self.geometry.macs() }]
     }
 
     /// The result by the plain loops.

@@ -1,13 +1,15 @@
 //! The report: one row a case, as Markdown for people and as JSON for programs.
 
 use crate::case::{Case, Description, FLOAT, Group};
+use crate::error::BenchError;
 use crate::machine::Machine;
+use crate::peak::Peaks;
 use crate::time::{Rounds, Timing};
 use serde::Serialize;
 use std::fmt::Write;
 
 /// The name and version of the JSON form.
-pub const SCHEMA: &str = "syq.bench-report/1";
+pub const SCHEMA: &str = "syq.bench-report/2";
 
 /// Everything that was measured in one run.
 #[derive(Clone, Debug, Serialize)]
@@ -34,26 +36,42 @@ pub struct Row {
     pub min_us: f64,
     /// Effective multiply-accumulates a second, in 10⁹, by the median.
     pub gmacs: f64,
+    /// Time that the case would take if its kernels' inner loops were all there is, at their measured peak, divided by
+    /// the median. `None` where a part is done by no kernel with a peak.
+    pub of_peak: Option<f64>,
     /// Median of the float twin in the same run, divided by this one's; above 1 the packed one is
     /// faster. `None` for the twin itself, and without a twin.
     pub float_ratio: Option<f64>,
 }
 
 impl Report {
-    /// The rows of `cases`, which took `timings`.
-    pub fn new(machine: Machine, rounds: Rounds, cases: &[Case], timings: &[Timing]) -> Self {
+    /// The rows of `cases`, which took `timings`, beside the peaks of their instruction sets.
+    ///
+    /// # Errors
+    /// A peak that cannot be measured.
+    pub fn new(
+        machine: Machine,
+        rounds: Rounds,
+        cases: &[Case],
+        timings: &[Timing],
+        peaks: &mut [Peaks],
+    ) -> Result<Self, BenchError> {
         let timed = || cases.iter().map(Case::description).zip(timings);
-        let rows = timed().map(|(case, timing)| {
+        let mut rows = Vec::with_capacity(cases.len());
+        for (case, timing) in timed() {
             let twin = timed().find(|(other, _)| other.scheme == FLOAT && other.is_twin(case));
-            Row {
+            let peaks = peaks.iter_mut().find(|peaks| peaks.isa().name() == case.isa);
+            let ideal = peaks.map(|peaks| ideal(case, peaks)).transpose()?.flatten();
+            rows.push(Row {
                 case: case.clone(),
                 median_us: timing.median * 1e6,
                 min_us: timing.min * 1e6,
-                gmacs: case.macs as f64 / timing.median / 1e9,
+                gmacs: (case.macs * case.batch) as f64 / timing.median / 1e9,
+                of_peak: ideal.map(|ideal| ideal / timing.median),
                 float_ratio: twin.filter(|_| case.scheme != FLOAT).map(|(_, twin)| twin.median / timing.median),
-            }
-        });
-        Self { schema: SCHEMA, machine, rounds: rounds.count, rows: rows.collect() }
+            });
+        }
+        Ok(Self { schema: SCHEMA, machine, rounds: rounds.count, rows })
     }
 
     /// The JSON form, ending in a line break.
@@ -77,7 +95,7 @@ impl Report {
         if let Some(load) = load {
             line(format_args!("- load average before the measurement: {load}"));
         }
-        line(format_args!("- median and minimum of {} interleaved rounds, one image at a time", self.rounds));
+        line(format_args!("- median and minimum of {} interleaved rounds; of peak: what the kernels' inner loops alone would take, at the speed measured in the first-level cache", self.rounds));
         for group in Group::ALL {
             let mut rows = self.rows.iter().filter(|row| row.case.group == group).peekable();
             if rows.peek().is_none() {
@@ -85,19 +103,30 @@ impl Report {
             }
             line(format_args!("\n### {}\n", group.title()));
             line(format_args!(
-                "| problem | scheme | kernel | instruction set | threads | median µs | min µs | GMAC/s | float / packed |"
+                "| problem | scheme | scales | kernel | instruction set | threads | batch | median µs | min µs | GMAC/s | of peak | float / packed |"
             ));
-            line(format_args!("| --- | --- | --- | --- | ---: | ---: | ---: | ---: | ---: |"));
-            for Row { case, median_us, min_us, gmacs, float_ratio } in rows {
-                let Description { kernel, problem, scheme, isa, threads, .. } = case;
+            line(format_args!("| --- | --- | --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"));
+            for Row { case, median_us, min_us, gmacs, of_peak, float_ratio } in rows {
+                let Description { kernel, problem, scheme, granularity, isa, threads, batch, .. } = case;
                 let ratio = float_ratio.map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.2}"));
+                let peak = of_peak.map_or_else(|| "–".to_owned(), |part| format!("{:.0} %", 100.0 * part));
                 line(format_args!(
-                    "| {problem} | {scheme} | {kernel} | {isa} | {threads} | {median_us:.1} | {min_us:.1} | {gmacs:.1} | {ratio} |"
+                    "| {problem} | {scheme} | {granularity} | {kernel} | {isa} | {threads} | {batch} | {median_us:.1} | {min_us:.1} | {gmacs:.1} | {peak} | {ratio} |"
                 ));
             }
         }
         text
     }
+}
+
+/// Seconds that the inner loops of a case take at their peak.
+fn ideal(case: &Description, peaks: &mut Peaks) -> Result<Option<f64>, BenchError> {
+    let mut seconds = 0.0;
+    for part in case.parts.iter().filter(|part| part.macs > 0) {
+        let Some(peak) = peaks.of(&part.kernel, part.bits)? else { return Ok(None) };
+        seconds += (part.macs * case.batch) as f64 / peak;
+    }
+    Ok(Some(seconds / case.threads as f64))
 }
 
 #[cfg(test)]
@@ -120,12 +149,12 @@ mod tests {
             load: None,
             commit: None,
         };
-        let report = Report::new(machine, Rounds::QUICK, &cases, &timings);
+        let report = Report::new(machine, Rounds::QUICK, &cases, &timings, &mut []).unwrap();
         let markdown = report.markdown();
         assert!(markdown.contains("- commit: unknown\n"), "{markdown}");
-        let row = "| conv 3×3 3×3×5 | W1A2 | popcount_w1_portable | portable | 1 | 2.0 | 1.0 | 1.0 | 3.00 |\n";
+        let row = "| conv 3×3 3×3×5 | W1A2 | pixel | popcount_w1_portable | portable | 1 | 1 | 2.0 | 1.0 | 1.0 | – | 3.00 |\n";
         assert!(markdown.contains(row), "{markdown}");
-        let row = "| conv 3×3 3×3×5 | float | float_portable | portable | 1 | 6.0 | 1.0 | 0.3 | – |\n";
+        let row = "| conv 3×3 3×3×5 | float | float | float_portable | portable | 1 | 1 | 6.0 | 1.0 | 0.3 | – | – |\n";
         assert!(markdown.contains(row), "{markdown}");
         assert!(!markdown.contains("### Networks"), "{markdown}");
         let json: serde_json::Value = serde_json::from_str(&report.json().unwrap()).unwrap();

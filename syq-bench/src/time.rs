@@ -127,8 +127,11 @@ mod tests {
             problem: String::new(),
             scheme: FLOAT.to_owned(),
             isa: "portable",
+            granularity: FLOAT,
             threads: 1,
+            batch: 1,
             macs: 1,
+            parts: Vec::new(),
         };
         Case::new(description, Noted { name, log: log.clone(), limit }).unwrap()
     }

@@ -10,7 +10,8 @@ use clap::Args;
 use std::io::{Write, stderr, stdout};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use syq_bench::{BenchError, Case, Machine, Report, Rounds, interleaved, kernel, layer, network};
+use syq_bench::{BenchError, Case, Machine, Peaks, Report, Rounds, interleaved, kernel, layer, network};
+use syq_core::Granularity;
 use syq_infer::Isa;
 use syq_infer::kernels::Kernels;
 use syq_pack::zoo::Architecture;
@@ -19,7 +20,8 @@ use syq_pack::zoo::Architecture;
 ///
 /// Every answer is checked against the reference first. Without `--net`: each convolution kernel of
 /// each instruction set on ResNet-18's 3×3 layers, the layers of ResNet-20, and ResNet-20 (32×32) and
-/// ResNet-18 (224×224) from tensor to logits on 1 and 2 threads. `SYQ_ISA` chooses the instruction
+/// ResNet-18 (224×224) from tensor to logits in every bit width and granularity, on 1 and 2 threads, 1 and 8 images
+/// at a time. Beside each time stands the fraction of what its kernels' instructions reach in the first-level cache. `SYQ_ISA` chooses the instruction
 /// set of the networks.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -48,6 +50,9 @@ fn architecture(name: &str) -> Result<Architecture, String> {
 /// Numbers of threads that a network is run with.
 const THREADS: [usize; 2] = [1, 2];
 
+/// Images that it is given at a time.
+const BATCHES: [usize; 2] = [1, 8];
+
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     if options.peers.peers {
         return peers::run(&options.peers, &options.net, options.json.as_deref());
@@ -60,7 +65,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let rounds = if options.quick { Rounds::QUICK } else { Rounds::FULL };
     say(&format!("{} cases are right; timing them in {} rounds", cases.len(), rounds.count))?;
     let timings = interleaved(&mut cases, rounds, |_| {})?;
-    let report = Report::new(machine, rounds, &cases, &timings);
+    say("measuring the kernels' peaks")?;
+    let peaks = Isa::available().into_iter().map(|isa| Kernels::new(isa).map(Peaks::new));
+    let mut peaks = peaks.collect::<Result<Vec<_>, _>>()?;
+    let report = Report::new(machine, rounds, &cases, &timings, &mut peaks)?;
     stdout().write_all(report.markdown().as_bytes())?;
     write(&json, &report.json()?)?;
     say(&format!("wrote {}", json.display()))?;
@@ -81,9 +89,13 @@ fn cases(options: &Options) -> anyhow::Result<Vec<Case>> {
         cases.extend(kernel::cases(&kernels, &kernel::SHAPES)?);
         cases.extend(layer::cases(&kernels, &layer::layers(Architecture::ResNet20)?)?);
     }
-    let sessions = network::Sessions { isas: &[best], threads: &THREADS };
+    let mut schemes = network::schemes();
+    if options.quick {
+        schemes.retain(|(_, granularity, _)| *granularity == Granularity::Pixel);
+    }
+    let sessions = network::Sessions { isas: &[best], threads: &THREADS, batches: &BATCHES };
     for network in networks {
-        let found: Result<Vec<Case>, BenchError> = network::cases(*network, network.image(), sessions);
+        let found: Result<Vec<Case>, BenchError> = network::cases(*network, network.image(), &schemes, sessions);
         cases.extend(found.with_context(|| format!("network {}", network.name()))?);
     }
     Ok(cases)
