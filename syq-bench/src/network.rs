@@ -54,14 +54,17 @@ pub fn cases(
         let name = Quantization { codebook, granularity, bits }.name();
         (name, granularity.name(), bits, Scheme::Quantized { codebook, granularity, activation, first_last })
     });
-    for (name, granularity, bits, scheme) in quantized.chain([(FLOAT.to_owned(), FLOAT, BitWidth::Eight, Scheme::Float)])
+    for (name, granularity, bits, scheme) in
+        quantized.chain([(FLOAT.to_owned(), FLOAT, BitWidth::Eight, Scheme::Float)])
     {
         let network = architecture.build(scheme, image, architecture.classes());
         let macs = network.resolve()?.macs();
         let model = Model::random(network, 1)?;
         let one = Golden::input(model.network.input, 1);
         let logits = reference::logits(&model, &one)?;
-        for (&isa, &batch) in sessions.isas.iter().flat_map(|isa| sessions.batches.iter().map(move |batch| (isa, batch))) {
+        for (&isa, &batch) in
+            sessions.isas.iter().flat_map(|isa| sessions.batches.iter().map(move |batch| (isa, batch)))
+        {
             let (input, expected): (Arc<[f32]>, Arc<[f32]>) = (one.repeat(batch).into(), logits.repeat(batch).into());
             for &threads in sessions.threads {
                 let session = Session::new(&model, SessionOptions { threads, isa: Some(isa) })?;

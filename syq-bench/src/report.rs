@@ -95,7 +95,10 @@ impl Report {
         if let Some(load) = load {
             line(format_args!("- load average before the measurement: {load}"));
         }
-        line(format_args!("- median and minimum of {} interleaved rounds; of peak: what the kernels' inner loops alone would take, at the speed measured in the first-level cache", self.rounds));
+        line(format_args!(
+            "- median and minimum of {} interleaved rounds; of peak: what the kernels' inner loops alone would take, at the speed measured in the first-level cache",
+            self.rounds
+        ));
         for group in Group::ALL {
             let mut rows = self.rows.iter().filter(|row| row.case.group == group).peekable();
             if rows.peek().is_none() {

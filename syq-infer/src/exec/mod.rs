@@ -79,7 +79,7 @@ impl Images<'_> {
     }
 }
 
-/// Runs images one after another, each on all threads, watched.
+/// Runs images one after another, watched, each on the threads that it would have alone.
 pub(crate) fn run_in_turn(
     plan: &Plan,
     pool: &Pool,
@@ -91,7 +91,10 @@ pub(crate) fn run_in_turn(
     if states.is_empty() {
         states.push(Buffers::new(plan));
     }
-    let threads = pool.as_ref().map_or(1, rayon::ThreadPool::current_num_threads);
+    let threads = match pool {
+        Some(pool) if plan.is_worth_sharing() => pool.current_num_threads(),
+        _ => 1,
+    };
     let buffers = &mut states[0];
     let mut run = || {
         let mut images = input.chunks_exact(plan.input_shape.len()).zip(logits.chunks_exact_mut(plan.classes));

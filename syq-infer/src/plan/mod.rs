@@ -105,3 +105,28 @@ impl Plan {
         self.steps.iter().map(|step| step.work_len(step.shape.height * step.shape.width)).max().unwrap_or(0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Codebook, Granularity};
+    use syq_pack::zoo::{Architecture, FirstLast, Scheme};
+
+    #[test]
+    fn large_networks_are_worth_sharing_and_small_ones_are_not() {
+        let activation = ActivationQuantizer { bits: BitWidth::Two, range: ActivationRange::Learned };
+        let (codebook, granularity) = (Codebook::Ternary, Granularity::Pixel);
+        let scheme = Scheme::Quantized { codebook, granularity, activation, first_last: FirstLast::EIGHT_BIT };
+        for (architecture, image, shared) in [
+            (Architecture::ResNet20, 16, false),
+            (Architecture::VggSmall, 32, true),
+            (Architecture::ResNet18, 112, true),
+        ] {
+            let model = Model::random(architecture.build(scheme, image, 10), 1).unwrap();
+            for isa in Isa::available() {
+                let plan = Plan::new(&model, Kernels::new(isa).unwrap()).unwrap();
+                assert!(plan.is_worth_sharing() == shared || !shared && isa == Isa::Portable, "{architecture:?} {isa}");
+            }
+        }
+    }
+}
