@@ -11,7 +11,7 @@
 //! kernel makes of them. That is what makes the figures of different kernels comparable.
 //!
 //! Beside each time stands the fraction of the machine's peak: [`peak`] measures what each kernel's instructions
-//! reach on operands in the first-level cache.
+//! reach where nothing but their inner loops counts.
 //!
 //! [`peers`] is another comparison: whole networks beside other engines, each a process of its own,
 //! for `cargo xtask bench --peers`. The folder `peers/` of this package holds what is not Rust of this

@@ -96,7 +96,7 @@ impl Report {
             line(format_args!("- load average before the measurement: {load}"));
         }
         line(format_args!(
-            "- median and minimum of {} interleaved rounds; of peak: what the kernels' inner loops alone would take, at the speed measured in the first-level cache",
+            "- median and minimum of {} interleaved rounds; of peak: what the kernels' inner loops alone would take, at the highest speed measured of each",
             self.rounds
         ));
         for group in Group::ALL {

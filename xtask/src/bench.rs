@@ -21,7 +21,7 @@ use syq_pack::zoo::Architecture;
 /// Every answer is checked against the reference first. Without `--net`: each convolution kernel of
 /// each instruction set on ResNet-18's 3×3 layers, the layers of ResNet-20, and ResNet-20 (32×32) and
 /// ResNet-18 (224×224) from tensor to logits in every bit width and granularity, on 1 and 2 threads, 1 and 8 images
-/// at a time. Beside each time stands the fraction of what its kernels' instructions reach in the first-level cache. `SYQ_ISA` chooses the instruction
+/// at a time. Beside each time stands the fraction of what its kernels' instructions reach at most. `SYQ_ISA` chooses the instruction
 /// set of the networks.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
