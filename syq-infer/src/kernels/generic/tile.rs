@@ -297,6 +297,7 @@ fn accumulate<K: Kernel, const P: usize, const R: usize>(
 
 /// Writes the lanes of `P` pixels of `R` filter blocks; the last block of a group may be narrower.
 #[inline(always)]
+#[allow(clippy::needless_range_loop, reason = "the blocks' index is counted with, and the pixels come first")]
 pub(in crate::kernels) fn put<E, const P: usize, const R: usize>(
     job: &mut Job<'_, E>,
     pixel: usize,
@@ -309,11 +310,11 @@ pub(in crate::kernels) fn put<E, const P: usize, const R: usize>(
         let [group, within] = [(block + r) / group_blocks, (block + r) % group_blocks * BLOCK];
         let width = (job.group_filters - within).min(BLOCK);
         let first = group * job.group_filters + within - job.filters.start;
-        for p in 0..P {
+        for (p, lanes) in lanes.iter().enumerate() {
             let row = &mut job.output[(pixel + p - job.pixels.start) * all + first..][..width];
             match row.first_chunk_mut::<BLOCK>() {
-                Some(full) => *full = lanes[p][r].0,
-                None => row.copy_from_slice(&lanes[p][r].0[..width]),
+                Some(full) => *full = lanes[r].0,
+                None => row.copy_from_slice(&lanes[r].0[..width]),
             }
         }
     }
