@@ -7,13 +7,13 @@ use crate::error::{BenchError, Mismatch};
 use crate::problem::{Elements, Problem, Quantization, levels};
 use std::sync::Arc;
 use syq_core::reference::{add, affine, relu};
-use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Codebook, ConvGeometry, Granularity, Levels};
+use syq_core::{BitWidth, Codebook, ConvGeometry, Granularity, Levels};
 use syq_infer::kernels::{
     Activation, Affine, Finish, Input, InputFormat, InputLayout, Kernels, OutputRange, PackedConv, QuantizedKernel,
 };
 use syq_pack::network::WeightFormat;
 use syq_pack::random::SplitMix64;
-use syq_pack::zoo::{Architecture, FirstLast, Scheme};
+use syq_pack::zoo::{Architecture, FirstLast};
 
 /// The scheme of the quantized layers: W2A2, pixel-wise.
 pub const QUANTIZATION: Quantization =
@@ -39,7 +39,8 @@ pub struct NetworkLayer {
 /// # Errors
 /// A network that does not fit together.
 pub fn layers(architecture: Architecture) -> Result<Vec<NetworkLayer>, BenchError> {
-    let network = architecture.build(scheme(), architecture.image(), architecture.classes());
+    let network =
+        architecture.build(QUANTIZATION.scheme(FirstLast::Float), architecture.image(), architecture.classes());
     let resolved = network.resolve()?;
     let mut layers: Vec<NetworkLayer> = Vec::new();
     for (layer, place) in network.layers.iter().zip(&resolved.layers) {
@@ -49,17 +50,6 @@ pub fn layers(architecture: Architecture) -> Result<Vec<NetworkLayer>, BenchErro
         }
     }
     Ok(layers)
-}
-
-/// The scheme of [`QUANTIZATION`] with learned steps.
-pub fn scheme() -> Scheme {
-    let Quantization { codebook, granularity, bits } = QUANTIZATION;
-    Scheme::Quantized {
-        codebook,
-        granularity,
-        activation: ActivationQuantizer { bits, range: ActivationRange::Learned },
-        first_last: FirstLast::Float,
-    }
 }
 
 /// Each of `layers` with both quantized kernels, if its weights are codes, and with floats.

@@ -6,7 +6,7 @@ use crate::error::{BenchError, Mismatch};
 use crate::layer::QUANTIZATION;
 use crate::problem::{Quantization, same_floats};
 use std::sync::Arc;
-use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Codebook, Granularity};
+use syq_core::{BitWidth, Codebook, Granularity};
 use syq_infer::plan::PlanStep;
 use syq_infer::{Isa, Session, SessionOptions};
 use syq_pack::zoo::{Architecture, FirstLast, Scheme};
@@ -23,17 +23,14 @@ pub struct Sessions<'a> {
     pub batches: &'a [usize],
 }
 
-/// A quantized scheme of a network: codebook, granularity, bits of the activations.
-pub type Bits = (Codebook, Granularity, BitWidth);
-
 /// The schemes that a report has: all bit widths with a scale a position, and one of them with the other
 /// granularities.
-pub fn schemes() -> Vec<Bits> {
+pub fn schemes() -> Vec<Quantization> {
     let widths = [BitWidth::One, BitWidth::Two, BitWidth::Four, BitWidth::Eight];
-    let every = widths.into_iter().flat_map(|bits| Codebook::ALL.map(|codebook| (codebook, Granularity::Pixel, bits)));
-    let Quantization { codebook, bits, .. } = QUANTIZATION;
-    let others = [Granularity::Row, Granularity::Layer].map(|granularity| (codebook, granularity, bits));
-    every.chain(others).collect()
+    let of = |bits| Codebook::ALL.map(|codebook| Quantization { codebook, granularity: Granularity::Pixel, bits });
+    let others = [Granularity::Row, Granularity::Layer];
+    let others = others.map(|granularity| Quantization { granularity, ..QUANTIZATION });
+    widths.into_iter().flat_map(of).chain(others).collect()
 }
 
 /// A network for square pictures of `image` pixels: in each of `schemes` with 8-bit first and last layers, and float.
@@ -44,15 +41,13 @@ pub fn schemes() -> Vec<Bits> {
 pub fn cases(
     architecture: Architecture,
     image: usize,
-    schemes: &[Bits],
+    schemes: &[Quantization],
     sessions: Sessions<'_>,
 ) -> Result<Vec<Case>, BenchError> {
     let mut cases = Vec::new();
-    let quantized = schemes.iter().map(|&(codebook, granularity, bits)| {
-        let activation = ActivationQuantizer { bits, range: ActivationRange::Learned };
-        let first_last = FirstLast::EIGHT_BIT;
-        let name = Quantization { codebook, granularity, bits }.name();
-        (name, granularity.name(), bits, Scheme::Quantized { codebook, granularity, activation, first_last })
+    let quantized = schemes.iter().map(|quantization| {
+        let scheme = quantization.scheme(FirstLast::EIGHT_BIT);
+        (quantization.name(), quantization.granularity.name(), quantization.bits, scheme)
     });
     for (name, granularity, bits, scheme) in
         quantized.chain([(FLOAT.to_owned(), FLOAT, BitWidth::Eight, Scheme::Float)])
@@ -114,8 +109,7 @@ mod tests {
     #[test]
     fn the_float_twin_stands_beside_the_packed_network() {
         let sessions = Sessions { isas: &[Isa::detect()], threads: &[1, 2], batches: &[1, 3] };
-        let schemes = &schemes()[3..4];
-        let cases = cases(Architecture::ResNet20, 16, schemes, sessions).unwrap();
+        let cases = cases(Architecture::ResNet20, 16, &[QUANTIZATION], sessions).unwrap();
         assert_eq!(cases.len(), 8);
         let [packed, float] = [cases[0].description(), cases[4].description()];
         assert_eq!((packed.scheme.as_str(), packed.granularity, float.scheme.as_str()), ("W2A2", "pixel", FLOAT));

@@ -4,9 +4,12 @@
 use crate::case::{FLOAT, Part};
 use crate::error::{BenchError, Mismatch};
 use syq_core::reference::{CodedWeights, coded_convolution, eight_bit_convolution, float_convolution};
-use syq_core::{BitWidth, Codebook, ConvGeometry, EightBitWeights, Granularity, Levels, Shape};
+use syq_core::{
+    ActivationQuantizer, ActivationRange, BitWidth, Codebook, ConvGeometry, EightBitWeights, Granularity, Levels, Shape,
+};
 use syq_infer::kernels::{InputData, InputFormat, InputLayout, PackedConv, QuantizedKernel, QuantizedWeights};
 use syq_pack::random::SplitMix64;
+use syq_pack::zoo::{FirstLast, Scheme};
 
 /// The step of every quantized tensor here.
 const STEP: f32 = 0.5;
@@ -31,6 +34,13 @@ impl Quantization {
     /// The short name, such as `W2A2`.
     pub fn name(&self) -> String {
         format!("W{}A{}", self.codebook.bits(), self.bits.bits())
+    }
+
+    /// The scheme of a network with learned steps.
+    pub const fn scheme(self, first_last: FirstLast) -> Scheme {
+        let Self { codebook, granularity, bits } = self;
+        let activation = ActivationQuantizer { bits, range: ActivationRange::Learned };
+        Scheme::Quantized { codebook, granularity, activation, first_last }
     }
 }
 

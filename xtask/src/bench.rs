@@ -91,7 +91,7 @@ fn cases(options: &Options) -> anyhow::Result<Vec<Case>> {
     }
     let mut schemes = network::schemes();
     if options.quick {
-        schemes.retain(|(_, granularity, _)| *granularity == Granularity::Pixel);
+        schemes.retain(|scheme| scheme.granularity == Granularity::Pixel);
     }
     let sessions = network::Sessions { isas: &[best], threads: &THREADS, batches: &BATCHES };
     for network in networks {
