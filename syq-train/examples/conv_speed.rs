@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 use syq_core::{ConvGeometry, Granularity, Levels, Padding, Shape, Window};
-use syq_train::kernels::{ConvOp, GradMode, Input, Isa, Precision, Weights};
+use syq_train::kernels::{ConvOp, GradMode, Input, InputGradient, Isa, OutputGradient, Precision, Weights};
 use syq_train::parallel::Workers;
 
 /// Size, channels, filters, stride, how many.
@@ -54,9 +54,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let (input, weights) = match operands {
                 Operands::TwoBits if !first => {
                     let weights = Weights::Codes { codes: &codes, scales: &[0.1; 9], granularity: Granularity::Pixel };
-                    (Input::Quantized { x: &x, levels }, weights)
+                    (Input::quantized(&x, levels), weights)
                 }
-                _ => (Input::Float(&x), Weights::Float(&w)),
+                _ => (Input::float(&x), Weights::Float(&w)),
             };
             let mut z = vec![0.0; batch * geometry.output.len()];
             let mut dx = vec![0.0; x.len()];
@@ -67,8 +67,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 op.forward(&workers, input, weights, &mut z);
                 let forward = start.elapsed().as_secs_f64();
                 let start = Instant::now();
-                let into = (!first).then_some((dx.as_mut_slice(), GradMode::Overwrite));
-                op.backward(&workers, input, weights, &z, into, &mut dw);
+                let into = (!first).then_some(InputGradient { dx: &mut dx, mode: GradMode::Overwrite, producer: None });
+                op.backward(&workers, input, weights, OutputGradient { dy: &z, normalized: None }, into, &mut dw);
                 best = [best[0].min(forward), best[1].min(start.elapsed().as_secs_f64())];
             }
             let macs = (geometry.macs() * batch) as f64 / 1e9;

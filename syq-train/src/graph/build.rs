@@ -4,6 +4,7 @@
 //! read their codes (they commute with max pooling and flattening, so those work on the floats); a
 //! batch norm takes along the residual add and the ReLU that follow it; parameters get their places.
 
+use super::link::{Built, link};
 use super::{CodedLayer, Graph, Node, initial};
 use crate::error::TrainError;
 use crate::kernels::{ConvOp, Isa, Precision};
@@ -46,7 +47,7 @@ struct Build<'a> {
     resolved: Resolved,
     options: BuildOptions,
     parameters: Vec<Parameter>,
-    layers: Vec<Box<dyn TapeLayer>>,
+    layers: Vec<Built>,
     nodes: Vec<Node>,
     coded: Vec<CodedLayer>,
     batch_norms: BTreeMap<String, usize>,
@@ -80,7 +81,8 @@ impl Graph {
                 build.values[index] = Some(value);
             }
         }
-        let Build { parameters, layers, nodes, coded, batch_norms, .. } = build;
+        let Build { parameters, layers, mut nodes, coded, batch_norms, .. } = build;
+        let layers = link(layers, &mut nodes);
         Ok(Self {
             network: network.clone(),
             parameters,
@@ -184,7 +186,7 @@ impl Build<'_> {
         let precision = if index == 0 { Precision::F32 } else { self.options.precision };
         let op = ConvOp::new(geometry, precision, self.options.isa);
         let layer = Convolution::new(&name, &geometry, op, weights, source).with_input(input.quantizer).with_bias(bias);
-        Ok(self.push(Box::new(layer), &[input.index]))
+        Ok(self.push_built(Built::Convolution(layer), &[input.index]))
     }
 
     fn batch_norm(&mut self, index: usize, input: usize) -> Result<usize, TrainError> {
@@ -207,7 +209,7 @@ impl Build<'_> {
         }
         let layer = BatchNorm::new(gamma, beta, channels, activation, self.options.batch_norm);
         self.batch_norms.insert(name, self.layers.len());
-        let output = self.push(Box::new(layer), &inputs);
+        let output = self.push_built(Built::BatchNorm(layer), &inputs);
         for layer in taken {
             self.values[layer] = Some(Value { index: output, quantizer: None });
         }
@@ -237,6 +239,10 @@ impl Build<'_> {
     }
 
     fn push(&mut self, layer: Box<dyn TapeLayer>, inputs: &[usize]) -> usize {
+        self.push_built(Built::Other(layer), inputs)
+    }
+
+    fn push_built(&mut self, layer: Built, inputs: &[usize]) -> usize {
         self.layers.push(layer);
         self.nodes.push(Node { inputs: inputs.to_vec() });
         self.nodes.len()

@@ -4,6 +4,7 @@
 mod build;
 mod export;
 mod initial;
+mod link;
 mod state;
 
 pub use build::BuildOptions;

@@ -7,5 +7,8 @@ pub mod elementwise;
 mod isa;
 mod lanes;
 
-pub use convolution::{ChannelSums, ConvOp, GradMode, Input, Weights};
+pub use convolution::{
+    BackwardSums, ChannelSums, ConvOp, GradMode, Input, InputGradient, OutputGradient, Producer, Weights,
+};
+pub use elementwise::{BatchNormGradient, ChannelAffine};
 pub use isa::{Isa, Precision, PrecisionError};

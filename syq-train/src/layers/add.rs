@@ -1,7 +1,8 @@
 //! The residual add, where no batch norm stands before it to take it along.
 
 use crate::error::TrainError;
-use crate::tape::{Context, Gradient, Layer, Tensor};
+use crate::tape::{Context, Gradient, Layer, Tensor, Upstream};
+use std::sync::Arc;
 
 /// a + b.
 #[derive(Debug)]
@@ -26,13 +27,12 @@ impl Layer for Add {
         cx: &mut Context<'_>,
         _inputs: &[&Tensor],
         _output: &Tensor,
-        gradient: Vec<f32>,
+        gradient: Upstream,
         into: &mut [Gradient],
     ) -> Result<(), TrainError> {
-        let mut copy = cx.buffers.take(gradient.len());
-        copy.copy_from_slice(&gradient);
-        into[0].add(cx, copy);
-        into[1].add(cx, gradient);
+        let shared = gradient.share();
+        into[0].add(cx, Arc::clone(&shared));
+        into[1].add(cx, shared);
         Ok(())
     }
 }

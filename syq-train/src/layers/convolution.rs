@@ -7,8 +7,8 @@
 //! multiply-add a subgroup.
 
 use crate::error::TrainError;
-use crate::kernels::{ConvOp, GradMode, Input, Weights};
-use crate::tape::{Context, Gradient, Layer, Tensor};
+use crate::kernels::{ConvOp, GradMode, Input, InputGradient, OutputGradient, Producer, Weights, elementwise};
+use crate::tape::{Context, Gradient, Layer, Tensor, Upstream};
 use syq_core::{ActivationQuantizer, ConvGeometry, Levels, WeightGradients, WeightQuantizer, WeightShape};
 
 /// Where a layer's weights come from.
@@ -75,14 +75,28 @@ impl Convolution {
         self
     }
 
+    /// Whether its backward pass can do the last pass of the batch norm behind it.
+    pub fn can_finish_gradient(&self) -> bool {
+        self.bias.is_none()
+    }
+
     /// The levels of the input's quantizer; sets a learned step that is still 0 from this batch.
-    fn levels(&self, cx: &mut Context<'_>, x: &Tensor) -> Result<Option<Levels>, TrainError> {
+    fn levels(&self, cx: &mut Context<'_>, inputs: &[&Tensor]) -> Result<Option<Levels>, TrainError> {
         let Some(input) = self.input else { return Ok(None) };
         let step = input.step.map(|index| {
             let step = &mut cx.parameters[index].values[0];
             if *step == 0.0 {
-                let sum: f64 = x.values.iter().map(|x| f64::from(x.max(0.0))).sum();
-                *step = Levels::initial_step((sum / x.values.len() as f64) as f32, input.quantizer.bits);
+                let mut computed = Vec::new();
+                let mut values = &inputs[0].values;
+                if let ([x, z], Some(affine)) = (inputs, &inputs[0].affine)
+                    && x.values.is_empty()
+                {
+                    computed.resize(z.values.len(), 0.0);
+                    elementwise::affine(cx.workers, z, None, affine, &mut computed);
+                    values = &computed;
+                }
+                let sum: f64 = values.iter().map(|x| f64::from(x.max(0.0))).sum();
+                *step = Levels::initial_step((sum / values.len() as f64) as f32, input.quantizer.bits);
             }
             *step
         });
@@ -95,18 +109,19 @@ impl Convolution {
         Ok(Some(levels))
     }
 
-    fn input<'a>(&self, x: &'a Tensor) -> Input<'a> {
-        match self.levels {
-            None => Input::Float(&x.values),
-            Some(levels) => Input::Quantized { x: &x.values, levels },
-        }
+    /// The input: the first one, or what its batch norm makes of the second one.
+    fn input<'a>(&self, inputs: &[&'a Tensor]) -> Input<'a> {
+        let x = match inputs {
+            [x, z] if x.values.is_empty() => Input::float(&z.values).through(x.affine.as_ref()),
+            _ => Input::float(&inputs[0].values),
+        };
+        x.with(self.levels)
     }
 }
 
 impl Layer for Convolution {
     fn forward(&mut self, cx: &mut Context<'_>, inputs: &[&Tensor]) -> Result<Tensor, TrainError> {
-        let x = inputs[0];
-        self.levels = self.levels(cx, x)?;
+        self.levels = self.levels(cx, inputs)?;
         let mut z = cx.buffers.take(cx.batch * self.output.len());
         let latent = &cx.parameters[self.weights].values;
         let weights = match self.source {
@@ -117,8 +132,8 @@ impl Layer for Convolution {
                 Weights::Codes { codes: &self.codes, scales, granularity: quantizer.granularity() }
             }
         };
-        let sums = self.op.forward(cx.workers, self.input(x), weights, &mut z);
-        let Some(bias) = self.bias else { return Ok(Tensor { shape: self.output, values: z, sums: Some(sums) }) };
+        let sums = self.op.forward(cx.workers, self.input(inputs), weights, &mut z);
+        let Some(bias) = self.bias else { return Ok(Tensor { sums: Some(sums), ..Tensor::new(self.output, z) }) };
         let bias = &cx.parameters[bias].values;
         for pixel in z.chunks_exact_mut(bias.len()) {
             for (z, bias) in pixel.iter_mut().zip(bias) {
@@ -132,20 +147,26 @@ impl Layer for Convolution {
         &mut self,
         cx: &mut Context<'_>,
         inputs: &[&Tensor],
-        _output: &Tensor,
-        gradient: Vec<f32>,
+        output: &Tensor,
+        gradient: Upstream,
         into: &mut [Gradient],
     ) -> Result<(), TrainError> {
         let x = inputs[0];
         if let Some(bias) = self.bias {
             let bias = &mut cx.parameters[bias].gradient;
             bias.fill(0.0);
-            for pixel in gradient.chunks_exact(bias.len()) {
+            for pixel in gradient.values().chunks_exact(bias.len()) {
                 for (bias, g) in bias.iter_mut().zip(pixel) {
                     *bias += g;
                 }
             }
         }
+        let values = cx.batch * x.shape.len();
+        let (dx, mode) = match std::mem::replace(&mut into[0], Gradient::Unwanted) {
+            Gradient::Unwanted => (None, GradMode::Overwrite),
+            Gradient::Zero => (Some(cx.buffers.take(values)), GradMode::Overwrite),
+            Gradient::Sum(sum) => (Some(sum.into_values(cx)), GradMode::Accumulate),
+        };
         let mut dw = cx.buffers.take(self.shape.len());
         let latent = &cx.parameters[self.weights].values;
         let weights = match self.source {
@@ -155,21 +176,22 @@ impl Layer for Convolution {
                 Weights::Codes { codes: &self.codes, scales, granularity: quantizer.granularity() }
             }
         };
-        let mut fresh = None;
-        let dx = match &mut into[0] {
-            Gradient::Unwanted => None,
-            Gradient::Zero => {
-                let fresh = fresh.insert(cx.buffers.take(x.values.len()));
-                Some((fresh.as_mut_slice(), GradMode::Overwrite))
-            }
-            Gradient::Sum(sum) => Some((sum.as_mut_slice(), GradMode::Accumulate)),
+        let producer = match (inputs, &x.affine) {
+            ([_, z], Some(affine)) => Some(Producer { z: &z.values, floor: affine.floor() }),
+            _ => None,
         };
-        let step_gradient = self.op.backward(cx.workers, self.input(x), weights, &gradient, dx, &mut dw);
-        if let Some(fresh) = fresh {
-            into[0] = Gradient::Sum(fresh);
+        let mut dx = dx;
+        let to = dx.as_mut().map(|dx| InputGradient { dx, mode, producer });
+        let dz = OutputGradient {
+            dy: gradient.values(),
+            normalized: gradient.pending.as_ref().map(|factors| (factors, output.values.as_slice())),
+        };
+        let sums = self.op.backward(cx.workers, self.input(inputs), weights, dz, to, &mut dw);
+        if let Some(dx) = dx {
+            into[0] = Gradient::Sum(Upstream::from(dx).measured(sums.producer));
         }
-        cx.buffers.recycle(gradient);
-        self.parameter_gradients(cx, &dw, step_gradient, x.values.len())?;
+        gradient.recycle(cx);
+        self.parameter_gradients(cx, &dw, sums.step, values)?;
         cx.buffers.recycle(dw);
         Ok(())
     }

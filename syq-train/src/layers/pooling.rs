@@ -1,7 +1,7 @@
 //! Max and average pooling.
 
 use crate::error::TrainError;
-use crate::tape::{Context, Gradient, Layer, Tensor};
+use crate::tape::{Context, Gradient, Layer, Tensor, Upstream};
 use std::ops::Range;
 use syq_core::{Shape, Window};
 
@@ -74,7 +74,7 @@ impl Layer for MaxPool {
         cx: &mut Context<'_>,
         inputs: &[&Tensor],
         _output: &Tensor,
-        gradient: Vec<f32>,
+        gradient: Upstream,
         into: &mut [Gradient],
     ) -> Result<(), TrainError> {
         let x = inputs[0];
@@ -83,14 +83,14 @@ impl Layer for MaxPool {
         cx.workers.chunks(&mut dx, shape.len(), |index, dx| {
             dx.fill(0.0);
             let x = &x.values[index * shape.len()..][..shape.len()];
-            let dy = &gradient[index * output.len()..][..output.len()];
+            let dy = &gradient.values()[index * output.len()..][..output.len()];
             for_each_window(window, shape, output, |pixel, rows, columns| {
                 for (channel, dy) in dy[pixel * shape.channels..][..shape.channels].iter().enumerate() {
                     dx[Self::winner(x, shape, channel, &rows, &columns)] += dy;
                 }
             });
         });
-        cx.buffers.recycle(gradient);
+        gradient.recycle(cx);
         into[0].add(cx, dx);
         Ok(())
     }
@@ -140,7 +140,7 @@ impl Layer for AveragePool {
         cx: &mut Context<'_>,
         inputs: &[&Tensor],
         _output: &Tensor,
-        gradient: Vec<f32>,
+        gradient: Upstream,
         into: &mut [Gradient],
     ) -> Result<(), TrainError> {
         let shape = inputs[0].shape;
@@ -148,7 +148,7 @@ impl Layer for AveragePool {
         let mut dx = cx.buffers.take(inputs[0].values.len());
         cx.workers.chunks(&mut dx, shape.len(), |index, dx| {
             dx.fill(0.0);
-            let dy = &gradient[index * output.len()..][..output.len()];
+            let dy = &gradient.values()[index * output.len()..][..output.len()];
             for_each_window(window, shape, output, |pixel, rows, columns| {
                 let dy = &dy[pixel * channels..][..channels];
                 let share = 1.0 / (rows.len() * columns.len()) as f32;
@@ -161,7 +161,7 @@ impl Layer for AveragePool {
                 }
             });
         });
-        cx.buffers.recycle(gradient);
+        gradient.recycle(cx);
         into[0].add(cx, dx);
         Ok(())
     }

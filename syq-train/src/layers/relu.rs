@@ -1,7 +1,7 @@
 //! ReLU, where no batch norm stands before it to take it along.
 
 use crate::error::TrainError;
-use crate::tape::{Context, Gradient, Layer, Tensor};
+use crate::tape::{Context, Gradient, Layer, Tensor, Upstream};
 
 /// max(x, 0); the gradient at 0 is 0.
 #[derive(Debug)]
@@ -25,10 +25,11 @@ impl Layer for Relu {
         cx: &mut Context<'_>,
         _inputs: &[&Tensor],
         output: &Tensor,
-        mut gradient: Vec<f32>,
+        gradient: Upstream,
         into: &mut [Gradient],
     ) -> Result<(), TrainError> {
         let len = output.shape.len();
+        let mut gradient = gradient.into_values(cx);
         cx.workers.chunks(&mut gradient, len, |index, dy| {
             for (dy, y) in dy.iter_mut().zip(&output.values[index * len..]) {
                 *dy = if *y > 0.0 { *dy } else { 0.0 };

@@ -1,7 +1,7 @@
 //! Feature map to vector.
 
 use crate::error::TrainError;
-use crate::tape::{Context, Gradient, Layer, Tensor};
+use crate::tape::{Context, Gradient, Layer, Tensor, Upstream};
 use syq_core::Shape;
 
 /// The same values as one pixel of many channels.
@@ -21,7 +21,7 @@ impl Layer for Flatten {
         cx: &mut Context<'_>,
         _inputs: &[&Tensor],
         _output: &Tensor,
-        gradient: Vec<f32>,
+        gradient: Upstream,
         into: &mut [Gradient],
     ) -> Result<(), TrainError> {
         into[0].add(cx, gradient);

@@ -11,7 +11,7 @@ mod parameter;
 mod tensor;
 
 pub use buffers::Buffers;
-pub use gradient::Gradient;
+pub use gradient::{Gradient, Upstream};
 pub use parameter::Parameter;
 pub use tensor::Tensor;
 
@@ -54,7 +54,7 @@ pub trait Layer: std::fmt::Debug + Send {
         cx: &mut Context<'_>,
         inputs: &[&Tensor],
         output: &Tensor,
-        gradient: Vec<f32>,
+        gradient: Upstream,
         into: &mut [Gradient],
     ) -> Result<(), TrainError>;
 
@@ -131,7 +131,7 @@ impl Tape {
     ) -> Result<(), TrainError> {
         let mut gradients: Vec<Gradient> =
             self.wanted.iter().map(|wanted| if *wanted { Gradient::Zero } else { Gradient::Unwanted }).collect();
-        gradients[output.0] = Gradient::Sum(gradient);
+        gradients[output.0] = Gradient::Sum(gradient.into());
         while let Some(entry) = self.entries.pop() {
             let inputs: Vec<&Tensor> = entry.inputs.iter().map(|var| &self.values[var.0]).collect();
             // A value read twice by one layer hands out its sum once, and zero after that.

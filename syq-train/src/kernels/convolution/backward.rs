@@ -4,9 +4,10 @@
 use super::operand::{Code, Packing, Placement, Plain, filter_vectors, filter_vectors_of_two};
 use super::pack::{Direction, floats, pack};
 use super::plan::Pass;
-use super::straight_through::pass_on;
+use super::straight_through::PassOn;
 use super::weight_gradient::Gather;
-use super::{ConvOp, GradMode, Input, Weights, plan};
+use super::{BackwardSums, ConvOp, GradMode, Input, InputGradient, OutputGradient, Producer, Weights, plan};
+use crate::kernels::elementwise::{Factors, reduce};
 use crate::kernels::isa::Precision;
 use crate::kernels::lanes::{Kernel, Lanes, dispatch};
 use crate::parallel::Workers;
@@ -31,7 +32,11 @@ struct Shared<'a> {
     gather: Gather,
     data: Option<Data>,
     x: Input<'a>,
+    dy: &'a [f32],
+    /// Repeated factors, and z.
+    normalized: Option<(Factors, &'a [f32])>,
     mode: GradMode,
+    producer: Option<Producer<'a>>,
     workers: &'a Workers,
 }
 
@@ -61,10 +66,10 @@ pub(super) fn run(
     workers: &Workers,
     x: Input<'_>,
     w: Weights<'_>,
-    dz: &[f32],
-    dx: Option<(&mut [f32], GradMode)>,
+    dz: OutputGradient<'_>,
+    dx: Option<InputGradient<'_>>,
     dw: &mut [f32],
-) -> f64 {
+) -> BackwardSums {
     let g = &op.geometry;
     let data = dx.is_some().then(|| {
         let (placement, passes) = plan::backward_data(g, op.packing());
@@ -76,40 +81,55 @@ pub(super) fn run(
         Data { placement, passes: packed.collect() }
     });
     let (input, gather) = plan::weight_gradient(g);
-    let (dx, mode) = dx.unwrap_or((&mut [], GradMode::Overwrite));
-    let precision = op.precision;
-    let shared = Shared { geometry: g, packing: op.packing(), precision, input, gather, data, x, mode, workers };
-    let batch = dz.len() / g.output.len();
+    let InputGradient { mut dx, mode, producer } =
+        dx.unwrap_or(InputGradient { dx: &mut [], mode: GradMode::Overwrite, producer: None });
+    let normalized = dz.normalized.map(|(factors, z)| (factors.repeated(), z));
+    let (packing, precision) = (op.packing(), op.precision);
+    let shared = Shared {
+        geometry: g,
+        packing,
+        precision,
+        input,
+        gather,
+        data,
+        x,
+        dy: dz.dy,
+        normalized,
+        mode,
+        producer,
+        workers,
+    };
+    let batch = dz.dy.len() / g.output.len();
     let part_len = g.groups * g.group_filters().next_multiple_of(16) * g.filter_len();
     // At least two images, so that bf16 has pairs.
     let images = batch.div_ceil((PART_ELEMENTS / part_len).clamp(2, PARTS)).max(2);
     let mut parts = workers.scratch(batch.div_ceil(images) * part_len);
     let mut steps = vec![0.0f64; batch.div_ceil(images)];
-    let work = |index: usize, dx: &mut [f32], sums: &mut [f32], step: &mut f64| {
-        let images = index * images..((index + 1) * images).min(batch);
-        let sums = sums.as_chunks_mut::<16>().0;
-        *step = dispatch(op.isa, precision, Unit { shared: &shared, dz, images, dx, sums });
-    };
-    let dx_len = if dx.is_empty() { 0 } else { images * g.input.len() };
+    let sums_len = if producer.is_some() { 2 * g.input.channels } else { 0 };
+    let mut channel_sums = workers.scratch(batch * sums_len);
+    let dx_len = if dx.is_empty() { 0 } else { g.input.len() };
     let mut units = Vec::with_capacity(steps.len());
-    let mut dx = dx;
-    for (sums, step) in parts.chunks_exact_mut(part_len).zip(&mut steps) {
-        let (now, later) = dx.split_at_mut(dx_len.min(dx.len()));
-        dx = later;
-        units.push((now, sums, step));
+    let mut sums = &mut channel_sums[..];
+    for (index, (weights, step)) in parts.chunks_exact_mut(part_len).zip(&mut steps).enumerate() {
+        let images = index * images..((index + 1) * images).min(batch);
+        let now;
+        (now, dx) = dx.split_at_mut(images.len() * dx_len);
+        let channels;
+        (channels, sums) = sums.split_at_mut(images.len() * sums_len);
+        let weights = weights.as_chunks_mut::<16>().0;
+        units.push((Unit { shared: &shared, images, dx: now, weights, channels }, step));
     }
-    workers.chunks(&mut units, 1, |index, unit| {
-        for (dx, sums, step) in unit {
-            work(index, dx, sums, step);
+    workers.chunks(&mut units, 1, |_, units| {
+        for (unit, step) in units {
+            **step = dispatch(op.isa, precision, unit);
         }
     });
-    let step = match x {
-        Input::Float(_) => 1.0,
-        Input::Quantized { levels, .. } => levels.step,
-    };
+    drop(units);
+    let step = x.levels.map_or(1.0, |levels| levels.step);
     add_parts(workers, &mut parts, part_len);
     scatter(g, parts[..part_len].as_chunks::<16>().0, step, dw);
-    steps.iter().sum()
+    let producer = producer.map(|_| reduce(&channel_sums, g.input.channels));
+    BackwardSums { step: steps.iter().sum(), producer }
 }
 
 /// Adds all parts to the first, in order.
@@ -139,13 +159,15 @@ fn scatter(g: &ConvGeometry, sums: &[[f32; 16]], step: f32, dw: &mut [f32]) {
 /// Some images of a batch.
 struct Unit<'a> {
     shared: &'a Shared<'a>,
-    dz: &'a [f32],
     images: std::ops::Range<usize>,
     dx: &'a mut [f32],
-    sums: &'a mut [[f32; 16]],
+    /// The part's weight gradients.
+    weights: &'a mut [[f32; 16]],
+    /// Σ dx and Σ dx·z of each image's channels.
+    channels: &'a mut [f32],
 }
 
-impl Kernel for Unit<'_> {
+impl Kernel for &mut Unit<'_> {
     /// The step's gradient.
     type Output = f64;
 
@@ -168,27 +190,39 @@ impl Kernel for Unit<'_> {
         let mut data_operand = s.workers.scratch(data_len);
         let data_operand: &mut [u32] = bytemuck::cast_slice_mut(&mut data_operand);
         let mut fresh = s.workers.scratch(if s.data.is_some() { image_in } else { 0 });
-        let x = |image: usize| &s.x.values()[image * image_in..][..image_in];
-        let dz = |image: usize| &self.dz[image * image_out..][..image_out];
+        // Inputs and gradients that are still to be computed, of the images at hand.
+        let mut xs = s.workers.scratch(if s.x.affine.is_some() { slots * together * image_in } else { 0 });
+        let mut dzs = s.workers.scratch(if s.normalized.is_some() { slots * together * image_out } else { 0 });
         let mut step = 0.0;
         for first in self.images.clone().step_by(slots * together) {
             let end = (first + slots * together).min(self.images.end);
             let slots = (end - first).div_ceil(together);
+            let (stored, from) = (&s.x.values[first * image_in..end * image_in], first * image_out..end * image_out);
+            let x = match s.x.affine {
+                Some(affine) => affine.apply(lanes, stored, &mut xs[..stored.len()]),
+                None => stored,
+            };
+            let dz = match &s.normalized {
+                Some((factors, z)) => {
+                    let dz = &mut dzs[..from.len()];
+                    factors.apply(lanes, &z[from.clone()], &s.dy[from], dz);
+                    &*dz
+                }
+                None => &s.dy[from],
+            };
+            let x = |image: usize| &x[(image - first) * image_in..][..image_in];
+            let dz_of = |image: usize| &dz[(image - first) * image_out..][..image_out];
             for slot in 0..slots {
                 let operand = &mut operands[slot * operand_len..][..operand_len];
                 let image = first + slot * together;
                 let last = (image + together).min(end) - 1;
-                match (s.x, s.precision) {
-                    (Input::Float(_), Precision::F32) => {
-                        s.input.write(lanes, Packing::Single, x(image), operand, Plain);
-                    }
-                    (Input::Quantized { levels, .. }, Precision::F32) => {
+                match (s.x.levels, s.precision) {
+                    (None, Precision::F32) => s.input.write(lanes, Packing::Single, x(image), operand, Plain),
+                    (Some(levels), Precision::F32) => {
                         s.input.write(lanes, Packing::Single, x(image), operand, Code(levels));
                     }
-                    (Input::Float(_), Precision::Bf16) => {
-                        s.input.write_two(lanes, [x(image), x(last)], operand, Plain);
-                    }
-                    (Input::Quantized { levels, .. }, Precision::Bf16) => {
+                    (None, Precision::Bf16) => s.input.write_two(lanes, [x(image), x(last)], operand, Plain),
+                    (Some(levels), Precision::Bf16) => {
                         s.input.write_two(lanes, [x(image), x(last)], operand, Code(levels));
                     }
                 }
@@ -197,9 +231,9 @@ impl Kernel for Unit<'_> {
                 }
                 let vectors = &mut vectors[slot * vectors_len..][..vectors_len];
                 match s.precision {
-                    Precision::F32 => filter_vectors(g.group_filters(), dz(image), vectors),
+                    Precision::F32 => filter_vectors(g.group_filters(), dz_of(image), vectors),
                     Precision::Bf16 => {
-                        filter_vectors_of_two(lanes, g.group_filters(), [dz(image), dz(last)], vectors);
+                        filter_vectors_of_two(lanes, g.group_filters(), [dz_of(image), dz_of(last)], vectors);
                         if image == last {
                             // The last of an odd number is paired with itself: its second gradient is zero.
                             vectors.iter_mut().for_each(|pair| *pair &= 0xffff);
@@ -207,23 +241,23 @@ impl Kernel for Unit<'_> {
                     }
                 }
             }
-            let gradients = if in_place {
-                bytemuck::cast_slice(&self.dz[first * image_out..end * image_out])
-            } else {
-                &vectors[..slots * vectors_len]
-            };
-            s.gather.run(lanes, operands, gradients.as_chunks::<16>().0, self.sums);
+            let gradients = if in_place { bytemuck::cast_slice(dz) } else { &vectors[..slots * vectors_len] };
+            s.gather.run(lanes, operands, gradients.as_chunks::<16>().0, self.weights);
             let Some(data) = &s.data else { continue };
             for image in first..end {
-                data.placement.write(lanes, s.packing, dz(image), data_operand, Plain);
-                let dx = &mut self.dx[(image - self.images.start) * image_in..][..image_in];
-                match (s.x, s.mode) {
-                    (Input::Float(_), GradMode::Overwrite) => data.run(lanes, data_operand, dx),
-                    _ => {
-                        data.run(lanes, data_operand, &mut fresh);
-                        step += pass_on(s.x, x(image), &fresh, dx, s.mode);
-                    }
+                data.placement.write(lanes, s.packing, dz_of(image), data_operand, Plain);
+                let index = image - self.images.start;
+                let dx = &mut self.dx[index * image_in..][..image_in];
+                if s.x.levels.is_none() && s.mode == GradMode::Overwrite && s.producer.is_none() {
+                    data.run(lanes, data_operand, dx);
+                    continue;
                 }
+                data.run(lanes, data_operand, &mut fresh);
+                let producer = s.producer.map(|p| Producer { z: &p.z[image * image_in..][..image_in], ..p });
+                let sums_len = if producer.is_some() { 2 * g.input.channels } else { 0 };
+                let sums = &mut self.channels[index * sums_len..][..sums_len];
+                let (levels, mode) = (s.x.levels, s.mode);
+                step += PassOn { levels, x: x(image), gradient: &fresh, dx, mode, producer, sums }.run();
             }
         }
         step

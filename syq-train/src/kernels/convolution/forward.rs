@@ -14,8 +14,8 @@ const UNIT: usize = 4;
 
 pub(super) fn run(op: &ConvOp, workers: &Workers, x: Input<'_>, w: Weights<'_>, z: &mut [f32]) -> ChannelSums {
     let g = &op.geometry;
-    let (scales, granularity) = match (w, x) {
-        (Weights::Codes { scales, granularity, .. }, Input::Quantized { levels, .. }) => {
+    let (scales, granularity) = match (w, x.levels) {
+        (Weights::Codes { scales, granularity, .. }, Some(levels)) => {
             (Some(effective_scales(scales, levels.step)), Some(granularity))
         }
         _ => (None, None),
@@ -79,18 +79,19 @@ impl Kernel for Unit<'_> {
         let g = s.geometry;
         let mut operand = s.workers.scratch(s.placement.len(s.packing));
         let operand: &mut [u32] = bytemuck::cast_slice_mut(&mut operand);
-        let images = s.x.values()[self.first * g.input.len()..].chunks_exact(g.input.len());
+        let images = s.x.values[self.first * g.input.len()..].chunks_exact(g.input.len());
+        let mut y = s.workers.scratch(if s.x.affine.is_some() { g.input.len() } else { 0 });
         let blocks = g.groups * g.group_filters().div_ceil(16);
         let outputs = self.z.chunks_exact_mut(g.output.len()).zip(self.moments.chunks_exact_mut(blocks));
         for (image, (z, moments)) in images.zip(outputs) {
-            match (s.x, &s.scales) {
-                (Input::Float(_), _) => s.placement.write(lanes, s.packing, image, operand, Plain),
-                (Input::Quantized { levels, .. }, Some(_)) => {
-                    s.placement.write(lanes, s.packing, image, operand, Code(levels));
-                }
-                (Input::Quantized { levels, .. }, None) => {
-                    s.placement.write(lanes, s.packing, image, operand, Dequantized(levels));
-                }
+            let image = match s.x.affine {
+                Some(affine) => affine.apply(lanes, image, &mut y),
+                None => image,
+            };
+            match (s.x.levels, &s.scales) {
+                (None, _) => s.placement.write(lanes, s.packing, image, operand, Plain),
+                (Some(levels), Some(_)) => s.placement.write(lanes, s.packing, image, operand, Code(levels)),
+                (Some(levels), None) => s.placement.write(lanes, s.packing, image, operand, Dequantized(levels)),
             }
             let weights = s.weights.chunks_exact(s.weights.len() / g.groups);
             for (group, (weights, moments)) in weights.zip(moments.chunks_exact_mut(blocks / g.groups)).enumerate() {

@@ -18,6 +18,7 @@ mod weight_gradient;
 #[cfg(test)]
 mod tests;
 
+use super::elementwise::{BatchNormGradient, ChannelAffine};
 use super::isa::{Isa, Precision};
 use crate::parallel::Workers;
 use operand::Packing;
@@ -25,23 +26,32 @@ use syq_core::{ConvGeometry, Granularity, Levels};
 
 /// The input of a convolution: `[image][row][column][channel]`.
 #[derive(Clone, Copy, Debug)]
-pub enum Input<'a> {
-    /// Floats, used as they are.
-    Float(&'a [f32]),
-    /// Floats that the convolution quantizes; it then works on their codes.
-    Quantized {
-        /// The values before quantization.
-        x: &'a [f32],
-        /// The quantizer's levels.
-        levels: Levels,
-    },
+pub struct Input<'a> {
+    values: &'a [f32],
+    affine: Option<&'a ChannelAffine>,
+    levels: Option<Levels>,
 }
 
 impl<'a> Input<'a> {
-    fn values(self) -> &'a [f32] {
-        match self {
-            Self::Float(x) | Self::Quantized { x, .. } => x,
-        }
+    /// Floats, used as they are.
+    pub fn float(values: &'a [f32]) -> Self {
+        Self { values, affine: None, levels: None }
+    }
+
+    /// Floats that the convolution quantizes; it then works on their codes.
+    pub fn quantized(values: &'a [f32], levels: Levels) -> Self {
+        Self::float(values).with(Some(levels))
+    }
+
+    /// With these levels, or none.
+    pub fn with(self, levels: Option<Levels>) -> Self {
+        Self { levels, ..self }
+    }
+
+    /// The values still have to go through `affine`, before any quantizer: a batch norm that nobody
+    /// else reads is never stored.
+    pub fn through(self, affine: Option<&'a ChannelAffine>) -> Self {
+        Self { affine, ..self }
     }
 }
 
@@ -68,6 +78,46 @@ pub enum GradMode {
     Overwrite,
     /// The gradient is added to them.
     Accumulate,
+}
+
+/// The gradient of a convolution's output: `dy` itself, or a·dy + b·z + c where a batch norm behind the
+/// convolution left its last pass to be done here.
+#[derive(Clone, Copy, Debug)]
+pub struct OutputGradient<'a> {
+    /// `[image][row][column][filter]`.
+    pub dy: &'a [f32],
+    /// The factors, and z, the convolution's output.
+    pub normalized: Option<(&'a BatchNormGradient, &'a [f32])>,
+}
+
+/// Where the gradient of a convolution's input goes.
+#[derive(Debug)]
+pub struct InputGradient<'a> {
+    /// The buffer, `[image][row][column][channel]`.
+    pub dx: &'a mut [f32],
+    /// What happens to its values.
+    pub mode: GradMode,
+    /// The batch norm that made the input, if its first backward pass is to be done here: the
+    /// gradient is zeroed where the input is not above the floor, and summed.
+    pub producer: Option<Producer<'a>>,
+}
+
+/// A batch norm as its consumer needs it.
+#[derive(Clone, Copy, Debug)]
+pub struct Producer<'a> {
+    /// Its input.
+    pub z: &'a [f32],
+    /// 0 behind a ReLU, else −∞.
+    pub floor: f32,
+}
+
+/// What a backward pass sums.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BackwardSums {
+    /// What the gradient of a learned step consists of, Σ ∂L/∂(u·s) · ∂(u·s)/∂s (LSQ), else 0.
+    pub step: f64,
+    /// Σ dy and Σ dy·z of each channel of the producer.
+    pub producer: Option<[Vec<f64>; 2]>,
 }
 
 /// Σ x and Σ x² of each channel over a batch.
@@ -133,22 +183,21 @@ impl ConvOp {
         forward::run(&op, workers, x, w, z)
     }
 
-    /// From `dz` = ∂L/∂z: the gradient of the dequantized weights into `dw`, and, if wanted, that of
-    /// the input (before its quantizer, straight-through) into or onto `dx`. Returns the sum that
-    /// the gradient of a learned step consists of, Σ ∂L/∂(u·s) · ∂(u·s)/∂s (LSQ), else 0.
+    /// From the gradient of z: that of the dequantized weights into `dw`, and, if wanted, that of
+    /// the input (before its quantizer, straight-through) into or onto a buffer.
     ///
     /// # Panics
-    /// If `x` or `dx` has fewer images than `dz`, or the weights are not the geometry's.
+    /// If an input or its gradient has fewer images than `dz`, or the weights are not the geometry's.
     pub fn backward(
         &self,
         workers: &Workers,
         x: Input<'_>,
         w: Weights<'_>,
-        dz: &[f32],
-        dx: Option<(&mut [f32], GradMode)>,
+        dz: OutputGradient<'_>,
+        dx: Option<InputGradient<'_>>,
         dw: &mut [f32],
-    ) -> f64 {
-        let op = self.over_vectors(dz.len() / self.geometry.output.len());
+    ) -> BackwardSums {
+        let op = self.over_vectors(dz.dy.len() / self.geometry.output.len());
         backward::run(&op, workers, x, w, dz, dx, dw)
     }
 }

@@ -1,59 +1,119 @@
-//! The straight-through rule: what the gradient of a quantized operand means for its input and for
-//! the quantizer's step.
+//! What the gradient of a convolution's operand means for what stands before it: for a quantizer by
+//! the straight-through rule, for its learned step, and for a batch norm with ReLU its sums.
 
 use super::operand::code;
-use super::{GradMode, Input};
+use super::{GradMode, Producer};
+use crate::kernels::elementwise::{Block, ProductSums, mask, padded};
 use syq_core::Levels;
 
-/// Hands the gradient of a convolution's operand through its quantizer (straight-through) to `dx`;
-/// returns the image's share of the step's gradient.
-#[inline(always)]
-pub(super) fn pass_on(input: Input<'_>, x: &[f32], gradient: &[f32], dx: &mut [f32], mode: GradMode) -> f64 {
-    match (input, mode) {
-        (Input::Float(_), GradMode::Overwrite) => {
-            dx.copy_from_slice(gradient);
-            0.0
+/// One image's gradient on its way out of a convolution.
+pub(super) struct PassOn<'a> {
+    /// The input's quantizer.
+    pub(super) levels: Option<Levels>,
+    /// The input.
+    pub(super) x: &'a [f32],
+    /// The operand's gradient.
+    pub(super) gradient: &'a [f32],
+    pub(super) dx: &'a mut [f32],
+    pub(super) mode: GradMode,
+    /// The batch norm that made the input, this image of it.
+    pub(super) producer: Option<Producer<'a>>,
+    /// Σ dx and Σ dx·z, a channel each, of this image, if there is a producer.
+    pub(super) sums: &'a mut [f32],
+}
+
+impl PassOn<'_> {
+    /// Writes or adds the gradient; returns the image's share of the step's gradient.
+    #[inline(always)]
+    pub(super) fn run(self) -> f64 {
+        match (self.levels.is_some(), self.mode, self.producer.is_some()) {
+            (false, GradMode::Overwrite, false) => self.blocks::<false, false, false>(),
+            (false, GradMode::Overwrite, true) => self.blocks::<false, false, true>(),
+            (false, GradMode::Accumulate, false) => self.blocks::<false, true, false>(),
+            (false, GradMode::Accumulate, true) => self.blocks::<false, true, true>(),
+            (true, GradMode::Overwrite, false) => self.blocks::<true, false, false>(),
+            (true, GradMode::Overwrite, true) => self.blocks::<true, false, true>(),
+            (true, GradMode::Accumulate, false) => self.blocks::<true, true, false>(),
+            (true, GradMode::Accumulate, true) => self.blocks::<true, true, true>(),
         }
-        (Input::Float(_), GradMode::Accumulate) => {
-            for (dx, g) in dx.iter_mut().zip(gradient) {
-                *dx += g;
+    }
+
+    #[inline(always)]
+    fn blocks<const QUANTIZED: bool, const ADD: bool, const PRODUCER: bool>(self) -> f64 {
+        let nothing = Levels { step: 0.0, inverse_step: 0.0, largest: 0, zero: 0 };
+        let Producer { z, floor } = self.producer.unwrap_or(Producer { z: &[], floor: 0.0 });
+        let mut state = State {
+            levels: self.levels.unwrap_or(nothing),
+            floor,
+            steps: [0.0; 16],
+            sums: ProductSums::new(self.sums.len() / 2),
+        };
+        let ((x, x_rest), (g, g_rest)) = (self.x.as_chunks::<16>(), self.gradient.as_chunks::<16>());
+        let (dx, dx_rest) = self.dx.as_chunks_mut::<16>();
+        let (z, z_rest) = z.as_chunks::<16>();
+        for (index, ((x, g), dx)) in x.iter().zip(g).zip(dx).enumerate() {
+            let z = if PRODUCER { &z[index] } else { x };
+            state.block::<QUANTIZED, ADD, PRODUCER>(x, g, z, dx);
+        }
+        if !dx_rest.is_empty() {
+            let mut last = padded(dx_rest);
+            state.block::<QUANTIZED, ADD, PRODUCER>(&padded(x_rest), &padded(g_rest), &padded(z_rest), &mut last);
+            dx_rest.copy_from_slice(&last[..dx_rest.len()]);
+        }
+        if PRODUCER {
+            state.sums.fold(self.sums);
+        }
+        let mut total = 0.0;
+        for step in state.steps {
+            total += f64::from(step);
+        }
+        total
+    }
+}
+
+/// What is the same for all blocks, and what they sum.
+struct State {
+    levels: Levels,
+    floor: f32,
+    steps: Block,
+    sums: ProductSums,
+}
+
+impl State {
+    #[inline(always)]
+    fn block<const QUANTIZED: bool, const ADD: bool, const PRODUCER: bool>(
+        &mut self,
+        x: &Block,
+        gradient: &Block,
+        z: &Block,
+        dx: &mut Block,
+    ) {
+        let mut g = *gradient;
+        if QUANTIZED {
+            for i in 0..16 {
+                one(self.levels, x[i], &mut g[i], &mut self.steps[i]);
             }
-            0.0
         }
-        (Input::Quantized { levels, .. }, GradMode::Overwrite) => chunks::<false>(levels, x, gradient, dx),
-        (Input::Quantized { levels, .. }, GradMode::Accumulate) => chunks::<true>(levels, x, gradient, dx),
+        if ADD {
+            for i in 0..16 {
+                g[i] += dx[i];
+            }
+        }
+        if PRODUCER {
+            mask(&mut g, x, self.floor);
+            self.sums.add(&g, z);
+        }
+        *dx = g;
     }
 }
 
+/// [`Levels::input_gradient`] in place, and [`Levels::step_gradient`] onto `step`, without branches.
 #[inline(always)]
-fn chunks<const ADD: bool>(levels: Levels, x: &[f32], gradient: &[f32], dx: &mut [f32]) -> f64 {
-    let mut sums = [0.0f32; 16];
-    let (xs, x_rest) = x.as_chunks::<16>();
-    let (gradients, gradient_rest) = gradient.as_chunks::<16>();
-    let (dxs, dx_rest) = dx.as_chunks_mut::<16>();
-    for ((x, g), dx) in xs.iter().zip(gradients).zip(dxs) {
-        for i in 0..16 {
-            one::<ADD>(levels, x[i], g[i], &mut dx[i], &mut sums[i]);
-        }
-    }
-    for (((x, g), dx), sum) in x_rest.iter().zip(gradient_rest).zip(dx_rest).zip(&mut sums) {
-        one::<ADD>(levels, *x, *g, dx, sum);
-    }
-    let mut total = 0.0;
-    for sum in sums {
-        total += f64::from(sum);
-    }
-    total
-}
-
-/// [`Levels::input_gradient`] and [`Levels::step_gradient`] without branches.
-#[inline(always)]
-fn one<const ADD: bool>(levels: Levels, x: f32, g: f32, dx: &mut f32, sum: &mut f32) {
+fn one(levels: Levels, x: f32, g: &mut f32, step: &mut f32) {
     let largest = f32::from(levels.largest);
     let t = x * levels.inverse_step;
     let inside = t >= 0.0 && t <= largest;
-    let passed = if inside { g } else { 0.0 };
-    *dx = if ADD { *dx + passed } else { passed };
     let above = if t > largest { largest } else { 0.0 };
-    *sum += g * if inside { code(levels, x) - t } else { above };
+    *step += *g * if inside { code(levels, x) - t } else { above };
+    *g = if inside { *g } else { 0.0 };
 }

@@ -81,6 +81,10 @@ fn assert_close(what: &str, found: &[f32], expected: &[f64], tolerance: f64) {
 
 const BATCH: usize = 5;
 
+fn given(dy: &[f32]) -> OutputGradient<'_> {
+    OutputGradient { dy, normalized: None }
+}
+
 struct Reference {
     z: Vec<f64>,
     dx: Vec<f64>,
@@ -112,7 +116,7 @@ fn float_passes_match_plain_loops() {
             let what = |which: &str| format!("{which} of {g:?} with {} {precision:?}", isa.name());
             let op = ConvOp::new(g, precision, isa);
             let mut z = vec![f32::NAN; dz.len()];
-            let sums = op.forward(&workers, Input::Float(&x), Weights::Float(&w), &mut z);
+            let sums = op.forward(&workers, Input::float(&x), Weights::Float(&w), &mut z);
             assert_close(&what("z"), &z, &expected.z, 2e-6);
             for filter in 0..g.filters() {
                 let of = |power: i32| {
@@ -122,17 +126,17 @@ fn float_passes_match_plain_loops() {
                 assert!((sums.sum_of_squares[filter] - of(2)).abs() < 1e-5 * of(2) + 1e-4, "{}", what("Σ z²"));
             }
             let (mut dx, mut dw) = (vec![f32::NAN; x.len()], vec![f32::NAN; w.len()]);
-            let into = Some((dx.as_mut_slice(), GradMode::Overwrite));
-            let step = op.backward(&workers, Input::Float(&x), Weights::Float(&w), &dz, into, &mut dw);
-            assert_eq!(step, 0.0);
+            let into = Some(InputGradient { dx: &mut dx, mode: GradMode::Overwrite, producer: None });
+            let step = op.backward(&workers, Input::float(&x), Weights::Float(&w), given(&dz), into, &mut dw);
+            assert_eq!(step, BackwardSums::default());
             assert_close(&what("dx"), &dx, &expected.dx, 2e-6);
             assert_close(&what("dw"), &dw, &expected.dw, 2e-6);
-            let into = Some((dx.as_mut_slice(), GradMode::Accumulate));
-            op.backward(&workers, Input::Float(&x), Weights::Float(&w), &dz, into, &mut dw);
+            let into = Some(InputGradient { dx: &mut dx, mode: GradMode::Accumulate, producer: None });
+            op.backward(&workers, Input::float(&x), Weights::Float(&w), given(&dz), into, &mut dw);
             let twice: Vec<f64> = expected.dx.iter().map(|g| 2.0 * g).collect();
             assert_close(&what("accumulated dx"), &dx, &twice, 2e-6);
             let mut alone = vec![0.0; w.len()];
-            op.backward(&workers, Input::Float(&x), Weights::Float(&w), &dz, None, &mut alone);
+            op.backward(&workers, Input::float(&x), Weights::Float(&w), given(&dz), None, &mut alone);
             assert_eq!(alone, dw, "{}", what("dw without dx"));
         }
     }
@@ -165,7 +169,7 @@ fn quantized_forward_is_the_reference_bit_for_bit() {
                 let weights = Weights::Codes { codes: &codes, scales: &scales, granularity };
                 let mut z = vec![f32::NAN; expected.len()];
                 let op = ConvOp::new(g, precision, isa);
-                op.forward(&workers, Input::Quantized { x: &x, levels }, weights, &mut z);
+                op.forward(&workers, Input::quantized(&x, levels), weights, &mut z);
                 let same = z.iter().zip(&expected).all(|(a, b)| a.to_bits() == b.to_bits());
                 assert!(same, "{g:?} {granularity:?} {} {precision:?}", isa.name());
             }
@@ -187,14 +191,14 @@ fn mixed_forward_uses_dequantized_values() {
         for (isa, precision) in executors() {
             let op = ConvOp::new(g, precision, isa);
             let mut z = vec![f32::NAN; dz.len()];
-            op.forward(&workers, Input::Quantized { x: &x, levels }, Weights::Float(&w), &mut z);
+            op.forward(&workers, Input::quantized(&x, levels), Weights::Float(&w), &mut z);
             assert_close("quantized input", &z, &reference(&g, &values, &w, &dz).z, 2e-6);
             let granularity = Granularity::Row;
             let scales: Vec<f32> = (0..g.window.kernel[0]).map(|i| 0.25 + 0.125 * i as f32).collect();
             let at = |j: usize| j / (g.group_channels() * g.window.kernel[1]) % g.window.kernel[0];
             let scaled: Vec<f32> = codes.iter().enumerate().map(|(j, c)| f32::from(*c) * scales[at(j)]).collect();
             let weights = Weights::Codes { codes: &codes, scales: &scales, granularity };
-            op.forward(&workers, Input::Float(&x), weights, &mut z);
+            op.forward(&workers, Input::float(&x), weights, &mut z);
             assert_close("coded weights", &z, &reference(&g, &x, &scaled, &dz).z, 2e-6);
         }
     }
@@ -222,11 +226,15 @@ fn quantized_backward_is_straight_through() {
             let (mut dx, mut dw) = (vec![f32::NAN; x.len()], vec![f32::NAN; w.len()]);
             let weights = Weights::Codes { codes: &codes, scales: &scales, granularity: Granularity::Pixel };
             let op = ConvOp::new(g, precision, isa);
-            let into = Some((dx.as_mut_slice(), GradMode::Overwrite));
-            let found = op.backward(&workers, Input::Quantized { x: &x, levels }, weights, &dz, into, &mut dw);
+            let into = Some(InputGradient { dx: &mut dx, mode: GradMode::Overwrite, producer: None });
+            let found = op.backward(&workers, Input::quantized(&x, levels), weights, given(&dz), into, &mut dw);
             assert_close("dx", &dx, &expected, tolerance);
             assert_close("dw", &dw, &plain.dw, 2e-6);
-            assert!((found - step).abs() < 10.0 * tolerance * spread + 1e-4, "{found} instead of {step}: {g:?}");
+            assert!(
+                (found.step - step).abs() < 10.0 * tolerance * spread + 1e-4,
+                "{} instead of {step}: {g:?}",
+                found.step
+            );
         }
     }
 }
@@ -242,11 +250,11 @@ fn bytes_do_not_depend_on_the_threads() {
             let run = |threads: usize| {
                 let workers = Workers::new(threads).unwrap();
                 let weights = Weights::Codes { codes: &codes, scales: &scales, granularity: Granularity::Row };
-                let input = Input::Quantized { x: &x, levels };
+                let input = Input::quantized(&x, levels);
                 let (mut z, mut dx, mut dw) = (vec![0.0; dz.len()], vec![0.0; x.len()], vec![0.0; codes.len()]);
                 let sums = op.forward(&workers, input, weights, &mut z);
-                let into = Some((dx.as_mut_slice(), GradMode::Overwrite));
-                let step = op.backward(&workers, input, weights, &dz, into, &mut dw);
+                let into = Some(InputGradient { dx: &mut dx, mode: GradMode::Overwrite, producer: None });
+                let step = op.backward(&workers, input, weights, given(&dz), into, &mut dw);
                 (z, dx, dw, sums, step)
             };
             let one = run(1);
@@ -266,7 +274,7 @@ fn gradients_match_finite_differences() {
             let op = ConvOp::new(g, Precision::F32, isa);
             let mut z = vec![0.0; 2 * g.output.len()];
             let mut loss = |x: &[f32], w: &[f32]| {
-                op.forward(&workers, Input::Float(x), Weights::Float(w), &mut z);
+                op.forward(&workers, Input::float(x), Weights::Float(w), &mut z);
                 z.iter().map(|z| f64::from(*z).powi(2) / 2.0).sum::<f64>()
             };
             loss(&x, &w);
@@ -282,8 +290,8 @@ fn gradients_match_finite_differences() {
             let slopes = [slope(&x, i, &mut |x| loss(x, &w)), slope(&w, j, &mut |w| loss(&x, w))];
             loss(&x, &w);
             let (mut dx, mut dw) = (vec![0.0; x.len()], vec![0.0; w.len()]);
-            let into = Some((dx.as_mut_slice(), GradMode::Overwrite));
-            op.backward(&workers, Input::Float(&x), Weights::Float(&w), &z, into, &mut dw);
+            let into = Some(InputGradient { dx: &mut dx, mode: GradMode::Overwrite, producer: None });
+            op.backward(&workers, Input::float(&x), Weights::Float(&w), given(&z), into, &mut dw);
             let largest = dx.iter().chain(&dw).fold(0.0f32, |m, g| m.max(g.abs()));
             for (found, slope) in [dx[i], dw[j]].into_iter().zip(slopes) {
                 assert!((f64::from(found) - slope).abs() < 1e-3 * f64::from(largest), "{found}, {slope}: {g:?}");

@@ -29,9 +29,10 @@ fn passes_match_plain_loops() {
         let of = |which: usize, i: usize| f64::from(factors[which][i % channels]);
         let x_of = |i: usize| f64::from(x.values[i]);
         let mut y = vec![f32::NAN; n];
-        affine(&workers, &x, None, [&factors[0], &factors[1]], Activation::Linear, &mut y);
+        let of_floor = |activation| ChannelAffine::new([&factors[0], &factors[1]], activation);
+        affine(&workers, &x, None, &of_floor(Activation::Linear), &mut y);
         assert_close(&y, (0..n).map(|i| x_of(i) * of(0, i) + of(1, i)));
-        affine(&workers, &x, Some(&r), [&factors[0], &factors[1]], Activation::Relu, &mut y);
+        affine(&workers, &x, Some(&r), &of_floor(Activation::Relu), &mut y);
         assert_close(&y, (0..n).map(|i| (x_of(i) * of(0, i) + of(1, i) + f64::from(r[i])).max(0.0)));
 
         let sums = channel_sums(&workers, &x.values, shape);
