@@ -1,54 +1,31 @@
 //! Gradient checks: every layer's backward pass against central differences of the loss.
 
+mod common;
+
+use common::{build, conv};
 use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Codebook, Granularity, Padding, Shape, Window};
 use syq_pack::Network;
-use syq_pack::network::{Bias, Conv, INPUT, Layer, Linear, Op, WeightFormat};
-use syq_train::error::TrainError;
-use syq_train::graph::{BuildOptions, Graph};
+use syq_pack::network::{INPUT, Op, WeightFormat};
+use syq_train::graph::Graph;
 use syq_train::kernels::{Isa, Precision};
-use syq_train::layers::{BatchNormSettings, CrossEntropy, Objective};
+use syq_train::layers::{CrossEntropy, Objective};
 use syq_train::optim::Group;
 use syq_train::parallel::Workers;
 use syq_train::rng::{Purpose, Random};
 
 const BATCH: usize = 3;
-const CLASSES: usize = 4;
 
-/// The lists of layers below read top to bottom; each names its inputs.
+/// As [`common::network`], on small pictures.
 fn network(layers: &[(&str, &[&str], Op)]) -> Network {
-    let layers = layers
-        .iter()
-        .map(|(name, inputs, op)| Layer {
-            name: (*name).to_owned(),
-            inputs: inputs.iter().map(|input| (*input).to_owned()).collect(),
-            op: op.clone(),
-        })
-        .collect();
-    Network { name: "test".to_owned(), input: Shape::new(6, 5, 3), layers }
-}
-
-fn conv(filters: usize, kernel: usize, stride: usize, groups: usize, weights: WeightFormat) -> Op {
-    let window = Window::square(kernel, stride, Padding::uniform(kernel / 2));
-    Op::Conv(Conv { filters, window, groups, weights, bias: Bias::None })
+    common::network(Shape::new(6, 5, 3), layers)
 }
 
 fn linear() -> Op {
-    Op::Linear(Linear { outputs: CLASSES, weights: WeightFormat::Float, bias: Bias::PerFilter })
-}
-
-fn build(network: &Network) -> Result<Graph, TrainError> {
-    let options = BuildOptions {
-        precision: Precision::F32,
-        isa: Isa::Portable,
-        eta: 0.05,
-        batch_norm: BatchNormSettings::default(),
-        seed: 7,
-    };
-    Graph::new(network, options)
+    common::linear(WeightFormat::Float)
 }
 
 fn graph(network: &Network) -> Graph {
-    let mut graph = build(network).unwrap();
+    let mut graph = build(network, Isa::Portable, Precision::F32);
     // γ = 1 and β = 0 would hide mistakes in either.
     let mut random = Random::new(3, Purpose::Test, 9, 9);
     for parameter in graph.parameters_mut() {
@@ -202,28 +179,4 @@ fn scales_of_quantized_layers() {
             );
         }
     }
-}
-
-#[test]
-fn eight_bit_layers_are_refused_for_now() {
-    let quantize = |range| Op::Quantize(ActivationQuantizer { bits: BitWidth::Eight, range });
-    let conv = |weights| conv(4, 3, 2, 1, weights);
-    let refused = |range, weights| {
-        let layers: [(&str, &[&str], Op); 4] = [
-            ("q", &[INPUT], quantize(range)),
-            ("c", &["q"], conv(weights)),
-            ("f", &["c"], Op::Flatten),
-            ("l", &["f"], linear()),
-        ];
-        match build(&network(&layers)) {
-            Err(TrainError::Unsupported { layer, .. }) => Some(layer),
-            Err(error) => panic!("{error}"),
-            Ok(_) => None,
-        }
-    };
-    let symmetric = ActivationRange::Symmetric(2.0);
-    assert_eq!(refused(ActivationRange::Unit, WeightFormat::EightBit).as_deref(), Some("c"));
-    assert_eq!(refused(symmetric, WeightFormat::EightBit).as_deref(), Some("q"));
-    assert_eq!(refused(symmetric, WeightFormat::Float).as_deref(), Some("q"));
-    assert_eq!(refused(ActivationRange::Unit, WeightFormat::Float), None);
 }

@@ -1,6 +1,8 @@
 //! A run that is stopped and resumed ends in the same bytes, and so does one on other threads.
 
 use std::path::{Path, PathBuf};
+use syq_core::{ActivationQuantizer, ActivationRange, BitWidth};
+use syq_pack::network::Op;
 use syq_train::checkpoint::Checkpoint;
 use syq_train::config::{Config, DistillationConfig, NormalizationConfig};
 use syq_train::data::Dataset;
@@ -40,6 +42,9 @@ fn config(network: &str, optimizer: &str, threads: usize, init: Option<&Path>) -
 const FLOAT: &str = "weights = \"float\"";
 const TERNARY: &str =
     "weights = \"ternary\"\ngranularity = \"pixel\"\nactivation_bits = 2\nactivation_range = \"learned\"";
+/// As [`TERNARY`], with 8-bit first, last and shortcut layers.
+const INTEGER: &str = "weights = \"ternary\"\ngranularity = \"pixel\"\nactivation_bits = 2\n\
+    activation_range = \"learned\"\nfirst_last = \"8bit\"";
 const SGD: &str = "sgd = { momentum = 0.9, kind = \"nesterov\" }";
 const ADAM: &str = "adam = { betas = [0.9, 0.999], epsilon = 1e-5 }";
 
@@ -103,6 +108,7 @@ fn a_quantized_run() {
     let folder = tempfile::tempdir().unwrap();
     let init = float_network(folder.path());
     check(&|threads| config(TERNARY, ADAM, threads, Some(&init)));
+    check(&|threads| config(INTEGER, ADAM, threads, Some(&init)));
 }
 
 /// A configuration with a teacher, and batch norm's statistics over two batches.
@@ -153,15 +159,17 @@ fn statistics_are_measured_anew_with_the_weights_as_they_stand() {
 fn training_learns_and_reports_what_the_engine_measures() {
     let folder = tempfile::tempdir().unwrap();
     let float = float_network(folder.path());
-    let quantized = folder.path().join("quantized");
-    let rows = run(&config(TERNARY, ADAM, 2, Some(&float)), &quantized, Start::New, None);
-    let last = rows.last().unwrap();
-    assert!(last.top1 > 60.0, "top-1 {} % of three easy classes", last.top1);
-    // The last row is of the held-out images: the exported model gets the same ones right.
-    let (model, metadata) = export(&quantized.join(CHECKPOINT)).unwrap();
-    let split = syq_train::data::split::split(&data(), metadata.config.held_out(), 5).unwrap();
-    let again = evaluate(&model, &data(), &split.validation, 1).unwrap();
-    assert_eq!((again.top1(), again.mean()), (last.top1, last.loss));
+    for (name, network) in [("float ends", TERNARY), ("8-bit ends", INTEGER)] {
+        let quantized = folder.path().join(name);
+        let rows = run(&config(network, ADAM, 2, Some(&float)), &quantized, Start::New, None);
+        let last = rows.last().unwrap();
+        assert!(last.top1 > 60.0, "{name}: top-1 {} % of three easy classes", last.top1);
+        // The last row is of the held-out images: the exported model gets the same ones right.
+        let (model, metadata) = export(&quantized.join(CHECKPOINT)).unwrap();
+        let split = syq_train::data::split::split(&data(), metadata.config.held_out(), 5).unwrap();
+        let again = evaluate(&model, &data(), &split.validation, 1).unwrap();
+        assert_eq!((again.top1(), again.mean()), (last.top1, last.loss), "{name}");
+    }
 }
 
 /// Every parameter of the checkpoint in `folder` whose name ends so.
@@ -192,6 +200,37 @@ fn a_further_stage_takes_scales_and_steps_over() {
     assert!(values(&wider, ".step").iter().all(|step| *step == 0.0));
     assert_eq!(values(&layer, ".step"), values(&first, ".step"));
     assert!(values(&layer, ".scales").iter().all(|scale| *scale > 0.0));
+}
+
+#[test]
+fn a_further_stage_makes_first_and_last_layers_8_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let [float, first, second, third, wider, back] =
+        ["float", "first", "second", "third", "wider", "back"].map(|name| folder.path().join(name));
+    run(&config(FLOAT, SGD, 2, None), &float, Start::New, Some(4));
+    let stage = |network: &str, from: &Path, to: &Path, until: u64| {
+        run(&config(network, ADAM, 2, Some(&from.join(CHECKPOINT))), to, Start::New, Some(until));
+    };
+    stage(TERNARY, &float, &first, 4);
+    stage(INTEGER, &first, &second, 0);
+    for ending in [".scales", ".weight", ".gamma"] {
+        assert_eq!(values(&second, ending), values(&first, ending), "{ending}");
+    }
+    // Two shortcuts and the last layer got quantizers of their own, which wait for the first batch.
+    let (steps, before) = (values(&second, ".step"), values(&first, ".step"));
+    let known: Vec<f32> = steps.iter().copied().filter(|step| *step != 0.0).collect();
+    assert_eq!((known, steps.len()), (before.clone(), before.len() + 3));
+    stage(INTEGER, &first, &third, 4);
+    assert!(values(&third, ".step").iter().all(|step| *step > 0.0));
+    // With other bits between, theirs are still 8.
+    stage(&INTEGER.replace("bits = 2", "bits = 4"), &third, &wider, 0);
+    assert_eq!(values(&wider, ".step").iter().filter(|step| **step != 0.0).count(), 3);
+    stage(TERNARY, &third, &back, 0);
+    assert_eq!(values(&back, ".step").len(), before.len());
+    let picture = export(&third.join(CHECKPOINT)).unwrap().0.network.layers[0].op.clone();
+    let bound = data().normalization().unwrap().bound();
+    let (bits, range) = (BitWidth::Eight, ActivationRange::Symmetric(bound));
+    assert_eq!(picture, Op::Quantize(ActivationQuantizer { bits, range }));
 }
 
 #[test]

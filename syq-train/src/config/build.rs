@@ -1,14 +1,21 @@
 //! From a configuration to the values that a run works with.
 
-use super::{Config, OptimizerConfig, ScheduleConfig, Weights};
+use super::{Config, FirstLast, OptimizerConfig, ScheduleConfig, Weights};
 use crate::data::{Augmentation, DataError, Dataset, HeldOut, Normalization};
 use crate::optim::{Adam, AdamOptions, Decay, Optimizer, Schedule, Sgd, SgdOptions};
 use syq_core::{ActivationQuantizer, ActivationRange, Codebook, WeightQuantizer};
-use syq_pack::zoo::{FirstLast, Scheme};
+use syq_pack::Network;
+use syq_pack::zoo::{self, Scheme};
 
 impl Config {
-    /// How the network is quantized, for [`syq_pack::zoo::Architecture::build`].
-    pub fn scheme(&self) -> Scheme {
+    /// The network for `classes` classes of pictures that `normalization` normalises.
+    pub fn network(&self, normalization: &Normalization, classes: usize) -> Network {
+        self.network.name.build(self.scheme(normalization), self.image_size(), classes)
+    }
+
+    /// How the network is quantized, for [`zoo::Architecture::build`]. The codes of the picture, where the
+    /// first layer has 8 bits, reach exactly as far as `normalization` takes a byte.
+    pub fn scheme(&self, normalization: &Normalization) -> Scheme {
         let network = &self.network;
         let codebook = match network.weights {
             Weights::Float => return Scheme::Float,
@@ -18,12 +25,11 @@ impl Config {
         match (network.granularity, network.activation_bits) {
             (Some(granularity), Some(bits)) => {
                 let range = network.activation_range.unwrap_or(ActivationRange::Unit);
-                Scheme::Quantized {
-                    codebook,
-                    granularity,
-                    activation: ActivationQuantizer { bits, range },
-                    first_last: FirstLast::Float,
-                }
+                let first_last = match network.first_last.unwrap_or_default() {
+                    FirstLast::Float => zoo::FirstLast::Float,
+                    FirstLast::EightBit => zoo::FirstLast::EightBit { bound: normalization.bound() },
+                };
+                Scheme::Quantized { codebook, granularity, activation: ActivationQuantizer { bits, range }, first_last }
             }
             // A validated configuration has both.
             _ => Scheme::Float,
@@ -109,10 +115,36 @@ mod tests {
 
     const DISTILLED: &str = include_str!("../../configs/cifar10-resnet20-w2a2-pixel-distilled.toml");
 
+    fn identity() -> Normalization {
+        Normalization::new([0.0; 3], [1.0; 3]).unwrap()
+    }
+
+    #[test]
+    fn first_and_last_layers_are_float_or_have_8_bits() {
+        let first_last = |line: &str, normalization: &Normalization| {
+            let text = W2A2.replace("activation_bits = 2 ", &format!("{line}\nactivation_bits = 2 "));
+            match Config::from_toml_str(&text).unwrap().scheme(normalization) {
+                Scheme::Quantized { first_last, .. } => first_last,
+                Scheme::Float => panic!("not quantized"),
+            }
+        };
+        assert_eq!(first_last("", &identity()), zoo::FirstLast::Float);
+        assert_eq!(first_last("first_last = \"float\"", &identity()), zoo::FirstLast::Float);
+        // (0 − 0.75) / 0.25 is the furthest of six extremes.
+        let normalization = Normalization::new([0.5, 0.75, 0.5], [0.5, 0.25, 0.25]).unwrap();
+        assert_eq!(first_last("first_last = \"8bit\"", &normalization), zoo::FirstLast::EightBit { bound: 3.0 });
+        let error = Config::from_toml_str(&W2A2.replace("\"ternary\"", "\"ternary\"\nfirst_last = \"4bit\""));
+        assert!(error.unwrap_err().to_string().contains("unknown variant `4bit`"));
+        let float = FLOAT.replace("\"float\"", "\"float\"\nfirst_last = \"8bit\"");
+        let error = Config::from_toml_str(&float).unwrap_err().to_string();
+        assert!(error.contains("network.first_last has no effect"), "{error}");
+    }
+
     #[test]
     fn the_distilled_stage_says_what_it_should() {
         let config = Config::from_toml_str(DISTILLED).unwrap();
-        assert_eq!(config.scheme(), Config::from_toml_str(STAGE3).unwrap().scheme());
+        let identity = identity();
+        assert_eq!(config.scheme(&identity), Config::from_toml_str(STAGE3).unwrap().scheme(&identity));
         assert_eq!((config.eta(), config.train.epochs, config.train.learning_rate), (0.1, 18, 1e-3));
         let distillation = config.train.distillation.unwrap();
         assert_eq!((distillation.temperature, distillation.weight, config.train.batch_norm_batches), (4.0, 0.7, 128));
@@ -121,7 +153,8 @@ mod tests {
     #[test]
     fn the_examples_say_what_they_should() {
         let float = Config::from_toml_str(FLOAT).unwrap();
-        assert_eq!((float.scheme(), float.eta(), float.image_size()), (Scheme::Float, 0.0, 32));
+        let identity = identity();
+        assert_eq!((float.scheme(&identity), float.eta(), float.image_size()), (Scheme::Float, 0.0, 32));
         assert_eq!(float.augmentation(), Augmentation { padding: 4, flip: Flip::Horizontal });
         let schedule = float.schedule(390);
         assert_eq!((schedule.warmup, schedule.steps, schedule.rate(780)), (780, 14_040, 0.2));
@@ -129,16 +162,14 @@ mod tests {
         let w2a2 = Config::from_toml_str(W2A2).unwrap();
         let activation = ActivationQuantizer { bits: BitWidth::Two, range: ActivationRange::Learned };
         let granularity = Granularity::Pixel;
-        assert_eq!(
-            w2a2.scheme(),
-            Scheme::Quantized { codebook: Codebook::Ternary, granularity, activation, first_last: FirstLast::Float }
-        );
+        let (codebook, first_last) = (Codebook::Ternary, zoo::FirstLast::Float);
+        assert_eq!(w2a2.scheme(&identity), Scheme::Quantized { codebook, granularity, activation, first_last });
         assert_eq!((w2a2.eta(), w2a2.train.epochs, w2a2.train.learning_rate), (0.05, 24, 1e-3));
         assert_eq!(w2a2.train.optimizer, OptimizerConfig::Adam { betas: [0.9, 0.999], epsilon: 1e-5 });
         for (text, epochs, rate) in [(STAGE2, 44, 1e-3), (STAGE3, 14, 6.6e-4)] {
             let stage = Config::from_toml_str(text).unwrap();
             assert_eq!((stage.eta(), stage.train.epochs, stage.train.learning_rate), (0.1, epochs, rate));
-            assert_eq!((stage.scheme(), stage.data), (w2a2.scheme(), w2a2.data.clone()));
+            assert_eq!((stage.scheme(&identity), stage.data), (w2a2.scheme(&identity), w2a2.data.clone()));
         }
         // A checkpoint echoes the configuration as JSON.
         let echo = serde_json::to_string(&w2a2).unwrap();

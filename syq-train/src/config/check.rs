@@ -73,6 +73,7 @@ impl Config {
                 ("network.granularity", network.granularity.is_some()),
                 ("network.activation_bits", network.activation_bits.is_some()),
                 ("network.activation_range", network.activation_range.is_some()),
+                ("network.first_last", network.first_last.is_some()),
             ];
             if let Some(&(key, _)) = given.iter().find(|(_, given)| *given) {
                 return Err(Useless { key, reason });

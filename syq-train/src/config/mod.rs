@@ -39,6 +39,19 @@ pub enum Weights {
     Ternary,
 }
 
+/// How the first, the last and the shortcut layers of a quantized network are stored and computed; the
+/// names are those of `syq bench --first-last`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FirstLast {
+    /// Float, as in the paper.
+    #[default]
+    #[serde(rename = "float")]
+    Float,
+    /// 8-bit weights and inputs.
+    #[serde(rename = "8bit")]
+    EightBit,
+}
+
 /// Table `network`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -59,6 +72,9 @@ pub struct NetworkConfig {
     /// η, the threshold's fraction of max |W|; ternary weights only; default 0.05.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f32>,
+    /// "float" (the default) or "8bit"; quantized networks only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_last: Option<FirstLast>,
 }
 
 /// How the images are stored.

@@ -44,6 +44,11 @@ impl Normalization {
         self.deviation
     }
 
+    /// The largest magnitude that a byte of any channel can become.
+    pub fn bound(&self) -> f32 {
+        self.table.as_flattened().iter().fold(0.0, |bound: f32, value| bound.max(value.abs()))
+    }
+
     /// Normalises `[…][RGB]` bytes into `target`, which must be as long; the evaluation's path.
     ///
     /// # Errors
@@ -144,6 +149,7 @@ mod tests {
         let mut target = [0.0; 6];
         normalization().apply(&[0, 0, 0, 255, 255, 51], &mut target).unwrap();
         assert_eq!(target, [-1.0, -1.0, 0.0, 1.0, 3.0, 0.2]);
+        assert_eq!(normalization().bound(), 3.0);
         assert!(normalization().apply(&[0; 3], &mut target).is_err());
         assert!(Normalization::new([0.0; 3], [1.0, 0.0, 1.0]).is_err());
         assert!(Normalization::new([0.0, f32::NAN, 0.0], [1.0; 3]).is_err());

@@ -127,12 +127,6 @@ impl Build<'_> {
             }
             Op::Flatten => Value { index: self.push(Box::new(Flatten), &[input.index]), ..input },
             Op::Quantize(quantizer) => {
-                if quantizer.zero() != 0 {
-                    return Err(TrainError::Unsupported {
-                        layer: layer.name.clone(),
-                        reason: "signed activation codes are not trained yet",
-                    });
-                }
                 let step = (quantizer.range == ActivationRange::Learned)
                     .then(|| self.parameter(&format!("{}.step", layer.name), Group::Step, vec![0.0]));
                 Value { quantizer: Some(InputQuantizer { quantizer: *quantizer, step }), ..input }
@@ -161,29 +155,28 @@ impl Build<'_> {
         let name = self.network.layers[index].name.clone();
         let missing = || TrainError::Unsupported { layer: name.clone(), reason: "it has no geometry" };
         let geometry: ConvGeometry = self.resolved.layers[index].geometry.ok_or_else(missing)?;
-        if format == WeightFormat::EightBit {
-            return Err(TrainError::Unsupported { layer: name, reason: "8-bit weights are not trained yet" });
-        }
         let values = initial::weights(&geometry, self.options.seed, index);
         let weights = self.parameter(&format!("{name}.weight"), Group::Weight, values);
         let source = match format {
-            // 8-bit weights were refused above.
-            WeightFormat::Float | WeightFormat::EightBit => WeightSource::Float,
+            WeightFormat::Float => WeightSource::Float,
+            WeightFormat::EightBit => WeightSource::EightBit,
             WeightFormat::Codebook { codebook, granularity } => {
                 let eta = if codebook == Codebook::Binary { 0.0 } else { self.options.eta };
                 let quantizer = WeightQuantizer::new(&name, codebook, granularity, eta)?;
                 let latent = &self.parameters[weights].values;
                 let scales = quantizer.initial_scales(&name, latent, (&geometry).into())?;
                 let scales = self.parameter(&format!("{name}.scales"), Group::Scale, scales);
-                let source = WeightSource::Codebook { quantizer, scales };
-                self.coded.push(CodedLayer { name: name.clone(), shape: (&geometry).into(), weights, source });
-                source
+                WeightSource::Codebook { quantizer, scales }
             }
         };
+        if source != WeightSource::Float {
+            self.coded.push(CodedLayer { name: name.clone(), shape: (&geometry).into(), weights, source });
+        }
         let bias = (bias == Bias::PerFilter)
             .then(|| self.parameter(&format!("{name}.bias"), Group::Bias, vec![0.0; geometry.filters()]));
-        // Three channels are no work, and the picture deserves its precision.
-        let precision = if index == 0 { Precision::F32 } else { self.options.precision };
+        // Three channels are no work, and the float picture deserves its precision; bf16 holds codes exactly.
+        let picture = input.index == 0 && input.quantizer.is_none();
+        let precision = if picture { Precision::F32 } else { self.options.precision };
         let op = ConvOp::new(geometry, precision, self.options.isa);
         let layer = Convolution::new(&name, &geometry, op, weights, source).with_input(input.quantizer).with_bias(bias);
         Ok(self.push_built(Built::Convolution(layer), &[input.index]))

@@ -8,6 +8,7 @@ use super::Graph;
 use crate::error::TrainError;
 use crate::layers::WeightSource;
 use std::collections::BTreeMap;
+use syq_core::eight_bit;
 use syq_pack::model::LayerParameters;
 use syq_pack::network::{Bias, Op};
 use syq_pack::packed::PackedCodes;
@@ -45,10 +46,15 @@ impl Graph {
         let Some(coded) = self.coded.iter().find(|coded| coded.name == name) else {
             return Ok(LayerParameters::Float { weights: weights.to_vec(), bias });
         };
-        let WeightSource::Codebook { quantizer, scales } = coded.source else {
-            return Ok(LayerParameters::Float { weights: weights.to_vec(), bias });
-        };
         let mut codes = vec![0i8; weights.len()];
+        let (quantizer, scales) = match coded.source {
+            WeightSource::Float => return Ok(LayerParameters::Float { weights: weights.to_vec(), bias }),
+            WeightSource::EightBit => {
+                let scales = eight_bit::quantize(name, weights, coded.shape, &mut codes)?;
+                return Ok(LayerParameters::EightBit { codes, scales, bias });
+            }
+            WeightSource::Codebook { quantizer, scales } => (quantizer, scales),
+        };
         quantizer.quantize(name, weights, coded.shape, &mut codes)?;
         let packed = PackedCodes::pack(quantizer.codebook(), &codes);
         let codes = packed.map_err(|source| TrainError::Pack { layer: name.to_owned(), source })?;

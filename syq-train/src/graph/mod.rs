@@ -26,7 +26,7 @@ struct Node {
     inputs: Vec<usize>,
 }
 
-/// Where the master weights and scales of a quantized layer are.
+/// Where the master weights of a quantized layer are, and its scales if they are parameters.
 #[derive(Clone, Debug)]
 struct CodedLayer {
     name: String,
@@ -42,7 +42,7 @@ pub struct Graph {
     parameters: Vec<Parameter>,
     layers: Vec<Box<dyn Layer>>,
     nodes: Vec<Node>,
-    /// Layers whose weights have a codebook.
+    /// Layers whose weights have a codebook or 8 bits.
     coded: Vec<CodedLayer>,
     /// Where each batch norm keeps its running statistics: layer name to layer index.
     batch_norms: BTreeMap<String, usize>,

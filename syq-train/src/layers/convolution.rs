@@ -1,11 +1,12 @@
-//! Convolutions and fully connected layers, with the SYQ weight quantizer and the activation
-//! quantizer of their input.
+//! Convolutions and fully connected layers, with the SYQ weight quantizer or 8-bit weights, and the
+//! activation quantizer of their input.
 //!
 //! The activation quantizer belongs to the convolution that reads its codes: the float feature map
 //! stays on the tape (a residual stream needs it), and the codes exist only in the convolution's
 //! operand. The forward pass follows the numeric contract: exact integer sums, then one fused
 //! multiply-add a subgroup.
 
+use super::eight_bit::EightBit;
 use crate::error::TrainError;
 use crate::kernels::{ConvOp, GradMode, Input, InputGradient, OutputGradient, Producer, Weights, elementwise};
 use crate::tape::{Context, Gradient, Layer, Tensor, Upstream};
@@ -23,6 +24,8 @@ pub enum WeightSource {
         /// Index of the scales among the parameters.
         scales: usize,
     },
+    /// 8-bit codes of the parameter, with a scale a filter that follows from it. The input is quantized.
+    EightBit,
 }
 
 /// The quantizer of a layer's input.
@@ -47,6 +50,7 @@ pub struct Convolution {
     input: Option<InputQuantizer>,
     bias: Option<usize>,
     codes: Vec<i8>,
+    eight_bit: EightBit,
     /// The levels of the last forward pass.
     levels: Option<Levels>,
 }
@@ -56,11 +60,23 @@ impl Convolution {
     pub fn new(name: &str, geometry: &ConvGeometry, op: ConvOp, weights: usize, source: WeightSource) -> Self {
         let shape = WeightShape::from(geometry);
         let codes = match source {
-            WeightSource::Float => Vec::new(),
+            WeightSource::Float | WeightSource::EightBit => Vec::new(),
             WeightSource::Codebook { .. } => vec![0; shape.len()],
         };
         let name = name.to_owned();
-        Self { name, op, shape, output: geometry.output, weights, source, input: None, bias: None, codes, levels: None }
+        Self {
+            name,
+            op,
+            shape,
+            output: geometry.output,
+            weights,
+            source,
+            input: None,
+            bias: None,
+            codes,
+            eight_bit: EightBit::default(),
+            levels: None,
+        }
     }
 
     /// Quantizes the input.
@@ -100,22 +116,16 @@ impl Convolution {
             }
             *step
         });
-        let levels = input.quantizer.levels(&self.name, step)?;
-        if levels.zero != 0 {
-            // The kernels' operands have no zero point.
-            let (layer, reason) = (self.name.clone(), "signed activation codes are not trained yet");
-            return Err(TrainError::Unsupported { layer, reason });
-        }
-        Ok(Some(levels))
+        Ok(Some(input.quantizer.levels(&self.name, step)?))
     }
 
     /// The input: the first one, or what its batch norm makes of the second one.
-    fn input<'a>(&self, inputs: &[&'a Tensor]) -> Input<'a> {
+    fn input<'a>(levels: Option<Levels>, inputs: &[&'a Tensor]) -> Input<'a> {
         let x = match inputs {
             [x, z] if x.values.is_empty() => Input::float(&z.values).through(x.affine.as_ref()),
             _ => Input::float(&inputs[0].values),
         };
-        x.with(self.levels)
+        x.with(levels)
     }
 }
 
@@ -131,8 +141,20 @@ impl Layer for Convolution {
                 let scales = &cx.parameters[scales].values;
                 Weights::Codes { codes: &self.codes, scales, granularity: quantizer.granularity() }
             }
+            WeightSource::EightBit => {
+                self.eight_bit.quantize(&self.name, latent, self.shape)?;
+                self.eight_bit.integers()
+            }
         };
-        let sums = self.op.forward(cx.workers, self.input(inputs), weights, &mut z);
+        // The step of 8-bit weights' input is multiplied with the scales of the filters first.
+        let (levels, step) = match (self.source, self.levels) {
+            (WeightSource::EightBit, Some(levels)) => (Some(Levels { step: 1.0, ..levels }), levels.step),
+            (_, levels) => (levels, 1.0),
+        };
+        let mut sums = self.op.forward(cx.workers, Self::input(levels, inputs), weights, &mut z);
+        if self.source == WeightSource::EightBit {
+            self.eight_bit.scale(cx.workers, step, &mut z, &mut sums);
+        }
         let Some(bias) = self.bias else { return Ok(Tensor { sums: Some(sums), ..Tensor::new(self.output, z) }) };
         let bias = &cx.parameters[bias].values;
         for pixel in z.chunks_exact_mut(bias.len()) {
@@ -175,6 +197,7 @@ impl Layer for Convolution {
                 let scales = &cx.parameters[scales].values;
                 Weights::Codes { codes: &self.codes, scales, granularity: quantizer.granularity() }
             }
+            WeightSource::EightBit => self.eight_bit.dequantized(),
         };
         let producer = match (inputs, &x.affine) {
             ([_, z], Some(affine)) => Some(Producer { z: &z.values, floor: affine.floor() }),
@@ -186,7 +209,8 @@ impl Layer for Convolution {
             dy: gradient.values(),
             normalized: gradient.pending.as_ref().map(|factors| (factors, output.values.as_slice())),
         };
-        let sums = self.op.backward(cx.workers, self.input(inputs), weights, dz, to, &mut dw);
+        let x = Self::input(self.levels, inputs);
+        let sums = self.op.backward(cx.workers, x, weights, dz, to, &mut dw);
         if let Some(dx) = dx {
             into[0] = Gradient::Sum(Upstream::from(dx).measured(sums.producer));
         }
@@ -207,7 +231,8 @@ impl Convolution {
         activations: usize,
     ) -> Result<(), TrainError> {
         match self.source {
-            WeightSource::Float => cx.parameters[self.weights].gradient.copy_from_slice(dw),
+            // Straight-through: the gradient of the dequantized weights is that of the master weights.
+            WeightSource::Float | WeightSource::EightBit => cx.parameters[self.weights].gradient.copy_from_slice(dw),
             WeightSource::Codebook { quantizer, scales } => {
                 let mut d_scales = vec![0.0; cx.parameters[scales].values.len()];
                 let mut d_latent = std::mem::take(&mut cx.parameters[self.weights].gradient);

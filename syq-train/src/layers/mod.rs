@@ -5,6 +5,7 @@ mod add;
 mod batch_norm;
 mod convolution;
 mod distillation;
+mod eight_bit;
 mod loss;
 mod pooling;
 mod relu;

@@ -6,7 +6,7 @@
 use super::{Run, RunError, RunMetadata};
 use crate::checkpoint::Checkpoint;
 use crate::config::Config;
-use crate::data::Dataset;
+use crate::data::{Dataset, Normalization};
 use crate::graph::{BuildOptions, Graph};
 use crate::kernels::{Isa, Precision};
 use crate::layers::{BatchNormSettings, CrossEntropy, Loss, Objective};
@@ -20,8 +20,13 @@ use syq_pack::{Golden, Model, Origin, Preprocess};
 /// Images that are evaluated at once.
 const BATCH: usize = 256;
 
-/// How a network learns: the same for every run of a configuration.
-pub(super) fn build(config: &Config, classes: usize, precision: Precision) -> Result<Graph, RunError> {
+/// How a network learns: the same for every run of a configuration and a normalisation.
+pub(super) fn build(
+    config: &Config,
+    normalization: &Normalization,
+    classes: usize,
+    precision: Precision,
+) -> Result<Graph, RunError> {
     let options = BuildOptions {
         precision,
         isa: Isa::detect(),
@@ -29,8 +34,7 @@ pub(super) fn build(config: &Config, classes: usize, precision: Precision) -> Re
         batch_norm: BatchNormSettings::default(),
         seed: config.train.seed,
     };
-    let network = config.network.name.build(config.scheme(), config.image_size(), classes);
-    Ok(Graph::new(&network, options)?)
+    Ok(Graph::new(&config.network(normalization, classes), options)?)
 }
 
 /// The model of a graph, with labels and preprocessing. Pictures of another size are resized to the
@@ -66,7 +70,7 @@ impl Run {
 /// A checkpoint that cannot be read, or does not fit its own configuration.
 pub fn export(checkpoint: &Path) -> Result<(Model, RunMetadata), RunError> {
     let Checkpoint { metadata, tensors } = Checkpoint::<RunMetadata>::read(checkpoint)?;
-    let mut graph = build(&metadata.config, metadata.classes.len(), Precision::F32)?;
+    let mut graph = build(&metadata.config, &metadata.normalization()?, metadata.classes.len(), Precision::F32)?;
     graph.restore(&tensors.into_iter().map(|(name, tensor)| (name, tensor.values)).collect())?;
     let mut model = model(&graph, &metadata.classes, metadata.normalization)?;
     let seed = metadata.config.train.seed;

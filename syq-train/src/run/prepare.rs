@@ -85,9 +85,9 @@ impl Run {
             crate::config::Precision::Auto => Precision::F32,
         };
         isa.check(precision)?;
-        let graph = build(&config, data.classes().len(), precision)?;
         let batches = split.train.len() / config.train.batch;
         let normalization = Arc::new(config.normalization(&data)?);
+        let graph = build(&config, &normalization, data.classes().len(), precision)?;
         let mut run = Self {
             graph,
             teacher: None,

@@ -3,9 +3,13 @@
 use super::{CHECKPOINT, Run, RunError};
 use crate::checkpoint::{Checkpoint, Tensor};
 use crate::config::Config;
+use crate::data::{DataError, Normalization};
 use crate::layers::Loss;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+use syq_core::BitWidth;
+use syq_pack::Network;
+use syq_pack::network::Op;
 
 /// What a checkpoint says beside its tensors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,6 +27,17 @@ pub struct RunMetadata {
     /// Right answers on the held-out images at the best epoch so far.
     #[serde(default)]
     pub best: usize,
+}
+
+impl RunMetadata {
+    /// What normalised the images.
+    ///
+    /// # Errors
+    /// Numbers that cannot normalise: metadata that no run wrote.
+    pub fn normalization(&self) -> Result<Normalization, DataError> {
+        let [mean, deviation] = self.normalization;
+        Normalization::new(mean, deviation)
+    }
 }
 
 /// Running sums of an epoch.
@@ -103,10 +118,18 @@ impl Run {
         let Checkpoint { metadata, tensors } = Checkpoint::<RunMetadata>::read(path)?;
         let mut state: crate::graph::Tensors =
             tensors.into_iter().map(|(name, tensor)| (name, tensor.values)).collect();
+        let before = metadata.config.network(&metadata.normalization()?, metadata.classes.len());
+        let now = self.graph.network();
         // A step belongs to its number of bits.
-        if metadata.config.network.activation_bits != self.config.network.activation_bits {
-            state.retain(|name, _| !name.ends_with(".step"));
-        }
+        state.retain(|name, _| name.strip_suffix(".step").is_none_or(|layer| bits(&before, layer) == bits(now, layer)));
         Ok(self.graph.start_from(&state)?)
     }
+}
+
+/// The bits of the activation quantizer called `name`; `None` where there is none.
+fn bits(network: &Network, name: &str) -> Option<BitWidth> {
+    network.layers.iter().find(|layer| layer.name == name).and_then(|layer| match layer.op {
+        Op::Quantize(quantizer) => Some(quantizer.bits),
+        _ => None,
+    })
 }

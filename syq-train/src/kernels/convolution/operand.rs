@@ -25,13 +25,14 @@ impl Packing {
     }
 }
 
-/// [`Levels::code`] of unsigned levels as a float, without a conversion to an integer, which would not
-/// vectorise. (A network with signed codes is refused before it comes here.)
+/// [`Levels::code`] less its zero point as a float, without a conversion to an integer, which would not
+/// vectorise. An operand holds signed codes as signed numbers, so that its padding is zero there too.
+/// (NaN becomes the smallest code here; a run ends with its loss.)
 #[inline(always)]
 pub(super) fn code(levels: Levels, x: f32) -> f32 {
+    let [smallest, largest] = levels.bounds();
     let u = x.mul_add(levels.inverse_step, 0.5).floor();
-    let u = if u > 0.0 { u } else { 0.0 };
-    let largest = f32::from(levels.largest);
+    let u = if u > smallest { u } else { smallest };
     if u < largest { u } else { largest }
 }
 

@@ -110,10 +110,10 @@ impl State {
 /// [`Levels::input_gradient`] in place, and [`Levels::step_gradient`] onto `step`, without branches.
 #[inline(always)]
 fn one(levels: Levels, x: f32, g: &mut f32, step: &mut f32) {
-    let largest = f32::from(levels.largest);
+    let [smallest, largest] = levels.bounds();
     let t = x * levels.inverse_step;
-    let inside = t >= 0.0 && t <= largest;
-    let above = if t > largest { largest } else { 0.0 };
-    *step += *g * if inside { code(levels, x) - t } else { above };
+    let inside = t >= smallest && t <= largest;
+    let bound = if t > largest { largest } else { smallest };
+    *step += *g * if inside { code(levels, x) - t } else { bound };
     *g = if inside { *g } else { 0.0 };
 }

@@ -1,0 +1,90 @@
+//! Every known network learns, float and quantized, with float and with 8-bit first and last layers,
+//! and the engine gives the exported model's logits as the reference does.
+
+use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Codebook, Granularity};
+use syq_infer::{Session, SessionOptions};
+use syq_pack::zoo::{Architecture, FirstLast, Scheme};
+use syq_pack::{Golden, Model, reference};
+use syq_train::graph::{BuildOptions, Graph, Tensors};
+use syq_train::kernels::{Isa, Precision};
+use syq_train::layers::{BatchNormSettings, CrossEntropy};
+use syq_train::optim::{Adam, AdamOptions, Optimizer, PerGroup};
+use syq_train::parallel::Workers;
+use syq_train::rng::{Purpose, Random};
+
+const BATCH: usize = 4;
+const STEPS: usize = 5;
+
+/// Trains on one small batch from `start`, checks the losses and the exported model, and returns the state.
+fn learns(architecture: Architecture, size: usize, scheme: Scheme, start: Option<&Tensors>) -> Tensors {
+    let what = format!("{} {scheme:?}", architecture.name());
+    let isa = Isa::detect();
+    let precision = if isa.check(Precision::Bf16).is_ok() { Precision::Bf16 } else { Precision::F32 };
+    let options = BuildOptions { precision, isa, eta: 0.05, batch_norm: BatchNormSettings::default(), seed: 1 };
+    let mut graph = Graph::new(&architecture.build(scheme, size, BATCH), options).unwrap();
+    if let Some(start) = start {
+        graph.start_from(start).unwrap();
+    }
+    let mut random = Random::new(2, Purpose::Test, 0, 0);
+    let images: Vec<f32> = (0..BATCH * size * size * 3).map(|_| random.normal()).collect();
+    let labels: Vec<u32> = (0..BATCH as u32).collect();
+    let (weight_decay, multiplier) = (PerGroup::all(0.0), PerGroup::all(1.0));
+    let mut adam = Adam::new(AdamOptions { betas: [0.9, 0.999], epsilon: 1e-5, weight_decay, multiplier });
+    let workers = Workers::new(1).unwrap();
+    let mut losses = Vec::new();
+    for _ in 0..STEPS {
+        losses.push(graph.step(&workers, &images, &labels, &CrossEntropy::default()).unwrap().mean());
+        let mut parameters: Vec<_> = graph.parameters_mut().iter_mut().map(|p| p.for_optimizer()).collect();
+        adam.step(1e-3, &mut parameters).unwrap();
+    }
+    assert!(losses[STEPS - 1] < 0.8 * losses[0], "{what}: losses {losses:?}");
+
+    let labels = labels.iter().map(u32::to_string).collect();
+    let model = Model::new(graph.network().clone(), graph.export().unwrap(), labels).unwrap();
+    let input = Golden::input(model.network.input, 3);
+    let found = Session::new(&model, SessionOptions { threads: 1, isa: None }).unwrap().run(&input).unwrap();
+    let bits = |logits: &[f32]| logits.iter().map(|logit| logit.to_bits()).collect::<Vec<_>>();
+    assert_eq!(bits(&found), bits(&reference::logits(&model, &input).unwrap()), "{what}");
+    graph.state()
+}
+
+/// The float network, and from it the quantized one in both forms.
+fn check(architecture: Architecture, size: usize) {
+    let float = learns(architecture, size, Scheme::Float, None);
+    for first_last in [FirstLast::Float, FirstLast::EIGHT_BIT] {
+        let activation = ActivationQuantizer { bits: BitWidth::Two, range: ActivationRange::Learned };
+        let (codebook, granularity) = (Codebook::Ternary, Granularity::Pixel);
+        let scheme = Scheme::Quantized { codebook, granularity, activation, first_last };
+        learns(architecture, size, scheme, Some(&float));
+    }
+}
+
+#[test]
+fn resnet20() {
+    check(Architecture::ResNet20, 20);
+}
+
+#[test]
+fn vgg_small() {
+    check(Architecture::VggSmall, 16);
+}
+
+#[test]
+fn alexnet() {
+    check(Architecture::AlexNet, 64);
+}
+
+#[test]
+fn resnet18() {
+    check(Architecture::ResNet18, 48);
+}
+
+#[test]
+fn resnet34() {
+    check(Architecture::ResNet34, 48);
+}
+
+#[test]
+fn resnet50() {
+    check(Architecture::ResNet50, 48);
+}
