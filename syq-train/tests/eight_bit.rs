@@ -94,13 +94,23 @@ fn the_forward_pass_is_that_of_the_exported_model_bit_for_bit() {
 const REST: [(&str, &[&str], Op); 3] =
     [("b", &["c"], Op::BatchNorm), ("r", &["b"], Op::Relu), ("f", &["r"], Op::Flatten)];
 
-/// The network whose gradients are checked: its quantizer's input is made by float weights.
-fn quantized(range: ActivationRange, weights: WeightFormat) -> Network {
-    let mut layers: Vec<(&str, &[&str], Op)> = vec![
-        ("p", &[INPUT], conv(6, 1, 1, 1, WeightFormat::Float)),
-        ("q", &["p"], quantize(BitWidth::Eight, range)),
-        ("c", &["q"], conv(4, 3, 2, 2, weights)),
-    ];
+/// What makes the input of the quantizer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Before {
+    Weights,
+    /// A batch norm, which is done by the convolutions around it.
+    BatchNorm,
+}
+
+/// The network whose gradients are checked.
+fn quantized(before: Before, range: ActivationRange, weights: WeightFormat) -> Network {
+    let mut layers: Vec<(&str, &[&str], Op)> = vec![("p", &[INPUT], conv(6, 1, 1, 1, WeightFormat::Float))];
+    let quantize = quantize(BitWidth::Eight, range);
+    match before {
+        Before::Weights => layers.push(("q", &["p"], quantize)),
+        Before::BatchNorm => layers.extend([("n", &["p"][..], Op::BatchNorm), ("q", &["n"], quantize)]),
+    }
+    layers.push(("c", &["q"], conv(4, 3, 2, 2, weights)));
     layers.extend(REST);
     layers.push(("l", &["f"], linear(WeightFormat::Float)));
     network(INPUT_SHAPE, &layers)
@@ -114,16 +124,37 @@ fn float_twin() -> Network {
     network(Shape::new(INPUT_SHAPE.height, INPUT_SHAPE.width, 6), &layers)
 }
 
-/// Outputs of the layers `p` and `q` for the whole batch: what is quantized and what the codes stand for.
-fn before_and_after(model: &Model, levels: Levels) -> [Vec<f32>; 2] {
+/// For the whole batch: what is quantized, and what the codes stand for; and the quantizer's levels.
+fn before_and_after(model: &Model) -> (Vec<f32>, Vec<f32>, Levels) {
     let view = model.view().unwrap();
-    let mut both = [Vec::new(), Vec::new()];
+    let quantizer = view.layers.iter().position(|layer| layer.layer.name == "q").unwrap();
+    let levels = view.layers[quantizer].output_levels.unwrap();
+    let (mut h, mut x) = (Vec::new(), Vec::new());
     for image in images().chunks_exact(INPUT_SHAPE.len()) {
         let outputs = trace(&view, image).unwrap();
-        both[0].extend_from_slice(outputs[0].floats().unwrap());
-        both[1].extend(outputs[1].codes().unwrap().iter().map(|code| levels.value(*code)));
+        h.extend_from_slice(outputs[quantizer - 1].floats().unwrap());
+        x.extend(outputs[quantizer].codes().unwrap().iter().map(|code| levels.value(*code)));
     }
-    both
+    (h, x, levels)
+}
+
+/// How the values behind the quantizer change with element `index` of the parameter `name` before it,
+/// straight-through: as those in front of it, where they are in range.
+fn direction(name: &str, index: usize, h: &[f32], levels: Levels) -> Vec<f32> {
+    let images = images();
+    let mut direction = vec![0.0; h.len()];
+    for (pixel, direction) in direction.chunks_exact_mut(6).enumerate() {
+        let filter = if name == "p.weight" { index / 3 } else { index };
+        let h = h[pixel * 6 + filter];
+        let change = match name {
+            "p.weight" => images[pixel * 3 + index % 3],
+            "n.beta" => 1.0,
+            // γ is 1 and β is 0: h is what was normalised.
+            _ => h,
+        };
+        direction[filter] = levels.input_gradient(h, change);
+    }
+    direction
 }
 
 fn loss(graph: &mut Graph, workers: &Workers, images: &[f32]) -> f64 {
@@ -146,19 +177,26 @@ fn derivative(graph: &mut Graph, workers: &Workers, at: &[f32], direction: &[f32
     ((narrow - wide).abs() < 1e-3 * (0.3 + narrow.abs())).then_some(narrow)
 }
 
-/// Checks the gradients of the weights behind the quantizer, of the weights before it, and of its step.
-fn check(range: ActivationRange, weights: WeightFormat) {
-    let what = format!("{range:?} {weights:?}");
+/// Checks the gradients of the weights behind the quantizer, of what is before it, and of its step.
+fn check(before: Before, range: ActivationRange, weights: WeightFormat) {
+    let what = format!("{before:?} {range:?} {weights:?}");
     let workers = Workers::new(1).unwrap();
-    let mut graph = build(&quantized(range, weights), Isa::detect(), Precision::F32);
+    let mut graph = build(&quantized(before, range, weights), Isa::detect(), Precision::F32);
+    graph.set_decay(Some(0.0));
     if range == ActivationRange::Learned {
         // Values up to 1.5: some are above and about half are below the range.
         values(&mut graph, "q.step")[0] = 1.5 / 255.0;
     }
     let measured = graph.step(&workers, &images(), &LABELS, &OBJECTIVE).unwrap().mean();
+    // The exported batch norm has to be that of the batch, whose variance is the biased one.
+    let mut state = graph.state();
+    if let Some(variance) = state.get_mut("n.running_variance") {
+        let count = (BATCH * INPUT_SHAPE.height * INPUT_SHAPE.width) as f32;
+        variance.iter_mut().for_each(|variance| *variance *= (count - 1.0) / count);
+    }
+    graph.restore(&state).unwrap();
     let model = model(&graph);
-    let levels = model.view().unwrap().layers[1].output_levels.unwrap();
-    let [h, x] = before_and_after(&model, levels);
+    let (h, x, levels) = before_and_after(&model);
     let mut twin = build(&float_twin(), Isa::detect(), Precision::F32);
     for name in ["b.gamma", "b.beta", "l.weight", "l.bias", "c.weight"] {
         let value = values(&mut graph, name).clone();
@@ -178,24 +216,22 @@ fn check(range: ActivationRange, weights: WeightFormat) {
             assert!((found - expected).abs() < 1e-4 * largest, "{what}, {name}: {found} instead of {expected}");
         }
     }
-    // Straight-through: where h is in range its change is the change of the value.
-    let images = images();
     let outside = h.iter().filter(|h| levels.input_gradient(**h, 1.0) == 0.0).count();
     assert!(outside > 10 && outside < h.len() - 10, "{what}: {outside} of {} are out of range", h.len());
-    let analytic = gradient(&graph, "p.weight");
-    let mut checked = 0;
-    for (index, found) in analytic.iter().enumerate() {
-        let (filter, channel) = (index / 3, index % 3);
-        let mut direction = vec![0.0; h.len()];
-        for (pixel, direction) in direction.chunks_exact_mut(6).enumerate() {
-            direction[filter] = levels.input_gradient(h[pixel * 6 + filter], images[pixel * 3 + channel]);
+    let parameters: &[&str] = if before == Before::Weights { &["p.weight"] } else { &["n.beta", "n.gamma"] };
+    let (mut checked, mut all) = (0, 0);
+    for name in parameters {
+        for (index, found) in gradient(&graph, name).iter().enumerate() {
+            all += 1;
+            let direction = direction(name, index, &h, levels);
+            let Some(expected) = derivative(&mut twin, &workers, &x, &direction) else { continue };
+            let found = f64::from(*found);
+            let close = (found - expected).abs() < 4e-3 * (0.3 + expected.abs());
+            assert!(close, "{what}, {name}[{index}]: {found} instead of {expected}");
+            checked += 1;
         }
-        let Some(expected) = derivative(&mut twin, &workers, &x, &direction) else { continue };
-        let found = f64::from(*found);
-        assert!((found - expected).abs() < 4e-3 * (0.3 + expected.abs()), "{what}: {found} instead of {expected}");
-        checked += 1;
     }
-    assert!(checked > analytic.len() / 2, "{what}: only {checked} gradients could be checked");
+    assert!(checked > all / 2, "{what}: only {checked} of {all} gradients could be checked");
     if range == ActivationRange::Learned {
         let direction: Vec<f32> = h.iter().map(|h| levels.step_gradient(*h)).collect();
         let expected = derivative(&mut twin, &workers, &x, &direction).unwrap();
@@ -208,7 +244,9 @@ fn check(range: ActivationRange, weights: WeightFormat) {
 fn gradients_are_straight_through() {
     for range in [ActivationRange::Symmetric(1.5), ActivationRange::Learned, ActivationRange::Unit] {
         for weights in [WeightFormat::EightBit, WeightFormat::Float] {
-            check(range, weights);
+            for before in [Before::Weights, Before::BatchNorm] {
+                check(before, range, weights);
+            }
         }
     }
 }
