@@ -1,8 +1,10 @@
 //! Every known network learns, float and quantized, with float and with 8-bit first and last layers,
 //! and the engine gives the exported model's logits as the reference does.
 
+use std::collections::BTreeSet;
 use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Codebook, Granularity};
 use syq_infer::{Session, SessionOptions};
+use syq_pack::network::{Domain, WeightFormat};
 use syq_pack::zoo::{Architecture, FirstLast, Scheme};
 use syq_pack::{Golden, Model, reference};
 use syq_train::graph::{BuildOptions, Graph, Tensors};
@@ -87,4 +89,36 @@ fn resnet34() {
 #[test]
 fn resnet50() {
     check(Architecture::ResNet50, 48);
+}
+
+/// Where an f32 sum of integers might not be exact, whatever the input: the layers that the
+/// documentation names.
+#[test]
+fn sums_of_8_bit_layers_that_could_be_rounded() {
+    let mut long = BTreeSet::new();
+    for architecture in Architecture::ALL {
+        for bits in BitWidth::ALL {
+            let activation = ActivationQuantizer { bits, range: ActivationRange::Learned };
+            let (codebook, granularity, first_last) = (Codebook::Binary, Granularity::Layer, FirstLast::EIGHT_BIT);
+            let scheme = Scheme::Quantized { codebook, granularity, activation, first_last };
+            let network = architecture.build(scheme, architecture.image(), architecture.classes());
+            let resolved = network.resolve().unwrap();
+            for (layer, place) in network.layers.iter().zip(&resolved.layers) {
+                let (Some(WeightFormat::EightBit), Domain::Codes { quantizer, .. }) =
+                    (layer.op.weights(), place.input_domain)
+                else {
+                    continue;
+                };
+                let largest = usize::from(quantizer.bits.largest() - quantizer.zero());
+                if place.geometry.unwrap().filter_len() * 127 * largest >= 1 << 24 {
+                    long.insert((architecture.name(), layer.name.clone(), bits.bits()));
+                }
+            }
+        }
+    }
+    let always = [1, 2, 3, 4, 8]
+        .into_iter()
+        .flat_map(|bits| ["layer4.0.downsample.0", "fc"].map(|layer| ("resnet50", layer.to_owned(), bits)));
+    let others = [("alexnet", "fct".to_owned(), 8), ("vgg-small", "fc".to_owned(), 8)];
+    assert_eq!(long, always.chain(others).collect());
 }
