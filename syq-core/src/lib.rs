@@ -13,6 +13,7 @@ pub mod eight_bit;
 pub mod error;
 pub mod geometry;
 pub mod granularity;
+pub mod normalization;
 pub mod reference;
 pub mod weights;
 
@@ -22,4 +23,5 @@ pub use eight_bit::EightBitWeights;
 pub use error::{CoreError, CoreErrorKind, ShapeError};
 pub use geometry::{ConvGeometry, Padding, Shape, Window};
 pub use granularity::Granularity;
+pub use normalization::WeightNormalization;
 pub use weights::{WeightGradients, WeightQuantizer, WeightShape};

@@ -9,6 +9,8 @@ use crate::codebook::Codebook;
 use crate::error::{CoreError, CoreErrorKind};
 use crate::geometry::ConvGeometry;
 use crate::granularity::Granularity;
+use crate::normalization::WeightNormalization;
+use std::borrow::Cow;
 
 /// The shape `[filters][kernel rows][kernel columns][channels]` of one layer's weights. A fully
 /// connected layer is a 1×1 kernel with a channel for each input.
@@ -50,12 +52,13 @@ impl From<&ConvGeometry> for WeightShape {
     }
 }
 
-/// Codebook, granularity and threshold of one layer.
+/// Codebook, granularity and threshold of one layer, and whether its weights are normalised before.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct WeightQuantizer {
     codebook: Codebook,
     granularity: Granularity,
     eta: f32,
+    normalization: WeightNormalization,
 }
 
 impl WeightQuantizer {
@@ -74,7 +77,12 @@ impl WeightQuantizer {
         if codebook == Codebook::Binary && eta != 0.0 {
             return Err(CoreError::new(layer, CoreErrorKind::BinaryThreshold { eta }));
         }
-        Ok(Self { codebook, granularity, eta })
+        Ok(Self { codebook, granularity, eta, normalization: WeightNormalization::None })
+    }
+
+    /// Normalises the weights before anything else; where W stands below, W̃ is meant then.
+    pub const fn with_normalization(self, normalization: WeightNormalization) -> Self {
+        Self { normalization, ..self }
     }
 
     /// The codebook.
@@ -122,8 +130,9 @@ impl WeightQuantizer {
     ) -> Result<(), CoreError> {
         self.check(layer, weights, shape)?;
         check_length(layer, "the code buffer", codes.len(), shape.len())?;
-        let threshold = self.threshold(weights);
-        for (code, w) in codes.iter_mut().zip(weights) {
+        let weights = self.normalized(layer, weights, shape)?;
+        let threshold = self.threshold(&weights);
+        for (code, w) in codes.iter_mut().zip(weights.iter()) {
             let sign = if *w >= 0.0 { 1 } else { -1 };
             *code = if w.abs() < threshold { 0 } else { sign };
         }
@@ -131,7 +140,7 @@ impl WeightQuantizer {
     }
 
     /// Initial scales: mean |W| of each subgroup, over all its weights, those below the threshold
-    /// included.
+    /// included; of the weights as they are, also where they are normalised to be quantized.
     ///
     /// # Errors
     /// As [`Self::check`].
@@ -167,7 +176,9 @@ impl WeightQuantizer {
         check_length(layer, "the weight gradient", into.weights.len(), shape.len())?;
         check_length(layer, "the scale tensor", scales.len(), subgroups)?;
         check_length(layer, "the scale gradient", into.scales.len(), subgroups)?;
-        let threshold = self.threshold(weights);
+        let latent = weights;
+        let weights = self.normalized(layer, weights, shape)?;
+        let threshold = self.threshold(&weights);
         let binary = self.codebook == Codebook::Binary;
         let mut sums = vec![0.0f64; subgroups];
         self.for_each_run(shape, |subgroup, range| {
@@ -187,7 +198,17 @@ impl WeightQuantizer {
         for (out, sum) in into.scales.iter_mut().zip(&sums) {
             *out = *sum as f32;
         }
-        Ok(())
+        self.normalization.backward(layer, shape, latent, into.weights)
+    }
+
+    /// The weights as they are quantized.
+    fn normalized<'a>(&self, layer: &str, weights: &'a [f32], shape: WeightShape) -> Result<Cow<'a, [f32]>, CoreError> {
+        if self.normalization == WeightNormalization::None {
+            return Ok(Cow::Borrowed(weights));
+        }
+        let mut normalized = weights.to_vec();
+        self.normalization.apply(layer, shape, &mut normalized)?;
+        Ok(Cow::Owned(normalized))
     }
 
     /// Calls `visit` with the subgroup and the index range of each run of weights, in memory order.

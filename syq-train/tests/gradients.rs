@@ -85,7 +85,7 @@ fn check(network: &Network, kinds: &[Group]) {
     assert!(checked > 10, "only {checked} gradients could be checked");
 }
 
-const ALL: [Group; 3] = [Group::Weight, Group::BatchNorm, Group::Bias];
+const ALL: [Group; 4] = [Group::Weight, Group::Linear, Group::BatchNorm, Group::Bias];
 
 #[test]
 fn convolution_batch_norm_relu_and_linear() {

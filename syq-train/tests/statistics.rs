@@ -1,5 +1,6 @@
 //! Batch norm's running statistics are the averages that the decay asks for.
 
+use syq_core::WeightNormalization;
 use syq_pack::zoo::{Architecture, Scheme};
 use syq_train::graph::{BuildOptions, Graph, Tensors};
 use syq_train::kernels::{Isa, Precision};
@@ -16,6 +17,7 @@ fn pass(batches: &[(u64, Option<f32>)]) -> Tensors {
         precision: Precision::F32,
         isa: Isa::detect(),
         eta: 0.05,
+        weight_normalization: WeightNormalization::None,
         batch_norm: BatchNormSettings { epsilon: 1e-4, decay: 0.75 },
         seed: 1,
     };

@@ -2,7 +2,7 @@
 //! and the engine gives the exported model's logits as the reference does.
 
 use std::collections::BTreeSet;
-use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Codebook, Granularity};
+use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Codebook, Granularity, WeightNormalization};
 use syq_infer::{Session, SessionOptions};
 use syq_pack::network::{Domain, WeightFormat};
 use syq_pack::zoo::{Architecture, FirstLast, Scheme};
@@ -22,7 +22,14 @@ fn learns(architecture: Architecture, size: usize, scheme: Scheme, start: Option
     let what = format!("{} {scheme:?}", architecture.name());
     let isa = Isa::detect();
     let precision = if isa.check(Precision::Bf16).is_ok() { Precision::Bf16 } else { Precision::F32 };
-    let options = BuildOptions { precision, isa, eta: 0.05, batch_norm: BatchNormSettings::default(), seed: 1 };
+    let options = BuildOptions {
+        precision,
+        isa,
+        eta: 0.05,
+        weight_normalization: WeightNormalization::None,
+        batch_norm: BatchNormSettings::default(),
+        seed: 1,
+    };
     let mut graph = Graph::new(&architecture.build(scheme, size, BATCH), options).unwrap();
     if let Some(start) = start {
         graph.start_from(start).unwrap();

@@ -42,6 +42,14 @@ pub enum ConfigErrorKind {
         /// What needs it.
         reason: &'static str,
     },
+    /// A key that the recipe determines.
+    #[error("{key} is not {recipe:?}'s: leave it out, or leave out the recipe")]
+    Recipe {
+        /// The key, with its tables.
+        key: String,
+        /// The recipe's name.
+        recipe: &'static str,
+    },
     /// A key that would have no effect.
     #[error("{key} has no effect: {reason}")]
     Useless {
@@ -74,6 +82,7 @@ impl Config {
                 ("network.activation_bits", network.activation_bits.is_some()),
                 ("network.activation_range", network.activation_range.is_some()),
                 ("network.first_last", network.first_last.is_some()),
+                ("network.weight_normalization", network.weight_normalization.is_some()),
             ];
             if let Some(&(key, _)) = given.iter().find(|(_, given)| *given) {
                 return Err(Useless { key, reason });
@@ -94,6 +103,19 @@ impl Config {
             Some(eta) => fraction("network.threshold", eta.into()),
             None => Ok(()),
         }
+    }
+
+    fn validate_stages(&self) -> Result<(), ConfigErrorKind> {
+        let stages = &self.train.progressive_bits;
+        if !stages.is_empty() && self.network.weights == Weights::Float {
+            return Err(Useless { key: "train.progressive_bits", reason: "the weights are float" });
+        }
+        for stage in stages {
+            check("train.progressive_bits.epochs", stage.epochs.into(), "at least 1", stage.epochs > 0)?;
+        }
+        let all: f64 = stages.iter().map(|stage| f64::from(stage.epochs)).sum();
+        let inside = stages.is_empty() || all < f64::from(self.train.epochs);
+        check("train.progressive_bits.epochs", all, "together less than train.epochs", inside)
     }
 
     fn validate_data(&self) -> Result<(), ConfigErrorKind> {
@@ -131,6 +153,7 @@ impl Config {
             let weight = f64::from(distillation.weight);
             check("train.distillation.weight", weight, "in (0, 1]", weight > 0.0 && weight <= 1.0)?;
         }
+        self.validate_stages()?;
         groups("train.learning_rate_multiplier", &train.learning_rate_multiplier)?;
         groups("train.weight_decay", &train.weight_decay)?;
         match train.optimizer {
@@ -180,7 +203,7 @@ fn positive(key: &'static str, value: f64) -> Result<(), ConfigErrorKind> {
 
 /// A multiplier of 0 freezes a group, so 0 is allowed.
 fn groups(key: &'static str, table: &GroupTable) -> Result<(), ConfigErrorKind> {
-    let given = [table.weight, table.scale, table.batch_norm, table.bias, table.step];
+    let given = [table.weight, table.linear, table.scale, table.batch_norm, table.bias, table.step];
     given
         .into_iter()
         .flatten()

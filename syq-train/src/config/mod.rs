@@ -1,24 +1,29 @@
 //! The TOML configuration of a run: tables `network`, `data` and `train`.
 //!
-//! Unknown keys are errors, so that a misspelt one is not ignored. `syq-train/configs` has commented
-//! examples. Relative paths are relative to the working directory.
+//! Unknown keys are errors, so that a misspelt one is not ignored. A recipe stands for keys that are left
+//! out. `syq-train/configs` has commented examples. Relative paths are relative to the working directory.
 
 mod build;
 mod check;
+mod recipe;
 
 pub use check::{ConfigError, ConfigErrorKind};
+pub use recipe::Recipe;
 
 use crate::data::Flip;
 use crate::optim::{Momentum, PerGroup};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
-use syq_core::{ActivationRange, BitWidth, Granularity};
+use syq_core::{ActivationRange, BitWidth, Granularity, WeightNormalization};
 use syq_pack::zoo::Architecture;
 
 /// A whole configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    /// What gives the keys that are left out their values, where one is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<Recipe>,
     /// What is trained.
     pub network: NetworkConfig,
     /// On what.
@@ -72,6 +77,10 @@ pub struct NetworkConfig {
     /// η, the threshold's fraction of max |W|; ternary weights only; default 0.05.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f32>,
+    /// "none" (the default, the paper's), "layer" or "filter": what the weights' mean and deviation are
+    /// taken over before they are quantized; quantized networks only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight_normalization: Option<WeightNormalization>,
     /// "float" (the default) or "8bit"; quantized networks only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_last: Option<FirstLast>,
@@ -203,8 +212,10 @@ pub enum ScheduleConfig {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GroupTable {
-    /// Weights of convolutions and fully connected layers.
+    /// Weights of convolutions and, unless `linear` is given, of fully connected layers.
     pub weight: Option<f32>,
+    /// Weights of fully connected layers.
+    pub linear: Option<f32>,
     /// The scales α.
     pub scale: Option<f32>,
     /// Batch norm's scale and offset.
@@ -216,10 +227,12 @@ pub struct GroupTable {
 }
 
 impl GroupTable {
-    /// All groups; those that the table leaves out have `default`.
+    /// All groups; those that the table leaves out have `default`, fully connected layers what
+    /// convolutions have.
     pub fn or(&self, default: f32) -> PerGroup {
         PerGroup {
             weight: self.weight.unwrap_or(default),
+            linear: self.linear.or(self.weight).unwrap_or(default),
             scale: self.scale.unwrap_or(default),
             batch_norm: self.batch_norm.unwrap_or(default),
             bias: self.bias.unwrap_or(default),
@@ -259,6 +272,9 @@ pub struct TrainConfig {
     /// Probability that is spread over all classes, [0, 1); default 0.
     #[serde(default)]
     pub label_smoothing: f32,
+    /// Epochs at the start of the run whose activations have other bits; default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub progressive_bits: Vec<BitStage>,
     /// A teacher to learn from beside the labels; default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distillation: Option<DistillationConfig>,
@@ -272,6 +288,17 @@ pub struct TrainConfig {
     /// Epochs between checkpoints; default 1.
     #[serde(default = "every_epoch")]
     pub checkpoint_epochs: u32,
+}
+
+/// An element of `train.progressive_bits`: some epochs with these activations, one element after the
+/// other, before those of the network (Zhuang et al., CVPR 2018).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BitStage {
+    /// 1, 2, 3, 4 or 8.
+    pub activation_bits: BitWidth,
+    /// At least 1.
+    pub epochs: u32,
 }
 
 /// Table `train.distillation` (Hinton, Vinyals and Dean, 2015).
@@ -316,7 +343,11 @@ impl Config {
     /// Not TOML, an unknown or missing key (with its line), a value out of range or one that
     /// contradicts another (with its key).
     pub fn from_toml_str(text: &str) -> Result<Self, ConfigErrorKind> {
-        let config: Self = toml::from_str(text).map_err(Box::new)?;
+        let config: Self = match recipe::complete(text)? {
+            // From the text itself, so that errors name their lines.
+            None => toml::from_str(text).map_err(Box::new)?,
+            Some(completed) => completed.try_into().map_err(Box::new)?,
+        };
         config.validate()?;
         Ok(config)
     }

@@ -16,7 +16,7 @@ use crate::optim::Group;
 use crate::tape::Parameter;
 use crate::tape::{Buffers, Layer as TapeLayer, Tape};
 use std::collections::BTreeMap;
-use syq_core::{ActivationRange, Codebook, ConvGeometry, Padding, WeightQuantizer, Window};
+use syq_core::{ActivationRange, Codebook, ConvGeometry, Padding, WeightNormalization, WeightQuantizer, Window};
 use syq_pack::Network;
 use syq_pack::network::{Bias, Op, Resolved, Source, WeightFormat};
 
@@ -29,6 +29,8 @@ pub struct BuildOptions {
     pub isa: Isa,
     /// Ternary threshold η as a fraction of max |W|; binary weights have none.
     pub eta: f32,
+    /// What happens to the weights before they are quantized.
+    pub weight_normalization: WeightNormalization,
     /// ε and decay of the batch norms.
     pub batch_norm: BatchNormSettings,
     /// Seed of the initial weights.
@@ -156,13 +158,18 @@ impl Build<'_> {
         let missing = || TrainError::Unsupported { layer: name.clone(), reason: "it has no geometry" };
         let geometry: ConvGeometry = self.resolved.layers[index].geometry.ok_or_else(missing)?;
         let values = initial::weights(&geometry, self.options.seed, index);
-        let weights = self.parameter(&format!("{name}.weight"), Group::Weight, values);
+        let group = match self.network.layers[index].op {
+            Op::Linear(_) => Group::Linear,
+            _ => Group::Weight,
+        };
+        let weights = self.parameter(&format!("{name}.weight"), group, values);
         let source = match format {
             WeightFormat::Float => WeightSource::Float,
             WeightFormat::EightBit => WeightSource::EightBit,
             WeightFormat::Codebook { codebook, granularity } => {
                 let eta = if codebook == Codebook::Binary { 0.0 } else { self.options.eta };
-                let quantizer = WeightQuantizer::new(&name, codebook, granularity, eta)?;
+                let quantizer = WeightQuantizer::new(&name, codebook, granularity, eta)?
+                    .with_normalization(self.options.weight_normalization);
                 let latent = &self.parameters[weights].values;
                 let scales = quantizer.initial_scales(&name, latent, (&geometry).into())?;
                 let scales = self.parameter(&format!("{name}.scales"), Group::Scale, scales);

@@ -18,8 +18,10 @@ use thiserror::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Group {
-    /// Weights of convolutions and fully connected layers, quantized or not.
+    /// Weights of convolutions, quantized or not.
     Weight,
+    /// Weights of fully connected layers, quantized or not.
+    Linear,
     /// The scales α of quantized weights.
     Scale,
     /// Batch norm's scale and offset.
@@ -36,6 +38,8 @@ pub enum Group {
 pub struct PerGroup {
     /// For [`Group::Weight`].
     pub weight: f32,
+    /// For [`Group::Linear`].
+    pub linear: f32,
     /// For [`Group::Scale`].
     pub scale: f32,
     /// For [`Group::BatchNorm`].
@@ -49,13 +53,14 @@ pub struct PerGroup {
 impl PerGroup {
     /// The same value for every group.
     pub const fn all(value: f32) -> Self {
-        Self { weight: value, scale: value, batch_norm: value, bias: value, step: value }
+        Self { weight: value, linear: value, scale: value, batch_norm: value, bias: value, step: value }
     }
 
     /// The value for one group.
     pub const fn of(&self, group: Group) -> f32 {
         match group {
             Group::Weight => self.weight,
+            Group::Linear => self.linear,
             Group::Scale => self.scale,
             Group::BatchNorm => self.batch_norm,
             Group::Bias => self.bias,

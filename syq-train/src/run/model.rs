@@ -31,6 +31,7 @@ pub(super) fn build(
         precision,
         isa: Isa::detect(),
         eta: config.eta(),
+        weight_normalization: config.network.weight_normalization.unwrap_or_default(),
         batch_norm: BatchNormSettings::default(),
         seed: config.train.seed,
     };

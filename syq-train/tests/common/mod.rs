@@ -3,7 +3,7 @@
 // Every test program takes what it needs.
 #![allow(dead_code)]
 
-use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Padding, Shape, Window};
+use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Padding, Shape, WeightNormalization, Window};
 use syq_pack::Network;
 use syq_pack::network::{Bias, Conv, Layer, Linear, Op, WeightFormat};
 use syq_train::graph::{BuildOptions, Graph};
@@ -45,5 +45,16 @@ pub(crate) fn quantize(bits: BitWidth, range: ActivationRange) -> Op {
 /// The graph of `network`.
 pub(crate) fn build(network: &Network, isa: Isa, precision: Precision) -> Graph {
     let batch_norm = BatchNormSettings::default();
-    Graph::new(network, BuildOptions { precision, isa, eta: 0.05, batch_norm, seed: 7 }).unwrap()
+    Graph::new(
+        network,
+        BuildOptions {
+            precision,
+            isa,
+            eta: 0.05,
+            weight_normalization: WeightNormalization::None,
+            batch_norm,
+            seed: 7,
+        },
+    )
+    .unwrap()
 }
