@@ -3,6 +3,7 @@
 use super::{CHECKPOINT, Run, RunError};
 use crate::checkpoint::{Checkpoint, Tensor};
 use crate::config::Config;
+use crate::graph::Tensors;
 use crate::layers::Loss;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -58,10 +59,21 @@ impl Run {
         self.write(CHECKPOINT)
     }
 
+    /// The network's parameters and statistics, all of them numbers.
+    pub(super) fn finite_state(&self) -> Result<Tensors, RunError> {
+        let state = self.graph.state();
+        let found =
+            state.iter().find_map(|(name, values)| Some((name, values.iter().find(|value| !value.is_finite())?)));
+        match found {
+            Some((name, &value)) => Err(RunError::Diverged { step: self.step, name: name.clone(), value }),
+            None => Ok(state),
+        }
+    }
+
     /// Writes the checkpoint under another name.
     pub(super) fn write(&self, name: &str) -> Result<(), RunError> {
         let mut tensors: std::collections::BTreeMap<_, _> =
-            self.graph.state().into_iter().map(|(name, values)| (name, Tensor::flat(values))).collect();
+            self.finite_state()?.into_iter().map(|(name, values)| (name, Tensor::flat(values))).collect();
         for state in self.optimizer.0.state() {
             tensors.insert(state.name, Tensor::flat(state.values));
         }
@@ -101,8 +113,7 @@ impl Run {
     /// Starts from the weights of the checkpoint at `path`: the float twin's, or an earlier stage's.
     pub(super) fn start_from(&mut self, path: &Path) -> Result<(), RunError> {
         let Checkpoint { metadata, tensors } = Checkpoint::<RunMetadata>::read(path)?;
-        let mut state: crate::graph::Tensors =
-            tensors.into_iter().map(|(name, tensor)| (name, tensor.values)).collect();
+        let mut state: Tensors = tensors.into_iter().map(|(name, tensor)| (name, tensor.values)).collect();
         // A step belongs to its number of bits.
         if metadata.config.network.activation_bits != self.config.network.activation_bits {
             state.retain(|name, _| !name.ends_with(".step"));
