@@ -1,10 +1,10 @@
 //! A run that is stopped and resumed ends in the same bytes, and so does one on other threads.
 
 use std::path::{Path, PathBuf};
-use syq_core::{ActivationQuantizer, ActivationRange, BitWidth};
+use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, WeightNormalization};
 use syq_pack::network::Op;
 use syq_train::checkpoint::Checkpoint;
-use syq_train::config::{Config, DistillationConfig, NormalizationConfig};
+use syq_train::config::{BitStage, Config, DistillationConfig, NormalizationConfig};
 use syq_train::data::Dataset;
 use syq_train::metrics::Row;
 use syq_train::rng::{Purpose, Random};
@@ -109,6 +109,40 @@ fn a_quantized_run() {
     let init = float_network(folder.path());
     check(&|threads| config(TERNARY, ADAM, threads, Some(&init)));
     check(&|threads| config(INTEGER, ADAM, threads, Some(&init)));
+}
+
+/// Two epochs of 8 bits, then 4 and 2, with weights that are normalised: five steps end in the first stage;
+/// six, resumed, begin with the second.
+#[test]
+fn a_run_of_progressive_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    let init = float_network(folder.path());
+    let config = |threads| {
+        let mut config = config(TERNARY, ADAM, threads, Some(&init));
+        let stage = |activation_bits, epochs| BitStage { activation_bits, epochs };
+        config.train.progressive_bits = vec![stage(BitWidth::Eight, 2), stage(BitWidth::Four, 1)];
+        config.network.weight_normalization = Some(WeightNormalization::Filter);
+        config.validate().unwrap();
+        config
+    };
+    check(&config);
+    let [whole, parts] = ["whole", "parts"].map(|name| folder.path().join(name));
+    let bits = |folder: &Path| {
+        let network = export(&folder.join(CHECKPOINT)).unwrap().0.network;
+        let quantizer = |layer: &syq_pack::network::Layer| match layer.op {
+            Op::Quantize(quantizer) => Some(quantizer.bits),
+            _ => None,
+        };
+        network.layers.iter().find_map(quantizer).unwrap()
+    };
+    run(&config(1), &parts, Start::New, Some(6));
+    assert_eq!(bits(&parts), BitWidth::Eight);
+    run(&config(1), &parts, Start::Resume, Some(7));
+    assert_eq!(bits(&parts), BitWidth::Four);
+    run(&config(1), &parts, Start::Resume, None);
+    assert_eq!(bits(&parts), BitWidth::Two);
+    run(&config(1), &whole, Start::New, None);
+    assert_eq!(std::fs::read(parts.join(CHECKPOINT)).unwrap(), std::fs::read(whole.join(CHECKPOINT)).unwrap());
 }
 
 /// A configuration with a teacher, and batch norm's statistics over two batches.

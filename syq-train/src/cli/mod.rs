@@ -1,7 +1,9 @@
 //! The command line of `syq-train`.
 
+mod bench;
 mod export;
 mod progress;
+mod signals;
 mod train;
 
 use clap::{Parser, Subcommand};
@@ -30,16 +32,19 @@ enum Command {
     Quantize(train::Arguments),
     /// Write a run's model file, and measure it on the test images in the engine.
     Export(export::Arguments),
+    /// Time the steps of a configuration's training loop on this machine; nothing is kept.
+    Bench(bench::Arguments),
 }
 
 pub(crate) fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Float(arguments) => train::run(&arguments, train::Kind::Float),
         Command::Quantize(arguments) => train::run(&arguments, train::Kind::Quantize),
-        Command::Export(arguments) => export::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Bench(arguments) => bench::run(&arguments).map(|()| ExitCode::SUCCESS),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             progress::say(&format!("error: {error:#}"));
             ExitCode::FAILURE

@@ -71,7 +71,7 @@ impl Run {
 /// A checkpoint that cannot be read, or does not fit its own configuration.
 pub fn export(checkpoint: &Path) -> Result<(Model, RunMetadata), RunError> {
     let Checkpoint { metadata, tensors } = Checkpoint::<RunMetadata>::read(checkpoint)?;
-    let mut graph = build(&metadata.config, &metadata.normalization()?, metadata.classes.len(), Precision::F32)?;
+    let mut graph = build(&metadata.stage(), &metadata.normalization()?, metadata.classes.len(), Precision::F32)?;
     graph.restore(&tensors.into_iter().map(|(name, tensor)| (name, tensor.values)).collect())?;
     let mut model = model(&graph, &metadata.classes, metadata.normalization)?;
     let seed = metadata.config.train.seed;

@@ -4,6 +4,7 @@ use super::{CHECKPOINT, Run, RunError};
 use crate::checkpoint::{Checkpoint, Tensor};
 use crate::config::Config;
 use crate::data::{DataError, Normalization};
+use crate::graph::Tensors;
 use crate::layers::Loss;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -16,6 +17,10 @@ use syq_pack::network::Op;
 pub struct RunMetadata {
     /// The configuration of the run.
     pub config: Config,
+    /// The bits of the activations at this step, where they are not those of the configuration
+    /// (`train.progressive_bits`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activation_bits: Option<BitWidth>,
     /// Class names, in the order of the logits.
     pub classes: Vec<String>,
     /// Mean and standard deviation that the images were normalised with.
@@ -30,6 +35,13 @@ pub struct RunMetadata {
 }
 
 impl RunMetadata {
+    /// The configuration of the network that the tensors are of.
+    pub fn stage(&self) -> Config {
+        let mut config = self.config.clone();
+        config.network.activation_bits = self.activation_bits.or(config.network.activation_bits);
+        config
+    }
+
     /// What normalised the images.
     ///
     /// # Errors
@@ -73,15 +85,29 @@ impl Run {
         self.write(CHECKPOINT)
     }
 
+    /// The network's parameters and statistics, all of them numbers.
+    pub(super) fn finite_state(&self) -> Result<Tensors, RunError> {
+        let state = self.graph.state();
+        let found =
+            state.iter().find_map(|(name, values)| Some((name, values.iter().find(|value| !value.is_finite())?)));
+        match found {
+            Some((name, &value)) => Err(RunError::Diverged { step: self.step, name: name.clone(), value }),
+            None => Ok(state),
+        }
+    }
+
     /// Writes the checkpoint under another name.
     pub(super) fn write(&self, name: &str) -> Result<(), RunError> {
         let mut tensors: std::collections::BTreeMap<_, _> =
-            self.graph.state().into_iter().map(|(name, values)| (name, Tensor::flat(values))).collect();
+            self.finite_state()?.into_iter().map(|(name, values)| (name, Tensor::flat(values))).collect();
         for state in self.optimizer.0.state() {
             tensors.insert(state.name, Tensor::flat(state.values));
         }
         let metadata = RunMetadata {
             config: self.config.clone(),
+            activation_bits: Some(self.stage().network.activation_bits)
+                .filter(|bits| *bits != self.config.network.activation_bits)
+                .flatten(),
             classes: self.data.classes().to_vec(),
             normalization: [self.normalization.mean(), self.normalization.deviation()],
             step: self.step,
@@ -103,11 +129,14 @@ impl Run {
         if made_with != self.config {
             return Err(RunError::Changed { path });
         }
+        self.step = metadata.step;
+        if !self.config.train.progressive_bits.is_empty() {
+            self.reenter_stage()?;
+        }
         self.graph.restore(&tensors.iter().map(|(name, tensor)| (name.clone(), tensor.values.clone())).collect())?;
         let parameters: Vec<(&str, usize)> =
             self.graph.parameters().iter().map(|p| (p.name.as_str(), p.values.len())).collect();
         self.optimizer.0.restore(&parameters, &|name| tensors.get(name).map(|tensor| tensor.values.as_slice()))?;
-        self.step = metadata.step;
         self.seen = metadata.seen;
         self.best = metadata.best;
         Ok(())
@@ -116,14 +145,17 @@ impl Run {
     /// Starts from the weights of the checkpoint at `path`: the float twin's, or an earlier stage's.
     pub(super) fn start_from(&mut self, path: &Path) -> Result<(), RunError> {
         let Checkpoint { metadata, tensors } = Checkpoint::<RunMetadata>::read(path)?;
-        let mut state: crate::graph::Tensors =
-            tensors.into_iter().map(|(name, tensor)| (name, tensor.values)).collect();
-        let before = metadata.config.network(&metadata.normalization()?, metadata.classes.len());
-        let now = self.graph.network();
-        // A step belongs to its number of bits.
-        state.retain(|name, _| name.strip_suffix(".step").is_none_or(|layer| bits(&before, layer) == bits(now, layer)));
+        let state = tensors.into_iter().map(|(name, tensor)| (name, tensor.values)).collect();
+        let before = metadata.stage().network(&metadata.normalization()?, metadata.classes.len());
+        let state = without_other_steps(state, &before, self.graph.network());
         Ok(self.graph.start_from(&state)?)
     }
+}
+
+/// Without the learned steps of quantizers that have other bits now: a step belongs to its number of bits.
+pub(super) fn without_other_steps(mut state: Tensors, before: &Network, now: &Network) -> Tensors {
+    state.retain(|name, _| name.strip_suffix(".step").is_none_or(|layer| bits(before, layer) == bits(now, layer)));
+    state
 }
 
 /// The bits of the activation quantizer called `name`; `None` where there is none.
