@@ -186,7 +186,7 @@ impl Build<'_> {
         let precision = if picture { Precision::F32 } else { self.options.precision };
         let op = ConvOp::new(geometry, precision, self.options.isa);
         let layer = Convolution::new(&name, &geometry, op, weights, source).with_input(input.quantizer).with_bias(bias);
-        Ok(self.push_built(Built::Convolution(layer), &[input.index]))
+        Ok(self.push_built(Built::Convolution(Box::new(layer)), &[input.index]))
     }
 
     fn batch_norm(&mut self, index: usize, input: usize) -> Result<usize, TrainError> {

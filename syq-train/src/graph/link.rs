@@ -11,7 +11,7 @@ use crate::tape::Layer;
 
 /// A layer while the graph is built.
 pub(super) enum Built {
-    Convolution(Convolution),
+    Convolution(Box<Convolution>),
     BatchNorm(BatchNorm),
     Other(Box<dyn Layer>),
 }
@@ -52,7 +52,7 @@ pub(super) fn link(mut layers: Vec<Built>, nodes: &mut [Node]) -> Vec<Box<dyn La
     }
     let boxed = |layer| -> Box<dyn Layer> {
         match layer {
-            Built::Convolution(layer) => Box::new(layer),
+            Built::Convolution(layer) => layer,
             Built::BatchNorm(layer) => Box::new(layer),
             Built::Other(layer) => layer,
         }
