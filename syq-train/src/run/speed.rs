@@ -32,11 +32,15 @@ pub fn open(config: Config, folder: &Path, data: Dataset, steps: u64) -> Result<
 /// Writes the checkpoint of the float twin as it is before its first step.
 fn untrained(config: &Config, folder: &Path, data: &Dataset) -> Result<(), RunError> {
     let mut config = config.clone();
+    config.recipe = None;
     config.network.weights = Weights::Float;
     config.network.granularity = None;
     config.network.activation_bits = None;
     config.network.activation_range = None;
     config.network.threshold = None;
+    config.network.weight_normalization = None;
+    config.network.first_last = None;
+    config.train.progressive_bits = Vec::new();
     config.train.distillation = None;
     Run::open(config, folder, data.clone(), Start::New)?.checkpoint()
 }
