@@ -1,9 +1,17 @@
-//! Developer commands: `cargo xtask bench`, `cargo xtask tidy`, `cargo xtask ci`.
+//! Developer commands: `cargo xtask bench`, `cargo xtask reproduce`, `cargo xtask tidy`, `cargo xtask ci`.
+//!
+//! # Dependencies
+//!
+//! `syq-core`, `syq-pack`, `syq-infer`, `syq-train` and `syq-bench` are this workspace's own. `clap` reads the arguments,
+//! `anyhow` carries errors, `indicatif` draws the progress bar; `serde`, `toml` and `serde_json` are the forms of the
+//! recorded runs; `image` writes the pictures that the training bench trains on.
 #![forbid(unsafe_code)]
 
 mod bench;
 mod ci;
+mod document;
 mod peers;
+mod reproduce;
 mod tidy;
 
 use clap::{Parser, Subcommand};
@@ -21,6 +29,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Bench(bench::Options),
+    Reproduce(reproduce::Options),
     /// Checks the repository: file lengths, documentation, unsafe code, top-level entries.
     Tidy,
     /// Runs what the continuous integration runs: `.ci/run`.
@@ -43,6 +52,7 @@ const WORKER: &str = "bench-worker";
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Bench(options) => bench::run(&options),
+        Command::Reproduce(options) => reproduce::run(&options),
         Command::Tidy => tidy::run(repository()),
         Command::Ci => ci::run(repository()),
         Command::Worker { model, batch, threads } => {
@@ -56,4 +66,20 @@ fn main() -> anyhow::Result<()> {
 fn repository() -> &'static Path {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().unwrap_or(package)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_fit_together() {
+        <Arguments as clap::CommandFactory>::command().debug_assert();
+        let parses = |line: &str| Arguments::try_parse_from(line.split(' ')).is_ok();
+        assert!(parses("xtask reproduce --list --json") && parses("xtask reproduce NAME --from scratch --data d"));
+        assert!(parses("xtask reproduce --record runs/a --name a --recipe ours --data-set cifar10"));
+        for wrong in ["", " --list NAME", " --record runs/a", " NAME --name a", " --list --from scratch"] {
+            assert!(!parses(&format!("xtask reproduce{wrong}")), "{wrong}");
+        }
+    }
 }

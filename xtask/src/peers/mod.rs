@@ -22,6 +22,7 @@ use syq_pack::zoo::Architecture;
 
 /// Flags that go with `--peers`.
 #[derive(Debug, Args)]
+#[group(skip)]
 #[command(next_help_heading = "Beside the peers")]
 pub(crate) struct Options {
     /// Times whole networks beside the engines that people use instead. Installs and exports what is
