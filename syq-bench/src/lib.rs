@@ -16,6 +16,8 @@
 //! [`peers`] is another comparison: whole networks beside other engines, each a process of its own,
 //! for `cargo xtask bench --peers`. The folder `peers/` of this package holds what is not Rust of this
 //! workspace: the Python that makes the peers' models and runs them, and the worker of rten and tract.
+//!
+//! [`train`] is a third: our training loop beside PyTorch's, for `cargo xtask bench --train`.
 #![forbid(unsafe_code)]
 
 pub mod case;
@@ -29,6 +31,7 @@ pub mod peers;
 pub mod problem;
 pub mod report;
 pub mod time;
+pub mod train;
 
 pub use case::{Case, Description, Group, Workload};
 pub use error::BenchError;

@@ -4,9 +4,9 @@
 //! The answers are checked against the plain loops before anything is timed. The table goes to
 //! standard output, everything else to standard error.
 
-use crate::{peers, repository};
+use crate::{peers, repository, train_bench};
 use anyhow::{Context, ensure};
-use clap::Args;
+use clap::{ArgGroup, Args};
 use std::io::{Write, stderr, stdout};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -24,11 +24,13 @@ use syq_pack::zoo::Architecture;
 /// at a time. Beside each time stands the fraction of what its kernels' instructions reach at most. `SYQ_ISA` chooses the instruction
 /// set of the networks.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("contest").args(["peers", "train"])))]
 pub(crate) struct Options {
     /// A first look: the best instruction set alone, fewer rounds, no ResNet-18.
     #[arg(long)]
     quick: bool,
-    /// Where the JSON form of the report goes [default: target/bench.json, with --peers target/peers.json].
+    /// Where the JSON form of the report goes [default: target/bench.json, with --peers target/peers.json, with --train
+    /// target/train.json].
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Only this network; may be given several times.
@@ -37,9 +39,11 @@ pub(crate) struct Options {
     /// Runs the criterion benches of syq-bench afterwards (`cargo bench`), which takes minutes.
     #[arg(long)]
     criterion: bool,
-    // Last, because its heading would stand over whatever follows.
+    // Last, because their headings would stand over whatever follows.
     #[command(flatten)]
     peers: peers::Options,
+    #[command(flatten)]
+    train: train_bench::Options,
 }
 
 fn architecture(name: &str) -> Result<Architecture, String> {
@@ -56,6 +60,9 @@ const BATCHES: [usize; 2] = [1, 8];
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     if options.peers.peers {
         return peers::run(&options.peers, &options.net, options.json.as_deref());
+    }
+    if options.train.train {
+        return train_bench::run(&options.train, &options.peers, &options.net, options.json.as_deref());
     }
     let json = options.json.clone().unwrap_or_else(|| repository().join("target/bench.json"));
     // Looked at first: the checks alone keep the machine busy.

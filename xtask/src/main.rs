@@ -4,7 +4,8 @@
 //!
 //! `syq-core`, `syq-pack`, `syq-infer`, `syq-train` and `syq-bench` are this workspace's own. `clap` reads the arguments,
 //! `anyhow` carries errors, `indicatif` draws the progress bar; `serde`, `toml` and `serde_json` are the forms of the
-//! recorded runs; `image` writes the pictures that the training bench trains on.
+//! recorded runs; `image` writes the pictures that the training bench trains on, `tempfile` makes the folder of
+//! its run.
 #![forbid(unsafe_code)]
 
 mod bench;
@@ -13,6 +14,7 @@ mod document;
 mod peers;
 mod reproduce;
 mod tidy;
+mod train_bench;
 
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
@@ -44,7 +46,16 @@ enum Command {
         /// Threads.
         threads: usize,
     },
+    /// Our training loop beside PyTorch's; `bench --train` calls it.
+    #[command(name = TRAIN_WORKER, hide = true)]
+    TrainWorker {
+        /// The configuration.
+        config: PathBuf,
+    },
 }
+
+/// The name of the command that is our training worker.
+const TRAIN_WORKER: &str = "bench-train-worker";
 
 /// The name of the command that is our worker.
 const WORKER: &str = "bench-worker";
@@ -55,6 +66,9 @@ fn main() -> anyhow::Result<()> {
         Command::Reproduce(options) => reproduce::run(&options),
         Command::Tidy => tidy::run(repository()),
         Command::Ci => ci::run(repository()),
+        Command::TrainWorker { config } => {
+            train_bench::worker::serve(&config, std::io::stdin().lock(), std::io::stdout())
+        }
         Command::Worker { model, batch, threads } => {
             let (questions, answers) = (std::io::stdin().lock(), std::io::stdout());
             Ok(worker::serve(&model, batch, worker::options(threads)?, questions, answers)?)
@@ -76,6 +90,8 @@ mod tests {
     fn the_arguments_fit_together() {
         <Arguments as clap::CommandFactory>::command().debug_assert();
         let parses = |line: &str| Arguments::try_parse_from(line.split(' ')).is_ok();
+        assert!(parses("xtask bench --train --net resnet20 --rounds 3 --docs") && parses("xtask bench --peers --docs"));
+        assert!(!parses("xtask bench --docs") && !parses("xtask bench --train --peers"));
         assert!(parses("xtask reproduce --list --json") && parses("xtask reproduce NAME --from scratch --data d"));
         assert!(parses("xtask reproduce --record runs/a --name a --recipe ours --data-set cifar10"));
         for wrong in ["", " --list NAME", " --record runs/a", " NAME --name a", " --list --from scratch"] {

@@ -68,7 +68,7 @@ fn say(out: &mut impl Write, line: &impl serde::Serialize) -> Result<(), BenchEr
 }
 
 /// The largest resident size of this process in 10⁶ bytes; 0 where the system does not tell.
-fn peak_mb() -> f64 {
+pub fn peak_mb() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
     let kib: f64 = line.trim().trim_end_matches("kB").trim().parse().unwrap_or(0.0);

@@ -1,5 +1,6 @@
 //! The command line of `syq-train`.
 
+mod bench;
 mod export;
 mod progress;
 mod train;
@@ -30,6 +31,8 @@ enum Command {
     Quantize(train::Arguments),
     /// Write a run's model file, and measure it on the test images in the engine.
     Export(export::Arguments),
+    /// Time the steps of a configuration's training loop on this machine; nothing is kept.
+    Bench(bench::Arguments),
 }
 
 pub(crate) fn main() -> ExitCode {
@@ -37,6 +40,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Float(arguments) => train::run(&arguments, train::Kind::Float),
         Command::Quantize(arguments) => train::run(&arguments, train::Kind::Quantize),
         Command::Export(arguments) => export::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -24,6 +24,16 @@ pub enum Precision {
     Bf16,
 }
 
+impl Precision {
+    /// The name, as in configurations.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+        }
+    }
+}
+
 /// A precision that an instruction set does not have.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("bf16 operands need AVX-512 BF16, this run uses {isa}")]

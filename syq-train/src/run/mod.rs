@@ -7,13 +7,14 @@
 mod error;
 mod model;
 mod prepare;
+pub mod speed;
 mod state;
 mod statistics;
 mod teacher;
 
 pub use error::RunError;
 pub use model::{accuracy, evaluate, export};
-pub use prepare::{Part as DataPart, Start, load_part, threads};
+pub use prepare::{Part as DataPart, Start, load_part, precision, threads};
 pub use state::{RunMetadata, Seen};
 
 use crate::config::Config;

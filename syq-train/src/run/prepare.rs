@@ -65,6 +65,16 @@ pub fn threads(config: &Config) -> usize {
     }
 }
 
+/// The precision that a configuration means on this machine, which need not have it.
+pub fn precision(config: &Config) -> Precision {
+    match config.train.precision {
+        crate::config::Precision::F32 => Precision::F32,
+        crate::config::Precision::Bf16 => Precision::Bf16,
+        crate::config::Precision::Auto if Isa::detect().check(Precision::Bf16).is_ok() => Precision::Bf16,
+        crate::config::Precision::Auto => Precision::F32,
+    }
+}
+
 impl Run {
     /// Opens a run on `data`, the training images.
     ///
@@ -77,14 +87,8 @@ impl Run {
             return Err(RunError::Exists { folder: folder.to_owned() });
         }
         let split = split(&data, config.held_out(), config.train.seed)?;
-        let isa = Isa::detect();
-        let precision = match config.train.precision {
-            crate::config::Precision::F32 => Precision::F32,
-            crate::config::Precision::Bf16 => Precision::Bf16,
-            crate::config::Precision::Auto if isa.check(Precision::Bf16).is_ok() => Precision::Bf16,
-            crate::config::Precision::Auto => Precision::F32,
-        };
-        isa.check(precision)?;
+        let precision = precision(&config);
+        Isa::detect().check(precision)?;
         let batches = split.train.len() / config.train.batch;
         let normalization = Arc::new(config.normalization(&data)?);
         let graph = build(&config, &normalization, data.classes().len(), precision)?;

@@ -4,7 +4,7 @@
 //! environments, the worker of rten and tract, and the models. What is there is not made again.
 
 mod docs;
-mod setup;
+pub(crate) mod setup;
 
 use crate::bench::{say, write};
 use crate::repository;
@@ -35,15 +35,15 @@ pub(crate) struct Options {
     /// Only this format of our first and last layers: 8bit or float.
     #[arg(long, value_name = "FORMAT", requires = "peers", value_parser = first_last)]
     first_last: Vec<FirstLast>,
-    /// Numbers of threads [default: 1 and 2].
-    #[arg(long, value_name = "N", requires = "peers")]
-    threads: Vec<usize>,
+    /// Numbers of threads [default: 1 and 2; with --train all].
+    #[arg(long, value_name = "N", requires = "contest")]
+    pub(crate) threads: Vec<usize>,
     /// Images given at once [default: 1].
     #[arg(long, value_name = "N", requires = "peers")]
     batch: Vec<usize>,
     /// Rounds over all contestants.
-    #[arg(long, value_name = "N", requires = "peers", default_value = "9")]
-    rounds: usize,
+    #[arg(long, value_name = "N", requires = "contest", default_value = "9")]
+    pub(crate) rounds: usize,
     /// Leaves out the peers in f32.
     #[arg(long, requires = "peers")]
     no_float: bool,
@@ -53,12 +53,12 @@ pub(crate) struct Options {
     /// Installs and exports, and measures nothing.
     #[arg(long, requires = "peers")]
     prepare: bool,
-    /// Writes docs/performance.md and its chart too.
-    #[arg(long, requires = "peers")]
-    docs: bool,
-    /// Where everything that the peers need is kept [default: target/peers].
-    #[arg(long, value_name = "FOLDER", requires = "peers")]
-    dir: Option<PathBuf>,
+    /// Writes the figures into docs/ too: performance.md and its chart, or with --train training.md.
+    #[arg(long, requires = "contest")]
+    pub(crate) docs: bool,
+    /// Where everything that the peers and PyTorch need is kept [default: target/peers].
+    #[arg(long, value_name = "FOLDER", requires = "contest")]
+    pub(crate) dir: Option<PathBuf>,
 }
 
 fn scheme(name: &str) -> Result<Quantization, String> {

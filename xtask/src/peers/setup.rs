@@ -13,7 +13,7 @@ use syq_bench::problem::Quantization;
 use syq_pack::zoo::Architecture;
 
 /// The peers' programs, from the top of the repository.
-const PEERS: &str = "syq-bench/peers";
+pub(crate) const PEERS: &str = "syq-bench/peers";
 
 /// Makes whatever is missing in `dir`.
 pub(super) fn run(
@@ -67,7 +67,7 @@ fn is_newer(models: &Path, network: &str, suffix: &str) -> bool {
 }
 
 /// The Python of an environment with the packages of a list; `None`, and said so, if there is none.
-fn environment(source: &Path, dir: &Path, list: &str, name: &str) -> Option<PathBuf> {
+pub(crate) fn environment(source: &Path, dir: &Path, list: &str, name: &str) -> Option<PathBuf> {
     let made = make_environment(&source.join(list), &dir.join(name));
     let python = made.as_ref().ok().cloned();
     // Whether standard error can be written is found out by the next who writes.

@@ -5,8 +5,9 @@ use super::registry::Recorded;
 use serde::Serialize;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use syq_train::config::{Config, Precision};
-use syq_train::kernels::{Isa, Precision as Operands};
+use syq_train::config::Config;
+use syq_train::kernels::Isa;
+use syq_train::run::precision;
 
 /// What a run's bytes depend on beside configuration, data and start.
 const CODE: [&str; 5] = ["syq-core", "syq-pack", "syq-infer", "syq-train", "Cargo.lock"];
@@ -46,14 +47,8 @@ impl Expectation {
 
 /// The machine of this process, as a run of `config` on it would be recorded.
 pub(super) fn machine(config: &Config, cpu: String) -> Machine {
-    let isa = Isa::detect();
-    let precision = match config.train.precision {
-        Precision::F32 => "f32",
-        Precision::Bf16 => "bf16",
-        Precision::Auto if isa.check(Operands::Bf16).is_ok() => "bf16",
-        Precision::Auto => "f32",
-    };
-    Machine { cpu, isa: isa.name().to_owned(), precision: precision.to_owned() }
+    let precision = precision(config).name();
+    Machine { cpu, isa: Isa::detect().name().to_owned(), precision: precision.to_owned() }
 }
 
 /// Why the bytes of these runs are not expected to come out again; none if they are.
