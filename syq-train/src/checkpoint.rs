@@ -4,6 +4,7 @@
 //! checkpoint or the new one, never half of one. The JSON is the only metadata key: with two, the
 //! safetensors crate writes them in an order that changes from save to save.
 
+use crate::atomic;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -31,9 +32,12 @@ pub struct CheckpointError {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CheckpointErrorKind {
-    /// The file cannot be read or written.
+    /// The file cannot be read.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+    /// The file cannot be written, as on a full disk. One that was there before is whole.
+    #[error("cannot be written, and is left as it was: {0}")]
+    Write(#[source] std::io::Error),
     /// More bytes than a checkpoint may have.
     #[error("{bytes} bytes are too many for a checkpoint")]
     TooLarge {
@@ -139,17 +143,7 @@ impl<M: Serialize> Checkpoint<M> {
         }
         let metadata = HashMap::from([(KEY.to_owned(), serde_json::to_string(&self.metadata)?)]);
         let bytes = safetensors::serialize(views, Some(metadata))?;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut file = tempfile::Builder::new().prefix(".checkpoint-").tempfile_in(folder)?;
-        file.write_all(&bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        // The rename lasts through a power failure once its folder is on the disk (not on Windows,
-        // where a folder cannot be opened so).
-        if cfg!(unix) {
-            std::fs::File::open(folder)?.sync_all()?;
-        }
-        Ok(())
+        atomic::replace(path, |file| file.write_all(&bytes)).map_err(CheckpointErrorKind::Write)
     }
 }
 

@@ -13,9 +13,10 @@
 //! change from version to version; `image` decodes JPEG and PNG; `safetensors` and `serde_json` are the form of
 //! checkpoints, `tempfile` writes them beside their destination and renames them; `serde` and `toml` read
 //! the configuration; `thiserror` derives the error types. The command adds `clap` (arguments),
-//! `indicatif` (progress bar) and `anyhow` (errors).
+//! `indicatif` (progress bar), `signal-hook` (Ctrl-C ends a run after its step) and `anyhow` (errors).
 #![deny(unsafe_code)]
 
+mod atomic;
 pub mod checkpoint;
 pub mod config;
 pub mod data;

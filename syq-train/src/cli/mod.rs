@@ -3,6 +3,7 @@
 mod bench;
 mod export;
 mod progress;
+mod signals;
 mod train;
 
 use clap::{Parser, Subcommand};
@@ -39,11 +40,11 @@ pub(crate) fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Float(arguments) => train::run(&arguments, train::Kind::Float),
         Command::Quantize(arguments) => train::run(&arguments, train::Kind::Quantize),
-        Command::Export(arguments) => export::run(&arguments),
-        Command::Bench(arguments) => bench::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Bench(arguments) => bench::run(&arguments).map(|()| ExitCode::SUCCESS),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             progress::say(&format!("error: {error:#}"));
             ExitCode::FAILURE

@@ -2,6 +2,9 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{IsTerminal, Write};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use syq_train::metrics::Row;
 use syq_train::run::{Observer, Progress};
@@ -16,18 +19,20 @@ pub(super) fn say(line: &str) {
 #[derive(Debug)]
 pub(super) struct Watcher {
     bar: ProgressBar,
+    stop: Arc<AtomicBool>,
 }
 
 impl Watcher {
-    pub(super) fn new(steps: u64, done: u64) -> Self {
+    /// A run of so many steps, some of which are done; it stops where `stop` is set.
+    pub(super) fn new(steps: u64, done: u64, stop: Arc<AtomicBool>) -> Self {
         if !std::io::stderr().is_terminal() {
-            return Self { bar: ProgressBar::hidden() };
+            return Self { bar: ProgressBar::hidden(), stop };
         }
         let bar = ProgressBar::new(steps).with_position(done);
         if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos}/{len} {msg}") {
             bar.set_style(style);
         }
-        Self { bar }
+        Self { bar, stop }
     }
 
     fn line(&self, line: &str) {
@@ -42,6 +47,10 @@ fn time(seconds: f64) -> String {
 }
 
 impl Observer for Watcher {
+    fn flow(&self) -> ControlFlow<()> {
+        if self.stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
     fn step(&mut self, p: &Progress) {
         let images = p.seen.images as f64 / p.batch[0].max(1) as f64;
         let left = (p.step[1] - p.step[0]) as f64 * images / p.images_per_second;

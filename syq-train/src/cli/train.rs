@@ -1,8 +1,12 @@
 //! `syq-train float` and `syq-train quantize`.
 
 use super::progress::{Watcher, say};
+use super::signals;
 use anyhow::{Context, bail};
 use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use syq_train::config::{Config, Weights};
 use syq_train::run::{CHECKPOINT, DataPart, Run, Start, load_part, threads};
 
@@ -39,7 +43,7 @@ pub(super) struct Arguments {
     /// Number of threads, instead of the configuration's. The result does not depend on it.
     #[arg(long)]
     threads: Option<usize>,
-    /// Stop after this many steps; `--resume` goes on.
+    /// Stop after this many steps; `--resume` goes on. Ctrl-C stops after the step that is being taken.
     #[arg(long)]
     stop_after: Option<u64>,
 }
@@ -60,7 +64,7 @@ impl Arguments {
     }
 }
 
-pub(super) fn run(arguments: &Arguments, kind: Kind) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &Arguments, kind: Kind) -> anyhow::Result<ExitCode> {
     let (config, text) = arguments.config()?;
     match (kind, config.network.weights) {
         (Kind::Float, Weights::Float) | (Kind::Quantize, Weights::Binary | Weights::Ternary) => {}
@@ -77,8 +81,53 @@ pub(super) fn run(arguments: &Arguments, kind: Kind) -> anyhow::Result<()> {
     run.keep_config(&text)?;
     let split = run.split();
     say(&format!("{} to train on, {} held out, {} threads", split.train.len(), split.validation.len(), threads));
-    let mut watcher = Watcher::new(run.steps(), run.steps_done());
-    run.train(arguments.stop_after, &mut watcher)?;
-    say(&format!("step {} of {}: {}", run.steps_done(), run.steps(), run.folder().join(CHECKPOINT).display()));
-    Ok(())
+    if arguments.resume && run.steps_done() == 0 {
+        say("there is no checkpoint yet: the run begins at its first step");
+    }
+    let stop = signals::stop_flag()?;
+    let mut watcher = Watcher::new(run.steps(), run.steps_done(), Arc::clone(&stop));
+    let checkpoint = run.folder().join(CHECKPOINT);
+    let trained = run.train(arguments.stop_after, &mut watcher);
+    drop(watcher);
+    trained.with_context(|| {
+        let left =
+            if checkpoint.exists() { "the checkpoint before it is whole" } else { "before the first checkpoint" };
+        format!("step {} of {}, {left}: {}", run.steps_done(), run.steps(), checkpoint.display())
+    })?;
+    say(&format!("step {} of {}: {}", run.steps_done(), run.steps(), checkpoint.display()));
+    if run.steps_done() < run.steps() {
+        say(&format!("to go on: {}", resumption(std::env::args())));
+    }
+    let interrupted = stop.load(Ordering::Relaxed) && run.steps_done() < run.steps();
+    Ok(if interrupted { ExitCode::from(signals::INTERRUPTED) } else { ExitCode::SUCCESS })
+}
+
+/// The command that goes on with the run that `arguments` began.
+fn resumption(arguments: impl Iterator<Item = String>) -> String {
+    let mut words: Vec<String> = Vec::new();
+    let mut arguments = arguments.filter(|word| word != "--resume" && !word.starts_with("--stop-after="));
+    while let Some(word) = arguments.next() {
+        if word == "--stop-after" {
+            drop(arguments.next());
+            continue;
+        }
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=+:,@".contains(c);
+        let quoted = format!("'{}'", word.replace('\'', r"'\''"));
+        words.push(if !word.is_empty() && word.chars().all(plain) { word } else { quoted });
+    }
+    words.push("--resume".to_owned());
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_that_goes_on() {
+        let of = |words: &[&str]| resumption(words.iter().map(|word| (*word).to_owned()));
+        let first = ["syq-train", "float", "--config", "a b.toml", "--stop-after", "7", "--out", "it's"];
+        assert_eq!(of(&first), r"syq-train float --config 'a b.toml' --out 'it'\''s' --resume");
+        assert_eq!(of(&["t", "--resume", "--stop-after=7", "--out", "o"]), "t --out o --resume");
+    }
 }

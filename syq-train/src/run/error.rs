@@ -54,6 +54,24 @@ pub enum RunError {
         /// The folder.
         folder: PathBuf,
     },
+    /// A parameter or statistic that is no number any more. The loss need not show it: ReLU makes 0 of what is none.
+    #[error(
+        "after step {step} {name:?} has the value {value}: lower the learning rate, or start from a better network"
+    )]
+    Diverged {
+        /// Steps done.
+        step: u64,
+        /// The tensor.
+        name: String,
+        /// Its first such value.
+        value: f32,
+    },
+    /// A folder to resume in that does not exist.
+    #[error("{} holds no run that could go on", folder.display())]
+    Absent {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// A resumed run whose configuration is not the checkpoint's.
     #[error("{}: the checkpoint was made with another configuration", path.display())]
     Changed {

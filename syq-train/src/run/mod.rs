@@ -24,6 +24,7 @@ use crate::layers::{CrossEntropy, Distilled, Loss};
 use crate::metrics::{Metrics, Part, Row};
 use crate::optim::{Optimizer, Schedule};
 use crate::parallel::Workers;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -61,6 +62,10 @@ pub trait Observer {
     fn step(&mut self, progress: &Progress);
     /// After every epoch, with the row that goes to the metrics.
     fn epoch(&mut self, row: &Row);
+    /// Asked after every step: whether the run goes on, or stops there with a checkpoint.
+    fn flow(&self) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
 }
 
 /// A run in memory.
@@ -124,13 +129,14 @@ impl Run {
         self.split.train.len() / self.config.train.batch
     }
 
-    /// Trains to the end, or until step `until` where one is given, and leaves a checkpoint.
+    /// Trains to the end, until step `until` where one is given, or until the observer wants no more, and leaves a
+    /// checkpoint.
     ///
     /// # Errors
-    /// A loss that is no number (the last checkpoint stays as it is), or a file that cannot be
-    /// written.
+    /// A loss that is no number, or a file that cannot be written. In every case the last checkpoint is whole, and the
+    /// run can be resumed from there.
     pub fn train(&mut self, until: Option<u64>, observer: &mut dyn Observer) -> Result<(), RunError> {
-        let end = until.unwrap_or(u64::MAX).min(self.steps());
+        let mut end = until.unwrap_or(u64::MAX).min(self.steps());
         let mut metrics = Metrics::open(&self.folder.join(METRICS), self.step)?;
         let started = Instant::now();
         let mut images = 0u64;
@@ -156,12 +162,17 @@ impl Run {
                     learning_rate,
                     images_per_second: images as f64 / started.elapsed().as_secs_f64(),
                 });
+                if observer.flow().is_break() {
+                    end = self.step;
+                }
             }
             if self.step.is_multiple_of(batches) {
                 let row = self.row(started, images);
                 metrics.append(&row)?;
                 observer.epoch(&row);
                 self.seen = Seen::default();
+                // Before anything is measured or kept of a network that is lost.
+                self.finite_state()?;
                 if !self.split.validation.is_empty() || self.step == self.steps() {
                     self.estimate_statistics()?;
                 }

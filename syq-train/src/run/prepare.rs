@@ -3,6 +3,7 @@
 use super::model::build;
 use super::teacher::Teacher;
 use super::{CHECKPOINT, CONFIG, OptimizerBox, Run, RunError, Seen};
+use crate::atomic;
 use crate::config::{Config, DataFormat, Weights};
 use crate::data::cifar::{self, CifarPart};
 use crate::data::folder::{self, FolderOptions};
@@ -53,7 +54,8 @@ pub fn load_part(
 pub enum Start {
     /// A new run; the folder must not hold one.
     New,
-    /// Goes on where the folder's checkpoint stands.
+    /// Goes on where the folder's checkpoint stands; from the beginning, where the run was stopped before its first
+    /// checkpoint.
     Resume,
 }
 
@@ -80,11 +82,14 @@ impl Run {
     ///
     /// # Errors
     /// A configuration that does not fit the machine or the data, a folder that holds a run already
-    /// (or none to resume), or float weights or a teacher that do not fit.
+    /// (or that does not exist, to resume), or float weights or a teacher that do not fit.
     pub fn open(config: Config, folder: &Path, data: Dataset, start: Start) -> Result<Self, RunError> {
         let at = |source| RunError::File { path: folder.to_owned(), source };
-        if start == Start::New && folder.join(CHECKPOINT).exists() {
-            return Err(RunError::Exists { folder: folder.to_owned() });
+        let begun = folder.join(CHECKPOINT).exists();
+        match start {
+            Start::New if begun => return Err(RunError::Exists { folder: folder.to_owned() }),
+            Start::Resume if !folder.is_dir() => return Err(RunError::Absent { folder: folder.to_owned() }),
+            Start::New | Start::Resume => {}
         }
         let split = split(&data, config.held_out(), config.train.seed)?;
         let precision = precision(&config);
@@ -110,10 +115,11 @@ impl Run {
         if let Some(distillation) = &run.config.train.distillation {
             run.teacher = Some(Teacher::open(distillation, &run)?);
         }
+        std::fs::create_dir_all(folder).map_err(at)?;
+        atomic::remove_partial(folder).map_err(at)?;
         match start {
-            Start::Resume => run.resume()?,
-            Start::New => {
-                std::fs::create_dir_all(folder).map_err(at)?;
+            Start::Resume if begun => run.resume()?,
+            Start::New | Start::Resume => {
                 if let Some(init) = run.config.train.init.clone() {
                     run.start_from(&init)?;
                 } else if run.config.network.weights != Weights::Float {

@@ -4,6 +4,7 @@ use super::{CHECKPOINT, Run, RunError};
 use crate::checkpoint::{Checkpoint, Tensor};
 use crate::config::Config;
 use crate::data::{DataError, Normalization};
+use crate::graph::Tensors;
 use crate::layers::Loss;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -73,10 +74,21 @@ impl Run {
         self.write(CHECKPOINT)
     }
 
+    /// The network's parameters and statistics, all of them numbers.
+    pub(super) fn finite_state(&self) -> Result<Tensors, RunError> {
+        let state = self.graph.state();
+        let found =
+            state.iter().find_map(|(name, values)| Some((name, values.iter().find(|value| !value.is_finite())?)));
+        match found {
+            Some((name, &value)) => Err(RunError::Diverged { step: self.step, name: name.clone(), value }),
+            None => Ok(state),
+        }
+    }
+
     /// Writes the checkpoint under another name.
     pub(super) fn write(&self, name: &str) -> Result<(), RunError> {
         let mut tensors: std::collections::BTreeMap<_, _> =
-            self.graph.state().into_iter().map(|(name, values)| (name, Tensor::flat(values))).collect();
+            self.finite_state()?.into_iter().map(|(name, values)| (name, Tensor::flat(values))).collect();
         for state in self.optimizer.0.state() {
             tensors.insert(state.name, Tensor::flat(state.values));
         }
@@ -116,8 +128,7 @@ impl Run {
     /// Starts from the weights of the checkpoint at `path`: the float twin's, or an earlier stage's.
     pub(super) fn start_from(&mut self, path: &Path) -> Result<(), RunError> {
         let Checkpoint { metadata, tensors } = Checkpoint::<RunMetadata>::read(path)?;
-        let mut state: crate::graph::Tensors =
-            tensors.into_iter().map(|(name, tensor)| (name, tensor.values)).collect();
+        let mut state: Tensors = tensors.into_iter().map(|(name, tensor)| (name, tensor.values)).collect();
         let before = metadata.config.network(&metadata.normalization()?, metadata.classes.len());
         let now = self.graph.network();
         // A step belongs to its number of bits.
