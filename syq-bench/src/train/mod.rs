@@ -2,7 +2,7 @@
 //!
 //! Every contestant is a process of its own that speaks the protocol of [`crate::peers::process`], a run being one
 //! training step: loading and augmentation, both passes, the loss and the update. All of a network are alive together and take turns in short
-//! bursts ([`contest`]), so that whatever disturbs the machine meets them alike. The peers' program is
+//! bursts ([`contest()`]), so that whatever disturbs the machine meets them alike. The peers' program is
 //! `peers/train_torch.py`; ours is the loop that `syq-train` runs.
 
 pub mod contest;
