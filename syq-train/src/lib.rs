@@ -31,3 +31,4 @@ pub mod parallel;
 pub mod rng;
 pub mod run;
 pub mod tape;
+pub mod tensorboard;

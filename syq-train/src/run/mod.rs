@@ -7,6 +7,7 @@
 mod error;
 mod model;
 mod prepare;
+mod record;
 pub mod speed;
 mod stage;
 mod state;
@@ -22,10 +23,11 @@ use crate::config::Config;
 use crate::data::{Dataset, Loader, Normalization, Order, Pass, Split};
 use crate::graph::Graph;
 use crate::layers::{CrossEntropy, Distilled, Loss};
-use crate::metrics::{Metrics, Part, Row};
+use crate::metrics::{Part, Row};
 use crate::optim::{Optimizer, Schedule};
 use crate::parallel::Workers;
 use std::ops::ControlFlow;
+use record::Record;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -37,6 +39,12 @@ pub const CHECKPOINT: &str = "checkpoint.safetensors";
 pub const BEST: &str = "best.safetensors";
 /// Name of the metrics in a run's folder.
 pub const METRICS: &str = "metrics.csv";
+/// Name of the layers' statistics in a run's folder.
+pub const LAYERS: &str = "layers.csv";
+/// Name of the weights' histograms in a run's folder.
+pub const HISTOGRAMS: &str = "histograms.jsonl";
+/// Name of the TensorBoard event file in a run's folder, where the configuration asks for one.
+pub const TENSORBOARD: &str = "events.out.tfevents.0.syq-train";
 /// Name of the configuration in a run's folder.
 pub const CONFIG: &str = "config.toml";
 
@@ -138,7 +146,7 @@ impl Run {
     /// run can be resumed from there.
     pub fn train(&mut self, until: Option<u64>, observer: &mut dyn Observer) -> Result<(), RunError> {
         let mut end = until.unwrap_or(u64::MAX).min(self.steps());
-        let mut metrics = Metrics::open(&self.folder.join(METRICS), self.step)?;
+        let mut record = Record::open(self)?;
         let started = Instant::now();
         let mut images = 0u64;
         while self.step < end {
@@ -170,7 +178,7 @@ impl Run {
             }
             if self.step.is_multiple_of(batches) {
                 let row = self.row(started, images);
-                metrics.append(&row)?;
+                record.row(&row)?;
                 observer.epoch(&row);
                 self.seen = Seen::default();
                 // Before anything is measured or kept of a network that is lost.
@@ -179,9 +187,10 @@ impl Run {
                     self.estimate_statistics()?;
                 }
                 if let Some(row) = self.validate(&row)? {
-                    metrics.append(&row)?;
+                    record.row(&row)?;
                     observer.epoch(&row);
                 }
+                record.layers(self)?;
                 if (epoch + 1).is_multiple_of(u64::from(self.config.train.checkpoint_epochs)) {
                     self.checkpoint()?;
                 }
