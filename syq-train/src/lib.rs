@@ -28,6 +28,7 @@ pub mod layers;
 pub mod metrics;
 pub mod optim;
 pub mod parallel;
+pub mod report;
 pub mod rng;
 pub mod run;
 pub mod tape;

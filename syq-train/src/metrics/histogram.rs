@@ -156,7 +156,8 @@ impl HistogramLog {
     /// # Errors
     /// The file cannot be written.
     pub fn append(&mut self, snapshot: &Snapshot) -> Result<(), MetricsError> {
-        let fail = |source: serde_json::Error| MetricsError::Io { path: self.log.path().to_owned(), source: source.into() };
+        let fail =
+            |source: serde_json::Error| MetricsError::Io { path: self.log.path().to_owned(), source: source.into() };
         let line = serde_json::to_string(snapshot).map_err(fail)?;
         self.log.append(&(line + "\n"))
     }

@@ -15,6 +15,7 @@ mod statistics;
 mod teacher;
 
 pub use error::RunError;
+pub(crate) use model::build;
 pub use model::{accuracy, evaluate, export};
 pub use prepare::{Part as DataPart, Start, load_part, precision, threads};
 pub use state::{RunMetadata, Seen};
@@ -45,6 +46,8 @@ pub const LAYERS: &str = "layers.csv";
 pub const HISTOGRAMS: &str = "histograms.jsonl";
 /// Name of the TensorBoard event file in a run's folder, where the configuration asks for one.
 pub const TENSORBOARD: &str = "events.out.tfevents.0.syq-train";
+/// Name of the file with the commands that made a run, in its folder.
+pub const COMMAND: &str = "command.txt";
 /// Name of the configuration in a run's folder.
 pub const CONFIG: &str = "config.toml";
 

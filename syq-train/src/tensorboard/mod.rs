@@ -79,6 +79,14 @@ impl TensorBoard {
         Ok(Self { path: path.to_owned(), file })
     }
 
+    /// Opens `path`, or makes it, and keeps every event: for what is measured when a run is over.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn extend(path: &Path) -> Result<Self, TensorBoardError> {
+        Self::open(path, u64::MAX)
+    }
+
     /// Loss and accuracy of a part, and the learning rate with the training images.
     ///
     /// # Errors
@@ -185,7 +193,8 @@ fn kept(bytes: &[u8], after: u64) -> Result<Vec<u8>, (usize, RecordError)> {
         // What is not even one record is ours only if it begins like one.
         let event = Event { wall_time: now(), step: 0, what: Some(version) };
         kept = record::encode(&event.encode_to_vec());
-        if !bytes.is_empty() && (bytes.len() > kept.len() || bytes[..bytes.len().min(8)] != kept[..bytes.len().min(8)]) {
+        if !bytes.is_empty() && (bytes.len() > kept.len() || bytes[..bytes.len().min(8)] != kept[..bytes.len().min(8)])
+        {
             return Err((0, RecordError::Version));
         }
     }
