@@ -69,7 +69,7 @@ impl RunReport {
         let mut after = snapshots.into_iter().rfind(|snapshot| snapshot.step > 0);
         let mut layer_source = if layers.is_some() { LayerSource::Recorded } else { LayerSource::Missing };
         if layers.is_none() || before.is_none() || after.is_none() {
-            match checkpoint.map(|checkpoint| rebuild(checkpoint, &rows)).transpose() {
+            match checkpoint.map(|checkpoint| rebuild(folder, checkpoint, &rows)).transpose() {
                 Ok(None) => notes.push("There is no checkpoint that could say how the layers ended.".to_owned()),
                 Ok(Some(Rebuilt { layers: ends, before: first, after: last })) => {
                     if layers.is_none() {

@@ -9,6 +9,7 @@ use crate::metrics::layers::LayerRow;
 use crate::run::{RunMetadata, build};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 /// What the checkpoints say.
 #[derive(Debug)]
@@ -25,9 +26,15 @@ fn tensors(tensors: BTreeMap<String, Tensor>) -> Tensors {
     tensors.into_iter().map(|(name, tensor)| (name, tensor.values)).collect()
 }
 
+/// A checkpoint in a run's folder beside `folder`, of the same name: runs are moved together.
+fn beside(folder: &Path, checkpoint: &Path) -> Option<PathBuf> {
+    let folder = folder.canonicalize().ok()?;
+    Some(folder.parent()?.join(checkpoint.parent()?.file_name()?).join(checkpoint.file_name()?))
+}
+
 /// Rebuilds the layers of the run whose checkpoint is given. Errors are told in words: a checkpoint of an
 /// older version need not fit, and the report does without.
-pub(super) fn rebuild(checkpoint: Checkpoint<Value>, rows: &[Row]) -> Result<Rebuilt, String> {
+pub(super) fn rebuild(folder: &Path, checkpoint: Checkpoint<Value>, rows: &[Row]) -> Result<Rebuilt, String> {
     let words = |error: &dyn std::fmt::Display| error.to_string();
     let metadata: RunMetadata = serde_json::from_value(checkpoint.metadata).map_err(|error| words(&error))?;
     let new = || build(&metadata.config, metadata.classes.len(), Precision::F32).map_err(|error| words(&error));
@@ -43,7 +50,8 @@ pub(super) fn rebuild(checkpoint: Checkpoint<Value>, rows: &[Row]) -> Result<Reb
     // A float network starts from its seed; a quantized one from a checkpoint, which may be gone.
     let started = match &metadata.config.train.init {
         None => Some(new()?),
-        Some(init) => Checkpoint::<Value>::read(init).ok().and_then(|init| {
+        Some(init) => [Some(init.clone()), beside(folder, init)].into_iter().flatten().find_map(|init| {
+            let init = Checkpoint::<Value>::read(&init).ok()?;
             let mut graph = new().ok()?;
             graph.start_from(&tensors(init.tensors)).ok()?;
             Some(graph)

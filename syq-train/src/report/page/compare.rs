@@ -2,7 +2,7 @@
 
 use super::super::summary::columns;
 use super::super::svg::{Floor, Series, escape};
-use super::super::{RunReport, Summary};
+use super::super::{LayerSource, RunReport, Summary};
 use super::single::{large, points};
 use super::{COLOURS, Html};
 use crate::metrics::{Part, Row};
@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 /// Writes the page's body and tells its title.
 pub(super) fn write(html: &mut Html, runs: &[RunReport]) -> String {
-    let title = format!("{} runs", runs.len());
+    let title = format!("{} runs compared", runs.len());
     html.raw(format_args!("<header><h1>{title}</h1></header>"));
     let summaries: Vec<Summary> = runs.iter().map(Summary::new).collect();
     let names = names(runs);
@@ -50,18 +50,18 @@ fn overview(html: &mut Html, summaries: &[Summary], names: &[String]) {
                 let class = if column > 3 { " class=\"number\"" } else { "" };
                 format!("<th{class}>{head}</th>")
             });
-            html.raw(format_args!("<tr>{}<th>recipe</th></tr>", heads.collect::<String>()));
+            html.raw(format_args!("<tr>{}</tr>", heads.collect::<String>()));
         }
         let cells = columns.iter().enumerate().skip(1).map(|(column, (_, text))| {
             let class = if column > 3 { " class=\"number\"" } else { "" };
             format!("<td{class}>{}</td>", escape(text))
         });
         html.raw(format_args!(
-            "<tr><td class=\"{}\"><span class=\"key\"></span>{}</td>{}<td>{}</td></tr>",
+            "<tr><td class=\"{}\"><span class=\"key\"></span>{}<span class=\"recipe\">{}</span></td>{}</tr>",
             colour(index),
             escape(name),
-            cells.collect::<String>(),
-            escape(&summary.recipe)
+            escape(&summary.recipe),
+            cells.collect::<String>()
         ));
     }
     html.raw(format_args!("</table></div>"));
@@ -103,7 +103,10 @@ fn curves(html: &mut Html, runs: &[RunReport], names: &[String]) {
     let share = |run: &RunReport| run.zero_shares().into_iter().map(|(epoch, share)| [epoch, 100.0 * share]).collect();
     let zeros = series(runs, names, share);
     if zeros.iter().flat_map(|series| &series.points).any(|[_, share]| *share > 0.0) {
-        html.figure("Zeros", "per cent of the quantized weights", &large("zeros", " %", Floor::Zero, &zeros));
+        let ends = runs.iter().any(|run| run.layer_source == LayerSource::Checkpoints);
+        let unit = "per cent of the quantized weights";
+        let unit = if ends { format!("{unit}; only the ends of some runs are known") } else { unit.to_owned() };
+        html.figure("Zeros", &unit, &large("zeros", " %", Floor::Zero, &zeros));
     }
     html.raw(format_args!("</div>"));
     html.end_section();

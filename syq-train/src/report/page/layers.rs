@@ -27,8 +27,7 @@ pub(super) fn write(html: &mut Html, run: &RunReport) {
         LayerSource::Recorded | LayerSource::Missing => "",
     };
     if !quantized.is_empty() {
-        let text =
-            "Each layer's learned scales; the dashed line is the mean of |W| over the layer, where scales start from.";
+        let text = "Each layer's learned scales. The dashed line is the mean of |W| over the layer; a scale starts at that of its subgroup.";
         html.heading("Scales α", &format!("{text}{ends}"));
         legend(html, &quantized, pixel);
         panels(html, &quantized, Floor::Fit, None, |course| {
@@ -83,7 +82,7 @@ fn histograms(html: &mut Html, run: &RunReport) {
     html.heading("Weights before and after", &text);
     let mut keys = vec![("c1", "after", "at the end")];
     if run.before.is_some() {
-        keys.insert(0, ("c1", "before bar", "before the first step"));
+        keys.insert(0, ("c1", "before", "before the first step"));
     }
     if shown.layers.iter().any(|layer| layer.threshold.is_some_and(|threshold| threshold > 0.0)) {
         keys.push(("c1", "threshold", "threshold at the end: weights between the lines are 0"));

@@ -59,9 +59,11 @@ impl Html {
     fn legend(&mut self, keys: &[(&str, &str, &str)]) {
         self.raw(format_args!("<p class=\"legend\">"));
         for (colour, stroke, text) in keys {
+            // An area, or a line.
+            let shape = if *stroke == "before" { "M1 10L1 2L23 2L23 10" } else { "M1 5L23 5" };
             self.raw(format_args!(
                 "<span class=\"{colour}\"><svg viewBox=\"0 0 24 10\" aria-hidden=\"true\">\
-                 <path class=\"{stroke}\" d=\"M1 5L23 5\"/></svg>{}</span>",
+                 <path class=\"{stroke}\" d=\"{shape}\"/></svg>{}</span>",
                 escape(text)
             ));
         }

@@ -2,7 +2,7 @@
 
 use super::super::summary::{PartSummary, duration, of_part};
 use super::super::svg::{Chart, Floor, Series, Size, chart, escape};
-use super::super::{RunReport, Summary};
+use super::super::{LayerSource, RunReport, Summary};
 use super::{Html, describe, layers};
 use crate::metrics::{Part, Row};
 
@@ -103,8 +103,13 @@ fn curves(html: &mut Html, run: &RunReport) {
     html.figure("Learning rate", "at the end of each epoch", &large("learning rate", "", Floor::Rate, &rate));
     let zeros: Vec<[f64; 2]> = run.zero_shares().into_iter().map(|(epoch, share)| [epoch, 100.0 * share]).collect();
     if zeros.iter().any(|[_, share]| *share > 0.0) {
-        let zeros = one("zeros", zeros);
-        html.figure("Zeros", "per cent of the quantized weights", &large("zeros", " %", Floor::Fit, &zeros));
+        let mut zeros = one("zeros", zeros);
+        let mut unit = "per cent of the quantized weights";
+        if run.layer_source == LayerSource::Checkpoints {
+            zeros.iter_mut().for_each(|series| series.stroke = "dashed");
+            unit = "per cent of the quantized weights, from the checkpoints at both ends";
+        }
+        html.figure("Zeros", unit, &large("zeros", " %", Floor::Fit, &zeros));
     } else {
         let speed = one("speed", points(rows, Part::Train, |row| row.images_per_second));
         html.figure("Speed", "images a second since the start", &large("speed", " images/s", Floor::Zero, &speed));

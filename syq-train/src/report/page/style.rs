@@ -11,7 +11,7 @@ pub(super) const STYLE: &str = "\
 --p0:#0d366b;--p1:#3987e5;--p2:#9ec5f4;--before:#aab1ba}
 @media(prefers-color-scheme:dark){:root{--page:#121416;--card:#1b1e21;--ink:#eceef0;--quiet:#a2a9b2;--grid:#2d3136;--axis:#6d747d;\
 --s1:#4a95ee;--s2:#f08a4b;--s3:#35b585;--s4:#b58ae6;--s5:#dba52a;--s6:#ee6b7c;--s7:#41b3cf;--s8:#b09f8b;\
---p0:#cde2fb;--p1:#5b9fec;--p2:#2a5fa3;--before:#68707a}}
+--p0:#e3effc;--p1:#6aabf2;--p2:#3672b8;--before:#68707a}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--page);color:var(--ink);font:15px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif}
 main{max-width:1180px;margin:0 auto;padding:32px 24px 48px}
@@ -24,7 +24,7 @@ section{margin-top:36px}
 footer{margin-top:40px;color:var(--quiet);font-size:13px}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin:0 0 16px}
 .tile{background:var(--card);border:1px solid var(--grid);border-radius:8px;padding:12px 16px}
-.tile b{display:block;font-size:25px;font-weight:600;line-height:1.25}
+.tile b{display:block;white-space:nowrap;font-size:23px;font-weight:600;line-height:1.25}
 .tile span{color:var(--quiet);font-size:13px;display:block}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(460px,100%),1fr));gap:16px}
 .panels{display:grid;grid-template-columns:repeat(auto-fill,minmax(228px,1fr));gap:10px;background:var(--card);border:1px solid var(--grid);border-radius:8px;padding:12px}
@@ -43,6 +43,7 @@ svg .axis{stroke:var(--axis);stroke-width:1}
 svg .line,svg .thin,svg .dashed{fill:none;stroke:var(--c);stroke-width:2;stroke-linejoin:round;stroke-linecap:round}
 svg .thin{stroke-width:1.4}
 svg .dashed{stroke-width:1.4;stroke-dasharray:4 3}
+svg .far{stroke:var(--c);stroke-width:1;stroke-dasharray:1 4;stroke-opacity:.7}
 svg .tie{stroke:var(--c);stroke-width:1.5}
 svg .mark{fill:var(--c);stroke:var(--card);stroke-width:1.5}
 svg .hover{fill:transparent}
@@ -57,8 +58,9 @@ svg .threshold{stroke:var(--s2);stroke-width:1.2;stroke-dasharray:3 3}
 .legend svg{width:24px;height:10px;flex:none}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;font-size:13.5px;width:100%;background:var(--card);border:1px solid var(--grid);border-radius:8px}
-th,td{padding:6px 12px;text-align:left;border-bottom:1px solid var(--grid);white-space:nowrap}
+th,td{padding:6px 10px;vertical-align:top;text-align:left;border-bottom:1px solid var(--grid);white-space:nowrap}
 th{color:var(--quiet);font-weight:600}
+.recipe{display:block;white-space:normal;color:var(--quiet);font-size:12px;margin-left:20px;min-width:220px}
 .number{text-align:right;font-variant-numeric:tabular-nums}
 .key{display:inline-block;width:12px;height:12px;border-radius:3px;background:var(--c);margin-right:8px;vertical-align:-1px}
 details{margin-top:14px}

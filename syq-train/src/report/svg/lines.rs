@@ -23,7 +23,7 @@ pub(in super::super) enum Floor {
     Fit,
     /// At zero.
     Zero,
-    /// Logarithmic where positive values span more than a factor of 30, else at zero.
+    /// Logarithmic where the values, or the lines' highest ones, span more than a factor of 30; else at zero.
     Rate,
 }
 
@@ -64,18 +64,21 @@ const LETTER: f64 = 6.7;
 
 /// Draws a chart.
 pub(in super::super) fn chart(chart: &Chart<'_>) -> String {
-    let points = || chart.series.iter().flat_map(|series| &series.points).filter(|p| p.iter().all(|v| v.is_finite()));
+    let logarithmic = chart.floor == Floor::Rate && spans_orders(chart.series);
+    // A logarithm has no place for a rate of zero.
+    let shown = |p: &&[f64; 2]| p.iter().all(|v| v.is_finite()) && !(logarithmic && p[1] <= 0.0);
+    let points = || chart.series.iter().flat_map(|series| &series.points).filter(shown);
     let range = |index: usize| {
-        points()
-            .map(|point| point[index])
-            .fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], v| [low.min(v), high.max(v)])
+        let grow = |[low, high]: [f64; 2], v: f64| [low.min(v), high.max(v)];
+        points().map(|point| point[index]).fold([f64::INFINITY, f64::NEG_INFINITY], grow)
     };
     let frame = frame(chart);
     let [width, height] = frame.size;
     let [left, top, right, bottom] = frame.margins;
     let (large, [_, last]) = (chart.size == Size::Large, range(0));
-    let x = Axis::exact([0.0, last.max(1.0)], [left, width - right], if large { 8 } else { 3 }, 1.0);
-    let y = vertical(chart, range(1), [height - bottom, top]);
+    let x = Axis::exact([0.0, last.max(1.0)], [left, width - right], if large { 8 } else { 4 }, 1.0);
+    let pixels = [height - bottom, top];
+    let y = if logarithmic { Axis::logarithmic(range(1), pixels) } else { vertical(chart, range(1), pixels) };
     let mut svg = Svg::new(frame.size, chart.title);
     if !large {
         svg.push(format_args!(
@@ -99,7 +102,7 @@ pub(in super::super) fn chart(chart: &Chart<'_>) -> String {
     }
     let mut ends = Vec::new();
     for series in chart.series {
-        let points: Vec<[f64; 2]> = series.points.iter().copied().filter(|p| p.iter().all(|v| v.is_finite())).collect();
+        let points: Vec<[f64; 2]> = series.points.iter().filter(shown).copied().collect();
         let (Some(first), Some(end)) = (points.first(), points.last()) else { continue };
         let at = |point: &[f64; 2]| [x.at(point[0]), y.at(point[1])];
         svg.push(format_args!("<g class=\"{}\">", series.colour));
@@ -139,11 +142,22 @@ fn frame(chart: &Chart<'_>) -> Frame {
     }
 }
 
+/// Whether positive values, or the highest ones of the lines, are more than a factor of 30 apart.
+fn spans_orders(series: &[Series]) -> bool {
+    let of = |series: &Series| series.points.iter().map(|point| point[1]).collect::<Vec<f64>>();
+    let all: Vec<f64> = series.iter().flat_map(of).collect();
+    let tops: Vec<f64> = series.iter().map(|series| of(series).into_iter().fold(0.0, f64::max)).collect();
+    let apart = |values: &[f64]| {
+        let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+        least > 0.0 && values.iter().copied().fold(0.0, f64::max) > least * 30.0
+    };
+    apart(&all) || apart(&tops)
+}
+
 fn vertical(chart: &Chart<'_>, [low, high]: [f64; 2], pixels: [f64; 2]) -> Axis {
     let high = chart.top.unwrap_or(high);
     let count = if chart.size == Size::Large { 5 } else { 3 };
     match chart.floor {
-        Floor::Rate if low > 0.0 && high > low * 30.0 => Axis::logarithmic([low, high], pixels),
         Floor::Fit if low > 0.35 * high => Axis::linear([low, high], pixels, count, 0.0),
         // All zero is a line on the axis, not one in the middle of nothing.
         _ if low >= 0.0 => Axis::linear([0.0, if high > 0.0 { high } else { 1.0 }], pixels, count, 0.0),
@@ -176,6 +190,10 @@ fn labels(svg: &mut Svg, mut ends: Vec<([f64; 2], &Series)>, [right, top, bottom
     }
     for ((end, series), place) in ends.iter().zip(places) {
         svg.push(format_args!("<g class=\"{}\">", series.colour));
+        // A line that ends early is tied to its name across the chart.
+        if end[0] + 12.0 < right {
+            svg.line([end[0] + 5.0, end[1]], [right + 1.0, end[1]], "far");
+        }
         svg.line([end[0].max(right - 2.0) + 3.0, end[1]], [right + 12.0, place], "tie");
         svg.push(format_args!("</g>"));
         svg.label([right + 15.0, place + 4.0], "label", &short(&series.label));
