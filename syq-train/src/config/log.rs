@@ -29,3 +29,30 @@ pub enum TensorBoardConfig {
     /// The same, and the histograms of the layers' weights.
     Histograms,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    const W2A2: &str = include_str!("../../configs/cifar10-resnet20-w2a2-pixel.toml");
+
+    #[test]
+    fn the_log_is_off_unless_it_is_asked_for() {
+        let read = |table: &str| Config::from_toml_str(&format!("{W2A2}\n{table}"));
+        let tensorboard = |table: &str| read(table).unwrap().log.tensorboard;
+        assert_eq!(tensorboard(""), TensorBoardConfig::Off);
+        assert_eq!(tensorboard("[log]"), TensorBoardConfig::Off);
+        assert_eq!(tensorboard("[log]\ntensorboard = \"scalars\""), TensorBoardConfig::Scalars);
+        assert_eq!(tensorboard("[log]\ntensorboard = \"histograms\""), TensorBoardConfig::Histograms);
+        for (table, names) in [
+            ("[log]\ntensorboard = true", "tensorboard"),
+            ("[log]\ntensorbord = \"off\"", "unknown field `tensorbord`"),
+        ] {
+            let error = read(table).unwrap_err().to_string();
+            assert!(error.contains(names), "{error}");
+        }
+        // A checkpoint of a run without a log is the same as before there were any.
+        assert!(!serde_json::to_string(&read("[log]").unwrap()).unwrap().contains("log"));
+    }
+}

@@ -44,8 +44,13 @@ impl Histogram {
         // Equal values, all in one bin: any width of their own size will do.
         let spread = if range > 0.0 { range } else { f64::from(max.abs()) };
         let exponent = if spread > 0.0 { (spread / BINS).log2().ceil() as i32 } else { 0 };
-        let width = 2f64.powi(exponent);
-        let bin = |value: f32| (f64::from(value) / width).floor() as i64;
+        let inverse = 2f64.powi(-exponent);
+        let bin = |value: f32| {
+            // Rounded towards zero, then down: the processor's baseline has no instruction for the latter.
+            let place = f64::from(value) * inverse;
+            let bin = place as i64;
+            bin - i64::from(bin as f64 > place)
+        };
         let first = bin(min);
         let mut counts = vec![0; (bin(max) - first) as usize + 1];
         let (mut sum, mut sum_squares) = (0.0, 0.0);

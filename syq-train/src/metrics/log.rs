@@ -4,7 +4,7 @@
 //! a line that a crash cut short.
 
 use super::MetricsError;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -34,15 +34,14 @@ impl Log {
         let wrap = |source| MetricsError::Io { path: path.to_owned(), source };
         let text = read_if_there(path).map_err(wrap)?;
         let kept = kept(&text, form, after, path)?;
-        if kept != text || !path.exists() {
+        if kept != text {
             replace(path, kept.as_bytes()).map_err(wrap)?;
         }
         Self::extend(path)
     }
 
-    /// Opens a file to append to it; nothing that it holds is touched.
-    pub(super) fn extend(path: &Path) -> Result<Self, MetricsError> {
-        let file = OpenOptions::new().append(true).open(path);
+    fn extend(path: &Path) -> Result<Self, MetricsError> {
+        let file = OpenOptions::new().create(true).append(true).open(path);
         let file = file.map_err(|source| MetricsError::Io { path: path.to_owned(), source })?;
         Ok(Self { path: path.to_owned(), file })
     }
@@ -52,9 +51,9 @@ impl Log {
         &self.path
     }
 
-    /// Appends whole lines in one write.
+    /// Appends whole lines in one write, and has them on the disk: the checkpoint that follows counts on it.
     pub(super) fn append(&mut self, lines: &str) -> Result<(), MetricsError> {
-        let written = self.file.write_all(lines.as_bytes());
+        let written = self.file.write_all(lines.as_bytes()).and_then(|()| self.file.sync_data());
         written.map_err(|source| MetricsError::Io { path: self.path.clone(), source })
     }
 }
@@ -67,19 +66,23 @@ fn read_if_there(path: &Path) -> std::io::Result<String> {
     }
 }
 
-/// Puts `content` in the place of a file, in one step.
+/// Puts `content` in the place of a file, in one step; the file keeps its permissions.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    let Some(permissions) = permissions(path)? else { return std::fs::write(path, content) };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new().prefix(".log-").tempfile_in(folder)?;
     file.write_all(content)?;
+    file.as_file().set_permissions(permissions)?;
     file.as_file().sync_all()?;
-    // A temporary file is its owner's alone; a log is as readable as any other file.
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
-    }
     file.persist(path).map(drop).map_err(|error| error.error)
+}
+
+/// The permissions of a file, if there is one.
+fn permissions(path: &Path) -> std::io::Result<Option<Permissions>> {
+    match std::fs::metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        metadata => Ok(Some(metadata?.permissions())),
+    }
 }
 
 fn kept(text: &str, form: Form, after: u64, path: &Path) -> Result<String, MetricsError> {

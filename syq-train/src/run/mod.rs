@@ -1,7 +1,7 @@
 //! A training run: configuration and data in, a folder with metrics and a checkpoint out.
 //!
-//! The folder holds `config.toml` (the configuration as it was read), `metrics.csv` and
-//! `checkpoint.safetensors`. Everything random is a function of (seed, epoch, image), so a run that
+//! The folder holds `config.toml` (the configuration as it was read), what the run wrote down (`metrics.csv`,
+//! `layers.csv`, `histograms.jsonl`) and `checkpoint.safetensors`. Everything random is a function of (seed, epoch, image), so a run that
 //! is stopped and resumed anywhere ends in the same bytes.
 
 mod error;

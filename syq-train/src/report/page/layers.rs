@@ -54,9 +54,6 @@ pub(super) fn write(html: &mut Html, run: &RunReport) {
         html.end_section();
     }
     histograms(html, run);
-    if !courses.is_empty() {
-        last(html, &courses);
-    }
 }
 
 fn zeros(html: &mut Html, run: &RunReport, quantized: &[&Course<'_>], pixel: bool, ends: &str) {
@@ -106,12 +103,15 @@ fn histograms(html: &mut Html, run: &RunReport) {
 }
 
 /// A table of the layers as they were last seen.
-fn last(html: &mut Html, courses: &[Course<'_>]) {
-    html.heading("Layers at the end", "");
-    html.details("Every layer", |html| {
+pub(super) fn table(html: &mut Html, run: &RunReport) {
+    let courses = courses(run);
+    if courses.is_empty() {
+        return;
+    }
+    html.details("Every layer at the end", |html| {
         let head = ["layer", "shape", "α, least", "α, greatest", "−1", "0", "+1", "activation step", "mean |W|"];
         let mut table = vec![head.map(str::to_owned).to_vec()];
-        for course in courses {
+        for course in &courses {
             let ends: Vec<&LayerRow> = course.subgroups.iter().filter_map(|rows| rows.last().copied()).collect();
             let coded: Vec<_> = ends.iter().filter_map(|row| row.coded).collect();
             let scales = || coded.iter().map(|coded| f64::from(coded.scale));
@@ -134,7 +134,6 @@ fn last(html: &mut Html, courses: &[Course<'_>]) {
         }
         html.table(&table, 2);
     });
-    html.end_section();
 }
 
 fn legend(html: &mut Html, courses: &[&Course<'_>], pixel: bool) {

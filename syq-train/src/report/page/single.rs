@@ -24,7 +24,7 @@ pub(super) fn write(html: &mut Html, run: &RunReport) -> String {
     notes(html, run);
     curves(html, run);
     layers::write(html, run);
-    epochs(html, &run.rows);
+    numbers(html, run);
     configuration(html, run);
     title
 }
@@ -118,12 +118,12 @@ fn curves(html: &mut Html, run: &RunReport) {
     html.end_section();
 }
 
-fn epochs(html: &mut Html, rows: &[Row]) {
+fn numbers(html: &mut Html, run: &RunReport) {
     html.heading("Numbers", "");
     html.details("Every epoch", |html| {
         let head = ["epoch", "images", "loss", "top-1", "top-5", "learning rate", "images/s", "seconds"];
         let mut table = vec![head.map(str::to_owned).to_vec()];
-        for row in rows {
+        for row in &run.rows {
             let name = PARTS.iter().find(|(part, ..)| *part == row.split).map_or("", |(_, name, _)| name);
             let rate = if row.split == Part::Train { format!("{:.3e}", row.lr) } else { String::new() };
             table.push(vec![
@@ -139,6 +139,7 @@ fn epochs(html: &mut Html, rows: &[Row]) {
         }
         html.table(&table, 2);
     });
+    layers::table(html, run);
     html.end_section();
 }
 

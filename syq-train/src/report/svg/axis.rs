@@ -86,12 +86,13 @@ impl Axis {
             [first, second, ..] => second - first,
             _ => tick.abs(),
         };
-        if step < 1e-4 && tick != 0.0 {
+        // No minus in front of a zero.
+        let tick = if tick.abs() < step * 1e-6 { 0.0 } else { tick };
+        if step < 1e-4 {
             return number(tick);
         }
         let decimals = if step > 0.0 { (-(step * 1.000_001).log10().floor()).clamp(0.0, 6.0) as usize } else { 0 };
-        // No minus in front of a zero.
-        format!("{:.decimals$}", if tick.abs() < step * 1e-6 { 0.0 } else { tick }).replace('-', "−")
+        format!("{tick:.decimals$}").replace('-', "−")
     }
 }
 

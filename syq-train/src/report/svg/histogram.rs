@@ -1,7 +1,7 @@
 //! A layer's weights before and after, as one of many small charts.
 
+use super::Svg;
 use super::axis::Axis;
-use super::{Svg, escape};
 use crate::metrics::histogram::Histogram;
 
 /// What a chart shows.
@@ -38,15 +38,12 @@ pub(in super::super) fn histogram(shown: &Distribution<'_>) -> String {
             .collect::<Vec<_>>()
     };
     let highest = both().flat_map(shares).map(|(_, share)| share).fold(0.0, f64::max);
-    let widest = both().flat_map(|h| [h.min.abs(), h.max.abs()]).fold(0.0f32, f32::max);
-    let x = Axis::exact([-f64::from(widest), f64::from(widest)], [LEFT, RIGHT], 4, 0.0);
+    let edges = both().flat_map(shares).flat_map(|(edges, _)| edges);
+    let widest = edges.map(f64::abs).fold(0.0, f64::max);
+    let x = Axis::exact([-widest, widest], [LEFT, RIGHT], 5, 0.0);
     let y = Axis::linear([0.0, highest], [BOTTOM, TOP], 2, 0.0);
     let mut svg = Svg::new(SIZE, &format!("weights of {}", shown.title));
-    svg.push(format_args!(
-        "<text class=\"head\" x=\"{LEFT}\" y=\"13\">{} <tspan class=\"quiet\">{}</tspan></text>",
-        escape(shown.title),
-        escape(shown.note)
-    ));
+    svg.heading(shown.title, shown.note);
     for tick in &y.ticks {
         svg.line([LEFT, y.at(*tick)], [RIGHT, y.at(*tick)], "grid");
         svg.label([LEFT - 5.0, y.at(*tick) + 4.0], "tick end", &y.label(*tick));

@@ -1,7 +1,7 @@
 //! Line charts over the epochs, large with labelled lines or small as one of many.
 
+use super::Svg;
 use super::axis::{Axis, number};
-use super::{Svg, escape};
 
 /// What a line's points are and how it looks.
 #[derive(Clone, Debug)]
@@ -81,11 +81,7 @@ pub(in super::super) fn chart(chart: &Chart<'_>) -> String {
     let y = if logarithmic { Axis::logarithmic(range(1), pixels) } else { vertical(chart, range(1), pixels) };
     let mut svg = Svg::new(frame.size, chart.title);
     if !large {
-        svg.push(format_args!(
-            "<text class=\"head\" x=\"{left:.0}\" y=\"13\">{} <tspan class=\"quiet\">{}</tspan></text>",
-            escape(chart.title),
-            escape(chart.note)
-        ));
+        svg.heading(chart.title, chart.note);
     }
     for tick in &y.ticks {
         let at = y.at(*tick);

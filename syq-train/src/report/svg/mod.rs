@@ -71,6 +71,15 @@ impl Svg {
         self.push(format_args!("<path class=\"{class}\" d=\"{d}\">{title}</path>"));
     }
 
+    /// The heading of a small chart; the note is left out where there is no room for it.
+    fn heading(&mut self, title: &str, note: &str) {
+        let fits = title.chars().count() + note.chars().count() < 37;
+        let (title, note) = (escape(title), escape(if fits { note } else { "" }));
+        self.push(format_args!(
+            "<text class=\"head\" x=\"2\" y=\"13\">{title} <tspan class=\"quiet\">{note}</tspan></text>"
+        ));
+    }
+
     fn finish(mut self) -> String {
         self.text.push_str("</svg>\n");
         self.text
