@@ -3,11 +3,13 @@
 use super::progress::{Reading, say};
 use anyhow::bail;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 use syq_train::config::TensorBoardConfig;
 use syq_train::metrics::{Metrics, Part, Row};
-use syq_train::run::{CHECKPOINT, DataPart, METRICS, TENSORBOARD, accuracy, evaluate, export, load_part, threads};
+use syq_train::run::{
+    CHECKPOINT, DataPart, METRICS, RunMetadata, TENSORBOARD, accuracy, evaluate, export, load_part, threads,
+};
 use syq_train::tensorboard::TensorBoard;
 
 #[derive(Debug, clap::Args)]
@@ -65,7 +67,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             if let Some(folder) = checkpoint.parent() {
                 let trained = Row {
                     step: metadata.step,
-                    epoch: f64::from(metadata.config.train.epochs),
+                    epoch: epoch(&folder.join(METRICS), &metadata),
                     split: Part::Test,
                     loss: 0.0,
                     top1: 0.0,
@@ -85,4 +87,11 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     model.write(&arguments.out)?;
     say(&arguments.out.display().to_string());
     Ok(())
+}
+
+/// The epoch of a checkpoint: the best one's is not the last. Where the metrics do not know its step, the run's last.
+fn epoch(metrics: &Path, metadata: &RunMetadata) -> f64 {
+    let rows = Metrics::read(metrics).unwrap_or_default();
+    let found = rows.iter().find(|row| row.step == metadata.step).map(|row| row.epoch);
+    found.unwrap_or_else(|| f64::from(metadata.config.train.epochs))
 }

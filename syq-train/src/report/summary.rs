@@ -132,7 +132,8 @@ pub(super) fn of_part(rows: &[Row], part: Part) -> impl Iterator<Item = &Row> {
 fn part(rows: &[Row], part: Part) -> Option<PartSummary> {
     let accuracy = |row: &Row| Accuracy { top1: row.top1, top5: row.top5, loss: row.loss, epoch: row.epoch };
     let best = of_part(rows, part).reduce(|best, row| if row.top1 > best.top1 { row } else { best })?;
-    let last = of_part(rows, part).last()?;
+    // An earlier checkpoint may have been measured later.
+    let last = of_part(rows, part).max_by_key(|row| row.step)?;
     Some(PartSummary { best: accuracy(best), last: accuracy(last) })
 }
 
@@ -214,7 +215,17 @@ mod tests {
     use super::*;
 
     fn row(split: Part, epoch: f64, top1: f64, seconds: f64) -> Row {
-        Row { step: 1, epoch, split, loss: 1.0, top1, top5: 99.0, lr: 0.1, images_per_second: epoch, seconds }
+        Row {
+            step: epoch as u64,
+            epoch,
+            split,
+            loss: 1.0,
+            top1,
+            top5: 99.0,
+            lr: 0.1,
+            images_per_second: epoch,
+            seconds,
+        }
     }
 
     #[test]
@@ -228,9 +239,12 @@ mod tests {
             row(Part::Train, 3.0, 65.0, 95.0),
             row(Part::Validation, 3.0, 71.0, 105.0),
             row(Part::Test, 3.0, 69.0, 5.0),
+            row(Part::Test, 2.0, 70.0, 5.0),
         ];
         let validation = part(&rows, Part::Validation).unwrap();
         assert_eq!((validation.best.top1, validation.best.epoch, validation.last.top1), (72.0, 2.0, 71.0));
+        let test = part(&rows, Part::Test).unwrap();
+        assert_eq!((test.best.epoch, test.last.epoch), (2.0, 3.0), "the best epoch was measured after the last");
         assert_eq!(part(&rows[..1], Part::Test), None);
         assert_eq!(seconds(&rows), 325.0);
         assert_eq!(median(vec![3.0, 1.0, 2.0]), Some(2.0));

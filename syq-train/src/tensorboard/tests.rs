@@ -1,3 +1,5 @@
+//! Event files are what TensorBoard expects, are cut as the other logs are, and nothing else is overwritten.
+
 use super::*;
 use crate::metrics::layers::CodedRow;
 

@@ -71,7 +71,10 @@ fn notes(html: &mut Html, run: &RunReport) {
 
 /// A column of the metrics over the epochs.
 pub(super) fn points(rows: &[Row], part: Part, column: fn(&Row) -> f64) -> Vec<[f64; 2]> {
-    of_part(rows, part).map(|row| [row.epoch, column(row)]).collect()
+    let mut points: Vec<[f64; 2]> = of_part(rows, part).map(|row| [row.epoch, column(row)]).collect();
+    // An earlier checkpoint may have been measured later.
+    points.sort_by(|a, b| a[0].total_cmp(&b[0]));
+    points
 }
 
 fn parts(rows: &[Row], column: fn(&Row) -> f64) -> Vec<Series> {
