@@ -77,12 +77,19 @@ fn histograms(html: &mut Html, run: &RunReport) {
         text += " The checkpoint that the run started from is not there any more.";
     }
     html.heading("Weights before and after", &text);
-    let mut keys = vec![("c1", "after", "at the end")];
+    let unfinished =
+        run.settings.number("train.epochs").is_some_and(|epochs| run.rows.iter().all(|r| r.epoch < epochs));
+    let [after, threshold] = if unfinished {
+        ["at the last checkpoint", "threshold there: weights between the lines are 0"]
+    } else {
+        ["at the end", "threshold at the end: weights between the lines are 0"]
+    };
+    let mut keys = vec![("c1", "after", after)];
     if run.before.is_some() {
         keys.insert(0, ("c1", "before", "before the first step"));
     }
     if shown.layers.iter().any(|layer| layer.threshold.is_some_and(|threshold| threshold > 0.0)) {
-        keys.push(("c1", "threshold", "threshold at the end: weights between the lines are 0"));
+        keys.push(("c1", "threshold", threshold));
     }
     html.legend(&keys);
     html.raw(format_args!("<div class=\"panels\">"));

@@ -115,7 +115,11 @@ fn curves(html: &mut Html, run: &RunReport) {
         html.figure("Zeros", unit, &large("zeros", " %", Floor::Fit, &zeros));
     } else {
         let speed = one("speed", points(rows, Part::Train, |row| row.images_per_second));
-        html.figure("Speed", "images a second since the start", &large("speed", " images/s", Floor::Zero, &speed));
+        html.figure(
+            "Speed",
+            "images a second since the run was started or resumed",
+            &large("speed", " images/s", Floor::Zero, &speed),
+        );
     }
     html.raw(format_args!("</div>"));
     html.end_section();
