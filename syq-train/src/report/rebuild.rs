@@ -37,7 +37,11 @@ fn beside(folder: &Path, checkpoint: &Path) -> Option<PathBuf> {
 pub(super) fn rebuild(folder: &Path, checkpoint: Checkpoint<Value>, rows: &[Row]) -> Result<Rebuilt, String> {
     let words = |error: &dyn std::fmt::Display| error.to_string();
     let metadata: RunMetadata = serde_json::from_value(checkpoint.metadata).map_err(|error| words(&error))?;
-    let new = || build(&metadata.config, metadata.classes.len(), Precision::F32).map_err(|error| words(&error));
+    let normalization = metadata.normalization().map_err(|error| words(&error))?;
+    let new = || {
+        let graph = build(&metadata.config, &normalization, metadata.classes.len(), Precision::F32);
+        graph.map_err(|error| words(&error))
+    };
     let mut graph = new()?;
     graph.restore(&tensors(checkpoint.tensors)).map_err(|error| words(&error))?;
     let step = metadata.step;
