@@ -89,7 +89,7 @@ impl Settings {
             (Some("unit"), _) => words.push("activations clipped to [0, 1]".to_owned()),
             (other, _) => words.extend(other.map(|range| format!("activation range {range}"))),
         }
-        if self.has("network.first_last.eight_bit") || self.get("network.first_last") == Some("eight_bit") {
+        if self.get("network.first_last") == Some("8bit") {
             words.push("8-bit first and last layers".to_owned());
         }
         words.extend(self.get("network.threshold").map(|eta| format!("threshold {eta}")));
@@ -124,8 +124,12 @@ mod tests {
             "Adam at 0.001, cosine, learned activation step, threshold 0.1, distillation with weight 0.7"
         );
         assert_eq!((settings.get("train.init"), settings.number("train.learning_rate")), (None, Some(0.001)));
-        let integer = Settings::new(&json!({"network": {"weights": "ternary", "first_last": "eight_bit"}}));
-        assert_eq!(integer.recipe(), "8-bit first and last layers");
+        // As a checkpoint echoes a real configuration.
+        let text = include_str!("../../configs/cifar10-resnet20-w2a2-pixel.toml");
+        let text = text.replace("activation_bits = 2", "activation_bits = 2\nfirst_last = \"8bit\"");
+        let config = crate::config::Config::from_toml_str(&text).unwrap();
+        let integer = Settings::new(&serde_json::from_str(&serde_json::to_string(&config).unwrap()).unwrap());
+        assert_eq!(integer.recipe(), "Adam at 0.001, cosine, learned activation step, 8-bit first and last layers");
         let float = Settings::new(&json!({"network": {"weights": "float"}}));
         assert_eq!((float.bits().unwrap(), float.recipe()), ("float".to_owned(), String::new()));
         assert_eq!(Settings::new(&Value::Null), Settings::default());
