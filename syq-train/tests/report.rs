@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use syq_pack::model::LayerParameters;
 use syq_train::config::{Config, LogConfig, TensorBoardConfig};
 use syq_train::data::Dataset;
 use syq_train::metrics::Row;
@@ -9,7 +10,7 @@ use syq_train::metrics::histogram::HistogramLog;
 use syq_train::metrics::layers::LayerLog;
 use syq_train::report::{LayerSource, RunReport, Summary, page};
 use syq_train::rng::{Purpose, Random};
-use syq_train::run::{CHECKPOINT, HISTOGRAMS, LAYERS, METRICS, Observer, Progress, Run, Start, TENSORBOARD};
+use syq_train::run::{CHECKPOINT, HISTOGRAMS, LAYERS, METRICS, Observer, Progress, Run, Start, TENSORBOARD, export};
 
 const SIZE: usize = 8;
 /// Steps of an epoch.
@@ -142,6 +143,43 @@ fn layers_are_recorded_as_they_are() {
         assert_eq!((&float.layer, &float.weights.counts), (&ternary.layer, &ternary.weights.counts));
     }
     assert!(LayerLog::read(&float.join(LAYERS)).unwrap().iter().all(|row| row.coded.is_none()));
+}
+
+#[test]
+fn shares_are_those_of_the_exported_codes() {
+    let folder = tempfile::tempdir().unwrap();
+    let [float, plain, normalized] = ["float", "plain", "normalized"].map(|name| folder.path().join(name));
+    run(&config(FLOAT, SGD, None), &float, Start::New, Some(BATCHES));
+    let init = float.join(CHECKPOINT);
+    run(&config(TERNARY, ADAM, Some(&init)), &plain, Start::New, None);
+    let network = format!("{TERNARY}\nweight_normalization = \"filter\"\nthreshold = 0.2");
+    run(&config(&network, ADAM, Some(&init)), &normalized, Start::New, None);
+    for folder in [&plain, &normalized] {
+        let (model, metadata) = export(&folder.join(CHECKPOINT)).unwrap();
+        let rows = LayerLog::read(&folder.join(LAYERS)).unwrap();
+        let mut layers = 0;
+        for (name, parameters) in &model.parameters {
+            let LayerParameters::Coded { codes, scales, .. } = parameters else { continue };
+            let rows: Vec<_> = rows.iter().filter(|row| row.layer == *name && row.step == metadata.step).collect();
+            assert_eq!(rows.len(), scales.len(), "{name}");
+            for (code, column) in [(-1, 0), (0, 1), (1, 2)] {
+                let exported = codes.iter().filter(|found| *found == code).count() as f64 / codes.len() as f64;
+                let recorded = rows.iter().map(|row| row.coded.unwrap().shares[column]).sum::<f64>() / 9.0;
+                assert!((exported - recorded).abs() < 1e-5, "{name} {code}: {exported} {recorded}");
+            }
+            for (row, scale) in rows.iter().zip(scales) {
+                assert!((row.coded.unwrap().scale - scale).abs() <= 1e-5 * scale.abs(), "{name}");
+            }
+            layers += 1;
+        }
+        assert_eq!(layers, 18);
+    }
+    // The threshold of normalised weights is no line among the weights themselves.
+    let thresholds = |folder: &Path| {
+        let snapshot = HistogramLog::read(&folder.join(HISTOGRAMS)).unwrap().pop().unwrap();
+        snapshot.layers.iter().filter(|layer| layer.threshold.is_some()).count()
+    };
+    assert_eq!((thresholds(&plain), thresholds(&normalized)), (18, 0));
 }
 
 /// Fails where elements are not closed in order. What HTML leaves open is `meta` alone.

@@ -6,7 +6,7 @@ use crate::error::TrainError;
 use crate::layers::WeightSource;
 use crate::metrics::histogram::{Histogram, LayerHistogram};
 use crate::metrics::layers::{CodedRow, LayerRow};
-use syq_core::{Granularity, WeightQuantizer, WeightShape};
+use syq_core::{Granularity, WeightNormalization, WeightQuantizer, WeightShape};
 use syq_pack::network::{Op, Resolved, Source};
 
 /// One layer with weights.
@@ -51,10 +51,16 @@ impl Graph {
     /// # Errors
     /// A network that does not fit together.
     pub fn weight_histograms(&self) -> Result<Vec<LayerHistogram>, TrainError> {
+        // A threshold of normalised weights lies elsewhere among those that are not.
+        let comparable = self.options.weight_normalization == WeightNormalization::None;
+        let threshold = |view: &View<'_>| {
+            let coded = view.coded.filter(|_| comparable);
+            coded.map(|(quantizer, _)| quantizer.threshold(view.weights))
+        };
         let histogram = |view: View<'_>| LayerHistogram {
             layer: view.name.to_owned(),
             shape: [view.shape.filters, view.shape.kernel[0], view.shape.kernel[1], view.shape.channels],
-            threshold: view.coded.map(|(quantizer, _)| quantizer.threshold(view.weights)),
+            threshold: threshold(&view),
             weights: Histogram::new(view.weights),
         };
         Ok(self.views()?.into_iter().map(histogram).collect())

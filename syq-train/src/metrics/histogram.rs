@@ -112,7 +112,7 @@ pub struct LayerHistogram {
     pub layer: String,
     /// Filters, kernel rows, kernel columns, channels of a filter.
     pub shape: [usize; 4],
-    /// The threshold below which a weight's code is 0, where the weights have codes.
+    /// The threshold below which a weight's code is 0, where the weights have codes and are not normalised before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f32>,
     /// Where the weights lie.

@@ -69,12 +69,10 @@ fn read_if_there(path: &Path) -> std::io::Result<String> {
 /// Puts `content` in the place of a file, in one step; the file keeps its permissions.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> std::io::Result<()> {
     let Some(permissions) = permissions(path)? else { return std::fs::write(path, content) };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".log-").tempfile_in(folder)?;
-    file.write_all(content)?;
-    file.as_file().set_permissions(permissions)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map(drop).map_err(|error| error.error)
+    crate::atomic::replace(path, |file| {
+        file.write_all(content)?;
+        file.set_permissions(permissions)
+    })
 }
 
 /// The permissions of a file, if there is one.
