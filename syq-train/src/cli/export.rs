@@ -1,12 +1,16 @@
 //! `syq-train export`.
 
-use super::progress::say;
+use super::progress::{Reading, say};
 use anyhow::bail;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
+use syq_train::config::TensorBoardConfig;
 use syq_train::metrics::{Metrics, Part, Row};
-use syq_train::run::{CHECKPOINT, DataPart, METRICS, accuracy, evaluate, export, load_part, threads};
+use syq_train::run::{
+    CHECKPOINT, DataPart, METRICS, RunMetadata, TENSORBOARD, accuracy, evaluate, export, load_part, threads,
+};
+use syq_train::tensorboard::TensorBoard;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -40,7 +44,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.data_set.is_some() {
         model.origin.data_set.clone_from(&arguments.data_set);
     }
-    match load_part(&config, DataPart::Test, threads, &|_, _| {})? {
+    let reading = Reading::new();
+    let data = load_part(&config, DataPart::Test, threads, &|done, total| reading.at(done, total))?;
+    drop(reading);
+    match data {
         None => say("no test images: the accuracy is not measured"),
         Some(data) if data.is_empty() => bail!("no test images"),
         Some(data) => {
@@ -60,7 +67,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             if let Some(folder) = checkpoint.parent() {
                 let trained = Row {
                     step: metadata.step,
-                    epoch: f64::from(metadata.config.train.epochs),
+                    epoch: epoch(&folder.join(METRICS), &metadata),
                     split: Part::Test,
                     loss: 0.0,
                     top1: 0.0,
@@ -70,11 +77,21 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
                     seconds: 0.0,
                 };
                 let row = Row::after(&trained, Part::Test, &loss, started.elapsed().as_secs_f64());
-                Metrics::open(&folder.join(METRICS), metadata.step)?.append(&row)?;
+                Metrics::extend(&folder.join(METRICS))?.append(&row)?;
+                if config.log.tensorboard != TensorBoardConfig::Off {
+                    TensorBoard::extend(&folder.join(TENSORBOARD))?.metrics(&row)?;
+                }
             }
         }
     }
     model.write(&arguments.out)?;
     say(&arguments.out.display().to_string());
     Ok(())
+}
+
+/// The epoch of a checkpoint: the best one's is not the last. Where the metrics do not know its step, the run's last.
+fn epoch(metrics: &Path, metadata: &RunMetadata) -> f64 {
+    let rows = Metrics::read(metrics).unwrap_or_default();
+    let found = rows.iter().find(|row| row.step == metadata.step).map(|row| row.epoch);
+    found.unwrap_or_else(|| f64::from(metadata.config.train.epochs))
 }

@@ -1,8 +1,11 @@
 //! The command line of `syq-train`.
 
 mod bench;
+mod command;
 mod export;
+mod pace;
 mod progress;
+mod report;
 mod signals;
 mod train;
 
@@ -17,7 +20,8 @@ use std::process::ExitCode;
     after_help = "Start with a float network, then quantize it:\n  \
     syq-train float --config syq-train/configs/cifar10-resnet20-float.toml --out runs/float\n  \
     syq-train quantize --config syq-train/configs/cifar10-resnet20-w2a2-pixel.toml --init runs/float --out runs/w2a2\n  \
-    syq-train export runs/w2a2 --out w2a2.safetensors"
+    syq-train export runs/w2a2 --out w2a2.safetensors\n  \
+    syq-train report runs/float runs/w2a2 --out report.html"
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -34,6 +38,8 @@ enum Command {
     Export(export::Arguments),
     /// Time the steps of a configuration's training loop on this machine; nothing is kept.
     Bench(bench::Arguments),
+    /// Show how runs went: a summary, and an HTML page with curves and what became of the layers.
+    Report(report::Arguments),
 }
 
 pub(crate) fn main() -> ExitCode {
@@ -42,6 +48,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Quantize(arguments) => train::run(&arguments, train::Kind::Quantize),
         Command::Export(arguments) => export::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Bench(arguments) => bench::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Report(arguments) => report::run(&arguments).map(|()| ExitCode::SUCCESS),
     };
     match result {
         Ok(code) => code,

@@ -1,7 +1,7 @@
 //! `syq-train float` and `syq-train quantize`.
 
-use super::progress::{Watcher, say};
-use super::signals;
+use super::progress::{Reading, Watcher, say};
+use super::{command, signals};
 use anyhow::{Context, bail};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -72,20 +72,24 @@ pub(super) fn run(arguments: &Arguments, kind: Kind) -> anyhow::Result<ExitCode>
         (Kind::Quantize, _) => bail!("{}: the weights are float; use `float`", arguments.config.display()),
     }
     let threads = threads(&config);
-    let Some(data) = load_part(&config, DataPart::Train, threads, &|_, _| {})? else {
+    let reading = Reading::new();
+    let Some(data) = load_part(&config, DataPart::Train, threads, &|done, total| reading.at(done, total))? else {
         bail!("{}: no training images", arguments.config.display());
     };
+    drop(reading);
     say(&format!("{} training images of {} classes", data.len(), data.classes().len()));
+    let epochs = config.train.epochs;
     let start = if arguments.resume { Start::Resume } else { Start::New };
     let mut run = Run::open(config, &arguments.out, data, start)?;
     run.keep_config(&text)?;
+    command::keep(run.folder()).with_context(|| run.folder().display().to_string())?;
     let split = run.split();
     say(&format!("{} to train on, {} held out, {} threads", split.train.len(), split.validation.len(), threads));
     if arguments.resume && run.steps_done() == 0 {
         say("there is no checkpoint yet: the run begins at its first step");
     }
     let stop = signals::stop_flag()?;
-    let mut watcher = Watcher::new(run.steps(), run.steps_done(), Arc::clone(&stop));
+    let mut watcher = Watcher::new(run.steps(), run.steps_done(), epochs, Arc::clone(&stop));
     let checkpoint = run.folder().join(CHECKPOINT);
     let trained = run.train(arguments.stop_after, &mut watcher);
     drop(watcher);
@@ -111,9 +115,7 @@ fn resumption(arguments: impl Iterator<Item = String>) -> String {
             drop(arguments.next());
             continue;
         }
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=+:,@".contains(c);
-        let quoted = format!("'{}'", word.replace('\'', r"'\''"));
-        words.push(if !word.is_empty() && word.chars().all(plain) { word } else { quoted });
+        words.push(command::quote(&word));
     }
     words.push("--resume".to_owned());
     words.join(" ")

@@ -1,13 +1,15 @@
-//! The TOML configuration of a run: tables `network`, `data` and `train`.
+//! The TOML configuration of a run: tables `network`, `data`, `train` and `log`.
 //!
 //! Unknown keys are errors, so that a misspelt one is not ignored. A recipe stands for keys that are left
 //! out. `syq-train/configs` has commented examples. Relative paths are relative to the working directory.
 
 mod build;
 mod check;
+mod log;
 mod recipe;
 
 pub use check::{ConfigError, ConfigErrorKind};
+pub use log::{LogConfig, TensorBoardConfig};
 pub use recipe::Recipe;
 
 use crate::data::Flip;
@@ -30,6 +32,9 @@ pub struct Config {
     pub data: DataConfig,
     /// How.
     pub train: TrainConfig,
+    /// What is written down beside the run's own logs; default: nothing.
+    #[serde(default, skip_serializing_if = "LogConfig::is_default")]
+    pub log: LogConfig,
 }
 
 /// Which codebook the quantized layers have.

@@ -5,6 +5,7 @@ mod build;
 mod export;
 mod initial;
 mod link;
+mod observe;
 mod state;
 
 pub use build::BuildOptions;

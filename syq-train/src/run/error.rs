@@ -8,6 +8,7 @@ use crate::kernels::PrecisionError;
 use crate::metrics::MetricsError;
 use crate::optim::OptimError;
 use crate::parallel::WorkersError;
+use crate::tensorboard::TensorBoardError;
 use std::path::PathBuf;
 use thiserror::Error;
 
@@ -33,6 +34,9 @@ pub enum RunError {
     /// Metrics that cannot be written.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
+    /// A TensorBoard event file that cannot be written.
+    #[error(transparent)]
+    TensorBoard(#[from] TensorBoardError),
     /// An optimizer that does not fit the checkpoint.
     #[error(transparent)]
     Optim(#[from] OptimError),

@@ -1,12 +1,13 @@
 //! A training run: configuration and data in, a folder with metrics and a checkpoint out.
 //!
-//! The folder holds `config.toml` (the configuration as it was read), `metrics.csv` and
-//! `checkpoint.safetensors`. Everything random is a function of (seed, epoch, image), so a run that
+//! The folder holds `config.toml` (the configuration as it was read), what the run wrote down (`metrics.csv`,
+//! `layers.csv`, `histograms.jsonl`) and `checkpoint.safetensors`. Everything random is a function of (seed, epoch, image), so a run that
 //! is stopped and resumed anywhere ends in the same bytes.
 
 mod error;
 mod model;
 mod prepare;
+mod record;
 pub mod speed;
 mod stage;
 mod state;
@@ -14,6 +15,7 @@ mod statistics;
 mod teacher;
 
 pub use error::RunError;
+pub(crate) use model::build;
 pub use model::{accuracy, evaluate, export};
 pub use prepare::{Part as DataPart, Start, load_part, precision, threads};
 pub use state::{RunMetadata, Seen};
@@ -22,9 +24,10 @@ use crate::config::Config;
 use crate::data::{Dataset, Loader, Normalization, Order, Pass, Split};
 use crate::graph::Graph;
 use crate::layers::{CrossEntropy, Distilled, Loss};
-use crate::metrics::{Metrics, Part, Row};
+use crate::metrics::{Part, Row};
 use crate::optim::{Optimizer, Schedule};
 use crate::parallel::Workers;
+use record::Record;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,6 +40,14 @@ pub const CHECKPOINT: &str = "checkpoint.safetensors";
 pub const BEST: &str = "best.safetensors";
 /// Name of the metrics in a run's folder.
 pub const METRICS: &str = "metrics.csv";
+/// Name of the layers' statistics in a run's folder.
+pub const LAYERS: &str = "layers.csv";
+/// Name of the weights' histograms in a run's folder.
+pub const HISTOGRAMS: &str = "histograms.jsonl";
+/// Name of the TensorBoard event file in a run's folder, where the configuration asks for one.
+pub const TENSORBOARD: &str = "events.out.tfevents.0.syq-train";
+/// Name of the file with the commands that made a run, in its folder.
+pub const COMMAND: &str = "command.txt";
 /// Name of the configuration in a run's folder.
 pub const CONFIG: &str = "config.toml";
 
@@ -138,7 +149,7 @@ impl Run {
     /// run can be resumed from there.
     pub fn train(&mut self, until: Option<u64>, observer: &mut dyn Observer) -> Result<(), RunError> {
         let mut end = until.unwrap_or(u64::MAX).min(self.steps());
-        let mut metrics = Metrics::open(&self.folder.join(METRICS), self.step)?;
+        let mut record = Record::open(self)?;
         let started = Instant::now();
         let mut images = 0u64;
         while self.step < end {
@@ -170,7 +181,7 @@ impl Run {
             }
             if self.step.is_multiple_of(batches) {
                 let row = self.row(started, images);
-                metrics.append(&row)?;
+                record.row(&row)?;
                 observer.epoch(&row);
                 self.seen = Seen::default();
                 // Before anything is measured or kept of a network that is lost.
@@ -179,9 +190,10 @@ impl Run {
                     self.estimate_statistics()?;
                 }
                 if let Some(row) = self.validate(&row)? {
-                    metrics.append(&row)?;
+                    record.row(&row)?;
                     observer.epoch(&row);
                 }
+                record.layers(self)?;
                 if (epoch + 1).is_multiple_of(u64::from(self.config.train.checkpoint_epochs)) {
                     self.checkpoint()?;
                 }

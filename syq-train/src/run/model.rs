@@ -21,7 +21,7 @@ use syq_pack::{Golden, Model, Origin, Preprocess};
 const BATCH: usize = 256;
 
 /// How a network learns: the same for every run of a configuration and a normalisation.
-pub(super) fn build(
+pub(crate) fn build(
     config: &Config,
     normalization: &Normalization,
     classes: usize,

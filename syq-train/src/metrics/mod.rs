@@ -1,46 +1,23 @@
-//! `metrics.csv`: one row for each logged training interval and each evaluation.
+//! What a run writes down while it trains: `metrics.csv`, a row for each epoch and part; `layers.csv`,
+//! what became of every layer ([`layers`]); `histograms.jsonl`, its weights before and after ([`histogram`]).
 //!
 //! A resumed run first cuts the rows that came after its checkpoint, so no step is ever told twice.
 
+mod error;
+pub mod histogram;
+pub mod layers;
+pub(crate) mod log;
+
+pub use error::MetricsError;
+
 use crate::layers::Loss;
+use log::{Fields, Form, Log, leading_step};
 use serde::{Deserialize, Serialize};
-use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
-use std::path::{Path, PathBuf};
-use thiserror::Error;
+use std::path::Path;
 
 /// The first line.
 const HEADER: &str = "step,epoch,split,loss,top1,top5,lr,images_per_second,seconds";
-
-/// A metrics file that cannot be used; names it.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum MetricsError {
-    /// It cannot be read or written.
-    #[error("{path}: {source}", path = path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// A file with another first line, which we do not overwrite.
-    #[error("{path}: the first line is {found:?}, expected {HEADER:?}", path = path.display())]
-    Header {
-        /// The file.
-        path: PathBuf,
-        /// Its first line.
-        found: String,
-    },
-    /// A row that does not begin with a step.
-    #[error("{path}: line {line} does not begin with a step", path = path.display())]
-    Row {
-        /// The file.
-        path: PathBuf,
-        /// Number of the line, from 1.
-        line: usize,
-    },
-}
+const FORM: Form = Form { header: HEADER, step: leading_step };
 
 /// Which images a row is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +39,18 @@ impl Part {
             Self::Validation => "validation",
             Self::Test => "test",
         }
+    }
+}
+
+/// A text that names no part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownPart;
+
+impl std::str::FromStr for Part {
+    type Err = UnknownPart;
+
+    fn from_str(text: &str) -> Result<Self, UnknownPart> {
+        [Self::Train, Self::Validation, Self::Test].into_iter().find(|part| part.name() == text).ok_or(UnknownPart)
     }
 }
 
@@ -106,8 +95,7 @@ impl Row {
 /// Appends rows to a file.
 #[derive(Debug)]
 pub struct Metrics {
-    path: PathBuf,
-    file: File,
+    log: Log,
 }
 
 impl Metrics {
@@ -117,37 +105,15 @@ impl Metrics {
     /// # Errors
     /// The file cannot be read or written, or is not a metrics file; then it is unchanged.
     pub fn open(path: &Path, after: u64) -> Result<Self, MetricsError> {
-        let wrap = |source| MetricsError::Io { path: path.to_owned(), source };
-        let mut options = OpenOptions::new();
-        let mut file = options.read(true).write(true).create(true).truncate(false).open(path).map_err(wrap)?;
-        let mut text = String::new();
-        file.read_to_string(&mut text).map_err(wrap)?;
-        let mut keep = 0;
-        for (index, line) in text.split_inclusive('\n').enumerate() {
-            let Some(row) = line.strip_suffix('\n') else { break };
-            if index == 0 && row != HEADER {
-                return Err(MetricsError::Header { path: path.to_owned(), found: row.to_owned() });
-            }
-            if index > 0 {
-                let step = row.split(',').next().and_then(|step| step.parse::<u64>().ok());
-                let step = step.ok_or_else(|| MetricsError::Row { path: path.to_owned(), line: index + 1 })?;
-                if step > after || after == 0 {
-                    break;
-                }
-            }
-            keep += line.len();
-        }
-        // A single line without its end is only ours if a crash cut our own header short.
-        if keep == 0 && !HEADER.starts_with(text.as_str()) {
-            let found = text.lines().next().unwrap_or("").to_owned();
-            return Err(MetricsError::Header { path: path.to_owned(), found });
-        }
-        file.set_len(keep as u64).map_err(wrap)?;
-        file.seek(SeekFrom::End(0)).map_err(wrap)?;
-        if keep == 0 {
-            writeln!(file, "{HEADER}").map_err(wrap)?;
-        }
-        Ok(Self { path: path.to_owned(), file })
+        Ok(Self { log: Log::open(path, FORM, after)? })
+    }
+
+    /// Opens `path`, or makes it, and keeps every row: for what is measured when a run is over.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn extend(path: &Path) -> Result<Self, MetricsError> {
+        Self::open(path, u64::MAX)
     }
 
     /// Appends one row, in one write.
@@ -157,17 +123,39 @@ impl Metrics {
     pub fn append(&mut self, row: &Row) -> Result<(), MetricsError> {
         let Row { step, epoch, split, loss, top1, top5, lr, images_per_second, seconds } = *row;
         let split = split.name();
-        let line = format!(
+        self.log.append(&format!(
             "{step},{epoch:.4},{split},{loss:.6},{top1:.6},{top5:.6},{lr:.6e},{images_per_second:.1},{seconds:.2}\n"
-        );
-        self.file.write_all(line.as_bytes()).map_err(|source| MetricsError::Io { path: self.path.clone(), source })
+        ))
     }
+
+    /// Every row of the file at `path`.
+    ///
+    /// # Errors
+    /// The file cannot be read, is empty, ends within a line, or has a row that is none; names the line.
+    pub fn read(path: &Path) -> Result<Vec<Row>, MetricsError> {
+        log::lines(path, FORM)?.iter().map(|(line, row)| parse(&Fields::new(path, *line, HEADER, row)?)).collect()
+    }
+}
+
+fn parse(fields: &Fields<'_>) -> Result<Row, MetricsError> {
+    Ok(Row {
+        step: fields.value("step")?,
+        epoch: fields.value("epoch")?,
+        split: fields.value("split")?,
+        loss: fields.value("loss")?,
+        top1: fields.value("top1")?,
+        top5: fields.value("top5")?,
+        lr: fields.value("lr")?,
+        images_per_second: fields.value("images_per_second")?,
+        seconds: fields.value("seconds")?,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::fs;
+    use std::io::Write as _;
 
     fn row(step: u64) -> Row {
         let [epoch, loss, top1, top5, lr] = [0.5, 1.25, 0.75, 0.875, 0.001];
@@ -208,5 +196,51 @@ mod tests {
         fs::write(&path, &HEADER[..7]).unwrap();
         Metrics::open(&path, 5).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), format!("{HEADER}\n"));
+    }
+
+    #[test]
+    fn what_comes_after_a_run_cuts_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.csv");
+        let mut metrics = Metrics::open(&path, 0).unwrap();
+        for step in [10, 20, 30] {
+            metrics.append(&row(step)).unwrap();
+        }
+        // The best epoch's checkpoint is measured when the run is over; the run itself can still go on.
+        Metrics::extend(&path).unwrap().append(&row(20)).unwrap();
+        let steps = || Metrics::read(&path).unwrap().iter().map(|row| row.step).collect::<Vec<_>>();
+        assert_eq!(steps(), [10, 20, 30, 20]);
+        Metrics::open(&path, 20).unwrap();
+        assert_eq!(steps(), [10, 20, 20]);
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.csv");
+        let mut metrics = Metrics::open(&path, 0).unwrap();
+        let row = Row { images_per_second: 12.5, ..row(7) };
+        metrics.append(&row).unwrap();
+        assert_eq!(Metrics::read(&path).unwrap(), [row]);
+    }
+
+    #[test]
+    fn a_damaged_file_is_told_with_its_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.csv");
+        let good = "390,1.0000,train,1.0,40.0,88.0,1e-1,653.0,76.44";
+        for (text, says) in [
+            (String::new(), "metrics.csv: line 1: the file is empty"),
+            ("a,b\n".to_owned(), "metrics.csv: the first line is \"a,b\""),
+            (format!("{HEADER}\n{good}"), "metrics.csv: line 2: the file ends within it"),
+            (format!("{HEADER}\n{good}\n390,1.0,test\n"), "metrics.csv: line 3: 3 fields, expected 9"),
+            (format!("{HEADER}\n{}\n", good.replace("40.0", "x")), "metrics.csv: line 2: top1 is \"x\""),
+            (format!("{HEADER}\n{}\n", good.replace("train", "tests")), "metrics.csv: line 2: split is \"tests\""),
+        ] {
+            fs::write(&path, text).unwrap();
+            let error = Metrics::read(&path).unwrap_err().to_string();
+            assert!(error.contains(says), "{says}: {error}");
+        }
+        assert!(Metrics::read(&folder.path().join("absent")).unwrap_err().to_string().contains("absent"));
     }
 }
