@@ -3,8 +3,8 @@
 use super::entry::Kind;
 use super::registry::{Recorded, Registry};
 use serde::Serialize;
-use syq_pack::zoo::{FirstLast, Scheme};
-use syq_train::config::Weights;
+
+use syq_train::config::{FirstLast, Weights};
 
 /// A published number.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -49,14 +49,13 @@ impl Row {
     fn of(registry: &Registry, run: &Recorded) -> anyhow::Result<Option<Self>> {
         let (Recorded { entry, config, .. }, Some(top1)) = (run, run.entry.top1) else { return Ok(None) };
         let stages = registry.stages(run)?;
-        let (mut acts, mut granularity, mut first_last) = (None, None, "float");
-        if let Scheme::Quantized { granularity: of, activation, first_last: ends, .. } = config.scheme() {
-            (acts, granularity) = (Some(activation.bits.bits()), Some(of.name()));
-            first_last = match ends {
-                FirstLast::Float => "float",
-                FirstLast::EightBit { .. } => "8bit",
-            };
-        }
+        let network = &config.network;
+        let acts = network.activation_bits.map(syq_core::BitWidth::bits);
+        let granularity = network.granularity.map(syq_core::Granularity::name);
+        let first_last = match network.first_last.unwrap_or_default() {
+            FirstLast::Float => "float",
+            FirstLast::EightBit => "8bit",
+        };
         let weights = match config.network.weights {
             Weights::Float => "float",
             Weights::Binary => "binary",

@@ -11,8 +11,7 @@ use crate::bench::say;
 use anyhow::{Context, bail, ensure};
 use std::path::{Path, PathBuf};
 use syq_bench::Machine;
-use syq_pack::zoo::Scheme;
-use syq_train::config::Config;
+use syq_train::config::{Config, Weights};
 use syq_train::metrics::{Metrics as Log, Part, Row};
 use syq_train::run::{CHECKPOINT, CONFIG, DataPart, METRICS, accuracy, evaluate, export, load_part, threads};
 
@@ -108,7 +107,7 @@ pub(super) fn run(repository: &Path, folder: &Path, options: &Options, data: Opt
         Some(commit) => commit.clone(),
         None => here(repository)?,
     };
-    if config.scheme() != Scheme::Float {
+    if config.network.weights != Weights::Float {
         ensure!(options.init.is_some() && options.float.is_some(), "a quantized run needs --init and --float");
     }
     let cpu = options.cpu.clone().unwrap_or_else(|| Machine::detect(repository).cpu);

@@ -5,8 +5,7 @@ use super::metrics::Metrics;
 use anyhow::{Context, ensure};
 use std::path::{Path, PathBuf};
 use syq_pack::Model;
-use syq_pack::zoo::Scheme;
-use syq_train::config::Config;
+use syq_train::config::{Config, Weights};
 use syq_train::run::CHECKPOINT;
 
 /// Where the runs lie, from the top of the repository.
@@ -33,12 +32,13 @@ impl Recorded {
 
     /// The scheme as one word: float, or such as W2A2.
     pub(super) fn scheme(&self) -> String {
-        match self.config.scheme() {
-            Scheme::Float => "float".to_owned(),
-            Scheme::Quantized { codebook, activation, .. } => {
-                format!("W{}A{}", codebook.bits(), activation.bits.bits())
-            }
-        }
+        let network = &self.config.network;
+        let bits = match network.weights {
+            Weights::Float => return "float".to_owned(),
+            Weights::Binary => 1,
+            Weights::Ternary => 2,
+        };
+        format!("W{bits}A{}", network.activation_bits.map_or(32, |bits| bits.bits()))
     }
 }
 
@@ -115,7 +115,7 @@ impl Registry {
             "checkpoint = {:?}, {CHECKPOINT} exists: {kept}",
             entry.checkpoint
         );
-        let quantized = config.scheme() != Scheme::Float;
+        let quantized = config.network.weights != Weights::Float;
         ensure!(!quantized || entry.init.is_some(), "a quantized run names no `init`");
         ensure!(quantized == entry.float.is_some(), "`float` is for quantized runs, and they need it");
         ensure!(
@@ -126,7 +126,7 @@ impl Registry {
             self.get(name)?;
         }
         let float = self.float(run)?;
-        ensure!(float.config.scheme() == Scheme::Float, "{}, its `float`, is quantized", float.entry.name);
+        ensure!(float.config.network.weights == Weights::Float, "{}, its `float`, is quantized", float.entry.name);
         let steps = metrics.last("train").map(|row| row.step);
         match entry.stop_after {
             Some(step) => ensure!(steps == Some(step), "stop_after = {step}, the last row has {steps:?}"),
