@@ -35,7 +35,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut config = metadata.config.clone();
     config.data.test = arguments.test.clone().or(config.data.test);
     let threads = threads(&config);
-    model.origin.recipe.clone_from(&arguments.recipe);
+    if arguments.recipe.is_some() {
+        model.origin.recipe.clone_from(&arguments.recipe);
+    }
     model.origin.command.clone_from(&arguments.command);
     if arguments.data_set.is_some() {
         model.origin.data_set.clone_from(&arguments.data_set);
@@ -60,7 +62,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             if let Some(folder) = checkpoint.parent() {
                 let trained = Row {
                     step: metadata.step,
-                    epoch: f64::from(metadata.config.train.epochs),
+                    epoch: if metadata.imported.is_some() { 0.0 } else { metadata.config.train.epochs.into() },
                     split: Part::Test,
                     loss: 0.0,
                     top1: 0.0,

@@ -14,6 +14,7 @@ mod statistics;
 mod teacher;
 
 pub use error::RunError;
+pub(crate) use model::build;
 pub use model::{accuracy, evaluate, export};
 pub use prepare::{Part as DataPart, Start, load_part, precision, threads};
 pub use state::{RunMetadata, Seen};

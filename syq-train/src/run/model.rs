@@ -21,7 +21,7 @@ use syq_pack::{Golden, Model, Origin, Preprocess};
 const BATCH: usize = 256;
 
 /// How a network learns: the same for every run of a configuration and a normalisation.
-pub(super) fn build(
+pub(crate) fn build(
     config: &Config,
     normalization: &Normalization,
     classes: usize,
@@ -81,6 +81,11 @@ pub fn export(checkpoint: &Path) -> Result<(Model, RunMetadata), RunError> {
         producer: Some(format!("syq-train {}", env!("CARGO_PKG_VERSION"))),
         ..Origin::default()
     };
+    if let Some(imported) = &metadata.imported {
+        (model.origin.data_set, model.origin.seed) = (None, None);
+        model.origin.recipe = Some(format!("imported from {}", imported.file));
+        model.preprocess.iter_mut().for_each(|recipe| recipe.resize = imported.resize);
+    }
     let shape = model.network.input;
     let logits = Session::new(&model, SessionOptions { threads: 1, isa: None })?.run(&Golden::input(shape, seed))?;
     model.golden = Some(Golden::new(shape, seed, &logits));
