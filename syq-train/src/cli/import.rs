@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use syq_core::{ActivationRange, BitWidth, Granularity};
 use syq_pack::preprocess::Filter;
 use syq_pack::zoo::Architecture;
-use syq_train::config::Weights;
+use syq_train::config::{FirstLast, Weights};
 use syq_train::import::{Description, import};
 use syq_train::run::CHECKPOINT;
 
@@ -38,6 +38,9 @@ pub(super) struct Arguments {
     /// η: ternary weights below η · max |W| are 0 [default: 0.05].
     #[arg(long, value_name = "ETA")]
     threshold: Option<f32>,
+    /// First, last and shortcut layers of a quantized network: float or 8bit [default: float].
+    #[arg(long, value_parser = plain::<FirstLast>)]
+    first_last: Option<FirstLast>,
     /// ε of the batch norms [default: 1e-5].
     #[arg(long)]
     epsilon: Option<f64>,
@@ -69,6 +72,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         activation_bits: arguments.acts,
         activation_range: arguments.range,
         threshold: arguments.threshold,
+        first_last: arguments.first_last,
         batch_norm_epsilon: arguments.epsilon,
         image_size: arguments.image_size,
         mean: arguments.mean,

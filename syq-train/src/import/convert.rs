@@ -13,11 +13,7 @@ use syq_pack::Network;
 ///
 /// # Errors
 /// Every tensor that does not fit, at once; else the first value that no network can have.
-pub(super) fn parameters(
-    network: &Network,
-    foreign: &Foreign<'_>,
-    epsilon: f64,
-) -> Result<Tensors, ImportErrorKind> {
+pub(super) fn parameters(network: &Network, foreign: &Foreign<'_>, epsilon: f64) -> Result<Tensors, ImportErrorKind> {
     let slots = Slots::new(network, &network.resolve()?, foreign);
     let mismatch = compare(&network.name, &slots, foreign);
     if !mismatch.is_empty() {
@@ -72,12 +68,7 @@ fn reorder(values: Vec<f32>, order: Order) -> Vec<f32> {
 /// Makes γ·(x + b − μ)/√(σ² + ε) of there out of the ε of here: γ is multiplied by √(σ² + ε here) /
 /// √(σ² + ε there) in f64 and rounded once, and the bias b moves into the mean. The variance stays what
 /// it is, so that training goes on from true statistics.
-fn batch_norm(
-    tensors: &mut Tensors,
-    norm: &Norm,
-    foreign: &Foreign<'_>,
-    epsilon: f64,
-) -> Result<(), ImportErrorKind> {
+fn batch_norm(tensors: &mut Tensors, norm: &Norm, foreign: &Foreign<'_>, epsilon: f64) -> Result<(), ImportErrorKind> {
     let here = f64::from(BatchNormSettings::default().epsilon);
     let variance = tensors.get(&format!("{}.running_variance", norm.name)).cloned().unwrap_or_default();
     if let Some(index) = variance.iter().position(|variance| *variance < 0.0) {

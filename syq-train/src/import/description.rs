@@ -4,7 +4,7 @@
 //! The same keys stand in the file's metadata and on the command line; where both speak they must agree.
 
 use super::error::ImportErrorKind;
-use crate::config::Weights;
+use crate::config::{FirstLast, Weights};
 use serde::{Deserialize, Serialize};
 use syq_core::{ActivationRange, BitWidth, Granularity};
 use syq_pack::preprocess::{Filter, Resize};
@@ -38,6 +38,9 @@ pub struct Description {
     /// η, the threshold's fraction of max |W|; ternary weights only; 0.05 is assumed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f32>,
+    /// "float" (assumed) or "8bit": the first, the last and the shortcut layers; quantized networks only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_last: Option<FirstLast>,
     /// ε of the batch norms; PyTorch's 1e−5 is assumed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch_norm_epsilon: Option<f64>,
@@ -75,6 +78,7 @@ impl Description {
             activation_bits: agree("activation_bits", self.activation_bits, other.activation_bits)?,
             activation_range: agree("activation_range", self.activation_range, other.activation_range)?,
             threshold: agree("threshold", self.threshold, other.threshold)?,
+            first_last: agree("first_last", self.first_last, other.first_last)?,
             batch_norm_epsilon: agree("batch_norm_epsilon", self.batch_norm_epsilon, other.batch_norm_epsilon)?,
             image_size: agree("image_size", self.image_size, other.image_size)?,
             mean: agree("mean", self.mean, other.mean)?,

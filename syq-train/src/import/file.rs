@@ -45,7 +45,9 @@ impl<'a> Foreign<'a> {
     /// Not a safetensors file, or two tensors of one name.
     pub fn parse(content: &'a [u8], architecture: Architecture) -> Result<Self, ImportErrorKind> {
         let mut tensors: BTreeMap<String, (String, TensorView<'a>)> = BTreeMap::new();
-        for (name, view) in SafeTensors::deserialize(content)?.tensors() {
+        let mut stored = SafeTensors::deserialize(content)?.tensors();
+        stored.sort_by(|a, b| a.0.cmp(&b.0));
+        for (name, view) in stored {
             if name.rsplit('.').next() == Some(IGNORED) {
                 continue;
             }
@@ -90,9 +92,7 @@ impl<'a> Foreign<'a> {
             _ => view.data().as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect(),
         };
         match values.iter().position(|value| !value.is_finite()) {
-            Some(index) => {
-                Err(ImportErrorKind::NotFinite { name: original.clone(), index, value: values[index] })
-            }
+            Some(index) => Err(ImportErrorKind::NotFinite { name: original.clone(), index, value: values[index] }),
             None => Ok(values),
         }
     }

@@ -5,14 +5,15 @@ use super::description::Description;
 use super::error::{ImportError, ImportErrorKind};
 use super::file::{Foreign, description};
 use crate::checkpoint::{Checkpoint, Tensor};
-use crate::config::{Config, Weights};
+use crate::config::{Config, FirstLast, Weights};
+use crate::data::Normalization;
 use crate::kernels::Precision;
 use crate::run::{CHECKPOINT, CONFIG, RunError, RunMetadata, Seen, build};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use syq_pack::Model;
 use syq_pack::preprocess::Resize;
-use syq_pack::zoo::Architecture;
+use syq_pack::zoo::{Architecture, Scheme};
 
 /// A file may not be larger than this: it is read into memory whole.
 const MAX_BYTES: u64 = 16 << 30;
@@ -70,15 +71,18 @@ pub fn import_bytes(content: &[u8], name: &str, given: &Description) -> Result<I
     {
         return Err(ImportErrorKind::ShortSide { pixels, image });
     }
-    let classes = classes(&known, &config, &foreign);
-    let network = architecture.build(config.scheme(), image, classes.len());
+    let classes = classes(&known, architecture, image, &foreign);
+    let [mean, std] = normalization;
+    let normalized = Normalization::new(mean, std).map_err(|error| Box::new(error.into()))?;
+    let network = config.network(&normalized, classes.len());
     let tensors = parameters(&network, &foreign, known.epsilon()?)?;
-    let mut graph = build(&config, classes.len(), Precision::F32).map_err(Box::new)?;
+    let mut graph = build(&config, &normalized, classes.len(), Precision::F32).map_err(Box::new)?;
     graph.restore(&tensors)?;
     // What no model can have is found here, not at the export.
     Model::new(network, graph.export()?, classes.clone())?;
     let metadata = RunMetadata {
         config,
+        activation_bits: None,
         classes,
         normalization,
         step: 0,
@@ -116,13 +120,12 @@ impl Imported {
 }
 
 /// Class names: those given, or as many as the classifier has outputs.
-fn classes(known: &Description, config: &Config, foreign: &Foreign<'_>) -> Vec<String> {
+fn classes(known: &Description, architecture: Architecture, image: usize, foreign: &Foreign<'_>) -> Vec<String> {
     if let Some(classes) = &known.classes {
         return classes.clone();
     }
-    let architecture = config.network.name;
     let usual = architecture.classes();
-    let network = architecture.build(config.scheme(), config.image_size(), usual);
+    let network = architecture.build(Scheme::Float, image, usual);
     let classifier = network.layers.last().map(|layer| format!("{}.weight", layer.name)).unwrap_or_default();
     let outputs = foreign.shape(&classifier).and_then(|shape| shape.first()).copied();
     // A classifier of a million outputs is a wrong file; its shape will be listed.
@@ -132,6 +135,10 @@ fn classes(known: &Description, config: &Config, foreign: &Foreign<'_>) -> Vec<S
 
 /// The configuration of a network that was trained elsewhere.
 fn config(known: &Description, architecture: Architecture) -> Result<String, ImportErrorKind> {
+    #[derive(Serialize)]
+    struct Whole {
+        network: Network,
+    }
     #[derive(Serialize)]
     struct Network {
         name: Architecture,
@@ -144,6 +151,8 @@ fn config(known: &Description, architecture: Architecture) -> Result<String, Imp
         activation_range: Option<syq_core::ActivationRange>,
         #[serde(skip_serializing_if = "Option::is_none")]
         threshold: Option<f32>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        first_last: Option<FirstLast>,
     }
     let network = Network {
         name: architecture,
@@ -152,15 +161,16 @@ fn config(known: &Description, architecture: Architecture) -> Result<String, Imp
         activation_bits: known.activation_bits,
         activation_range: known.activation_range,
         threshold: known.threshold,
+        first_last: known.first_last,
     };
     let [mean, std] = known.normalization(architecture)?;
     let image = known.pixels(architecture);
     // Plain values always have a TOML form.
-    let network = toml::to_string(&network).unwrap_or_default();
+    let network = toml::to_string(&Whole { network }).unwrap_or_default();
     Ok(format!(
         "# Written by `syq-train import`: the network was trained elsewhere. `data.train` and the table\n\
          # `train` are here because a configuration has them; nothing was trained with them.\n\
-         [network]\n{network}\n\
+         {network}\n\
          [data]\nformat = \"folder\"\ntrain = \"elsewhere\"\nimage_size = {image}\n\
          normalization = {{ mean = {mean:?}, std = {std:?} }}\n\n\
          [train]\nseed = 0\nepochs = 1\nbatch = 1\nlearning_rate = 1e-3\n\

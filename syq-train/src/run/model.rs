@@ -65,12 +65,20 @@ impl Run {
     }
 }
 
-/// The model of a checkpoint, with its origin and a golden answer.
+/// The model of a checkpoint file, with its origin and a golden answer.
 ///
 /// # Errors
 /// A checkpoint that cannot be read, or does not fit its own configuration.
 pub fn export(checkpoint: &Path) -> Result<(Model, RunMetadata), RunError> {
-    let Checkpoint { metadata, tensors } = Checkpoint::<RunMetadata>::read(checkpoint)?;
+    export_checkpoint(Checkpoint::read(checkpoint)?)
+}
+
+/// As [`export`], of a checkpoint in memory.
+///
+/// # Errors
+/// A checkpoint that does not fit its own configuration.
+pub fn export_checkpoint(checkpoint: Checkpoint<RunMetadata>) -> Result<(Model, RunMetadata), RunError> {
+    let Checkpoint { metadata, tensors } = checkpoint;
     let mut graph = build(&metadata.stage(), &metadata.normalization()?, metadata.classes.len(), Precision::F32)?;
     graph.restore(&tensors.into_iter().map(|(name, tensor)| (name, tensor.values)).collect())?;
     let mut model = model(&graph, &metadata.classes, metadata.normalization)?;
