@@ -39,7 +39,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut config = metadata.config.clone();
     config.data.test = arguments.test.clone().or(config.data.test);
     let threads = threads(&config);
-    model.origin.recipe.clone_from(&arguments.recipe);
+    if arguments.recipe.is_some() {
+        model.origin.recipe.clone_from(&arguments.recipe);
+    }
     model.origin.command.clone_from(&arguments.command);
     if arguments.data_set.is_some() {
         model.origin.data_set.clone_from(&arguments.data_set);
@@ -67,7 +69,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             if let Some(folder) = checkpoint.parent() {
                 let trained = Row {
                     step: metadata.step,
-                    epoch: epoch(&folder.join(METRICS), &metadata),
+                    epoch: match metadata.imported {
+                        Some(_) => 0.0,
+                        None => epoch(&folder.join(METRICS), &metadata),
+                    },
                     split: Part::Test,
                     loss: 0.0,
                     top1: 0.0,

@@ -3,6 +3,7 @@
 mod bench;
 mod command;
 mod export;
+mod import;
 mod pace;
 mod progress;
 mod report;
@@ -34,6 +35,8 @@ enum Command {
     Float(train::Arguments),
     /// Fine-tune the quantized network of a configuration, from float weights.
     Quantize(train::Arguments),
+    /// Make a run of weights that another program trained (safetensors with PyTorch's names).
+    Import(import::Arguments),
     /// Write a run's model file, and measure it on the test images in the engine.
     Export(export::Arguments),
     /// Time the steps of a configuration's training loop on this machine; nothing is kept.
@@ -46,6 +49,7 @@ pub(crate) fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Float(arguments) => train::run(&arguments, train::Kind::Float),
         Command::Quantize(arguments) => train::run(&arguments, train::Kind::Quantize),
+        Command::Import(arguments) => import::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Export(arguments) => export::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Bench(arguments) => bench::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Report(arguments) => report::run(&arguments).map(|()| ExitCode::SUCCESS),

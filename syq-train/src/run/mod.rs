@@ -16,7 +16,7 @@ mod teacher;
 
 pub use error::RunError;
 pub(crate) use model::build;
-pub use model::{accuracy, evaluate, export};
+pub use model::{accuracy, evaluate, export, export_checkpoint};
 pub use prepare::{Part as DataPart, Start, load_part, precision, threads};
 pub use state::{RunMetadata, Seen};
 

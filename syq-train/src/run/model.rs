@@ -65,12 +65,20 @@ impl Run {
     }
 }
 
-/// The model of a checkpoint, with its origin and a golden answer.
+/// The model of a checkpoint file, with its origin and a golden answer.
 ///
 /// # Errors
 /// A checkpoint that cannot be read, or does not fit its own configuration.
 pub fn export(checkpoint: &Path) -> Result<(Model, RunMetadata), RunError> {
-    let Checkpoint { metadata, tensors } = Checkpoint::<RunMetadata>::read(checkpoint)?;
+    export_checkpoint(Checkpoint::read(checkpoint)?)
+}
+
+/// As [`export`], of a checkpoint in memory.
+///
+/// # Errors
+/// A checkpoint that does not fit its own configuration.
+pub fn export_checkpoint(checkpoint: Checkpoint<RunMetadata>) -> Result<(Model, RunMetadata), RunError> {
+    let Checkpoint { metadata, tensors } = checkpoint;
     let mut graph = build(&metadata.stage(), &metadata.normalization()?, metadata.classes.len(), Precision::F32)?;
     graph.restore(&tensors.into_iter().map(|(name, tensor)| (name, tensor.values)).collect())?;
     let mut model = model(&graph, &metadata.classes, metadata.normalization)?;
@@ -81,6 +89,11 @@ pub fn export(checkpoint: &Path) -> Result<(Model, RunMetadata), RunError> {
         producer: Some(format!("syq-train {}", env!("CARGO_PKG_VERSION"))),
         ..Origin::default()
     };
+    if let Some(imported) = &metadata.imported {
+        (model.origin.data_set, model.origin.seed) = (None, None);
+        model.origin.recipe = Some(format!("imported from {}", imported.file));
+        model.preprocess.iter_mut().for_each(|recipe| recipe.resize = imported.resize);
+    }
     let shape = model.network.input;
     let logits = Session::new(&model, SessionOptions { threads: 1, isa: None })?.run(&Golden::input(shape, seed))?;
     model.golden = Some(Golden::new(shape, seed, &logits));

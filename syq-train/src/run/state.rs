@@ -5,6 +5,7 @@ use crate::checkpoint::{Checkpoint, Tensor};
 use crate::config::Config;
 use crate::data::{DataError, Normalization};
 use crate::graph::Tensors;
+use crate::import::Provenance;
 use crate::layers::Loss;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -32,6 +33,9 @@ pub struct RunMetadata {
     /// Right answers on the held-out images at the best epoch so far.
     #[serde(default)]
     pub best: usize,
+    /// Where the weights come from, if this program did not train them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Provenance>,
 }
 
 impl RunMetadata {
@@ -113,6 +117,7 @@ impl Run {
             step: self.step,
             seen: self.seen,
             best: self.best,
+            imported: None,
         };
         Ok(Checkpoint { metadata, tensors }.write(&self.folder.join(name))?)
     }
