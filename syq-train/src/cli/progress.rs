@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use syq_train::data::Dataset;
 use syq_train::metrics::Row;
 use syq_train::run::{Observer, Progress};
 
@@ -13,6 +14,13 @@ use syq_train::run::{Observer, Progress};
 pub(super) fn say(line: &str) {
     // Nobody can be told that stderr is closed.
     drop(writeln!(std::io::stderr(), "{line}"));
+}
+
+/// Names every picture that was left out.
+pub(super) fn warn_skipped(data: &Dataset) {
+    for skipped in data.skipped() {
+        say(&format!("warning: {} is left out: {}", skipped.path.display(), skipped.reason));
+    }
 }
 
 /// Shows a run.

@@ -1,6 +1,6 @@
 //! `syq-train float` and `syq-train quantize`.
 
-use super::progress::{Watcher, say};
+use super::progress::{Watcher, say, warn_skipped};
 use super::signals;
 use anyhow::{Context, bail};
 use std::path::PathBuf;
@@ -75,6 +75,7 @@ pub(super) fn run(arguments: &Arguments, kind: Kind) -> anyhow::Result<ExitCode>
     let Some(data) = load_part(&config, DataPart::Train, threads, &|_, _| {})? else {
         bail!("{}: no training images", arguments.config.display());
     };
+    warn_skipped(&data);
     say(&format!("{} training images of {} classes", data.len(), data.classes().len()));
     let start = if arguments.resume { Start::Resume } else { Start::New };
     let mut run = Run::open(config, &arguments.out, data, start)?;
