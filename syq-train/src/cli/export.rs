@@ -1,6 +1,6 @@
 //! `syq-train export`.
 
-use super::progress::{Reading, say};
+use super::progress::{Reading, say, warn_skipped};
 use anyhow::bail;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -53,6 +53,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         None => say("no test images: the accuracy is not measured"),
         Some(data) if data.is_empty() => bail!("no test images"),
         Some(data) => {
+            warn_skipped(&data);
             let indices: Vec<u32> = (0..data.len() as u32).collect();
             let started = Instant::now();
             let loss = evaluate(&model, &data, &indices, threads)?;

@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use syq_train::data::Dataset;
 use syq_train::metrics::Row;
 use syq_train::run::{Observer, Progress};
 
@@ -48,6 +49,13 @@ impl Reading {
 impl Drop for Reading {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// Names every picture that was left out.
+pub(super) fn warn_skipped(data: &Dataset) {
+    for skipped in data.skipped() {
+        say(&format!("warning: {} is left out: {}", skipped.path.display(), skipped.reason));
     }
 }
 

@@ -1,6 +1,6 @@
 //! `syq-train float` and `syq-train quantize`.
 
-use super::progress::{Reading, Watcher, say};
+use super::progress::{Reading, Watcher, say, warn_skipped};
 use super::{command, signals};
 use anyhow::{Context, bail};
 use std::path::PathBuf;
@@ -77,6 +77,7 @@ pub(super) fn run(arguments: &Arguments, kind: Kind) -> anyhow::Result<ExitCode>
         bail!("{}: no training images", arguments.config.display());
     };
     drop(reading);
+    warn_skipped(&data);
     say(&format!("{} training images of {} classes", data.len(), data.classes().len()));
     let epochs = config.train.epochs;
     let start = if arguments.resume { Start::Resume } else { Start::New };

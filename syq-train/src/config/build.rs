@@ -64,6 +64,11 @@ impl Config {
         self.data.image_size.unwrap_or(self.network.name.image())
     }
 
+    /// Pixels of the short side to which evaluation resizes a picture before it crops the centre.
+    pub fn evaluation_resize(&self) -> usize {
+        self.data.evaluation.map_or(self.image_size(), |evaluation| evaluation.resize)
+    }
+
     /// The part of the training images to hold out.
     pub fn held_out(&self) -> HeldOut {
         HeldOut::Fraction(self.data.validation)
@@ -71,7 +76,9 @@ impl Config {
 
     /// Random changes of training images.
     pub fn augmentation(&self) -> Augmentation {
-        Augmentation { padding: self.data.augmentation.crop_padding, flip: self.data.augmentation.flip }
+        let given = self.data.augmentation;
+        let resized_crop = given.random_resized_crop;
+        Augmentation { padding: given.crop_padding, flip: given.flip, resized_crop }
     }
 
     /// The normalisation that is configured, or that of `train`.
@@ -170,7 +177,7 @@ mod tests {
         let float = Config::from_toml_str(FLOAT).unwrap();
         let identity = identity();
         assert_eq!((float.scheme(&identity), float.eta(), float.image_size()), (Scheme::Float, 0.0, 32));
-        assert_eq!(float.augmentation(), Augmentation { padding: 4, flip: Flip::Horizontal });
+        assert_eq!(float.augmentation(), Augmentation { padding: 4, flip: Flip::Horizontal, resized_crop: None });
         let schedule = float.schedule(390);
         assert_eq!((schedule.warmup, schedule.steps, schedule.rate(780)), (780, 14_040, 0.2));
         assert!(schedule.rate(14_039) < 1e-6);

@@ -1,6 +1,6 @@
 //! What makes a configuration valid beyond its types.
 
-use super::{Config, GroupTable, OptimizerConfig, ScheduleConfig, Weights};
+use super::{Config, DataFormat, GroupTable, OptimizerConfig, ScheduleConfig, Weights};
 use std::path::PathBuf;
 use thiserror::Error;
 
@@ -128,6 +128,27 @@ impl Config {
         let side = self.image_size();
         let fits = (padding as usize) < side;
         check("data.augmentation.crop_padding", padding.into(), "smaller than the picture", fits)?;
+        if let Some(crop) = data.augmentation.random_resized_crop {
+            if padding > 0 {
+                let reason = "random_resized_crop takes the part of the picture";
+                return Err(Useless { key: "data.augmentation.crop_padding", reason });
+            }
+            let [least, greatest] = crop.scale;
+            let holds = least > 0.0 && least <= greatest && greatest <= 1.0;
+            let key = "data.augmentation.random_resized_crop.scale";
+            check(key, least.into(), "ascending, in (0, 1]", holds)?;
+            let [least, greatest] = crop.ratio;
+            let holds = least.is_normal() && least > 0.0 && least <= greatest && greatest.is_finite();
+            let key = "data.augmentation.random_resized_crop.ratio";
+            check(key, least.into(), "ascending, positive and finite", holds)?;
+        }
+        if let Some(evaluation) = data.evaluation {
+            let fits = (side..=16_384).contains(&evaluation.resize);
+            check("data.evaluation.resize", evaluation.resize as f64, "data.image_size to 16384", fits)?;
+        }
+        if data.corrupt.is_some() && data.format != DataFormat::Folder {
+            return Err(Useless { key: "data.corrupt", reason: "only a folder has pictures to decode" });
+        }
         if let Some(normalization) = data.normalization {
             for mean in normalization.mean {
                 check("data.normalization.mean", mean.into(), "finite", mean.is_finite())?;

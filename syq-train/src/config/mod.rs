@@ -5,14 +5,15 @@
 
 mod build;
 mod check;
+mod data;
 mod log;
 mod recipe;
 
 pub use check::{ConfigError, ConfigErrorKind};
+pub use data::{AugmentationConfig, DataConfig, DataFormat, EvaluationConfig, NormalizationConfig};
 pub use log::{LogConfig, TensorBoardConfig};
 pub use recipe::Recipe;
 
-use crate::data::Flip;
 use crate::optim::{Momentum, PerGroup};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -89,69 +90,6 @@ pub struct NetworkConfig {
     /// "float" (the default) or "8bit"; quantized networks only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_last: Option<FirstLast>,
-}
-
-/// How the images are stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DataFormat {
-    /// A folder of class folders of PNG or JPEG pictures.
-    Folder,
-    /// A folder with CIFAR-10's binary files, training and test images in one.
-    Cifar10,
-}
-
-/// Table `data`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DataConfig {
-    /// "folder" or "cifar10".
-    pub format: DataFormat,
-    /// Folder of the training images.
-    pub train: PathBuf,
-    /// Folder of the test images, if there are any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub test: Option<PathBuf>,
-    /// Height and width of the pictures; default: what the network's literature has.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub image_size: Option<usize>,
-    /// Fraction of the training images that is held out, [0, 1); default 0.
-    #[serde(default)]
-    pub validation: f64,
-    /// Mean and standard deviation a channel; default: those of the training images.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub normalization: Option<NormalizationConfig>,
-    /// Random changes of training images; default: none.
-    #[serde(default)]
-    pub augmentation: AugmentationConfig,
-}
-
-/// Table `data.normalization`, pixels in [0, 1].
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NormalizationConfig {
-    /// Means of R, G and B.
-    pub mean: [f32; 3],
-    /// Standard deviations.
-    pub std: [f32; 3],
-}
-
-/// Table `data.augmentation`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AugmentationConfig {
-    /// Pixels of padding before a random crop; 0 for no crop.
-    #[serde(default)]
-    pub crop_padding: u32,
-    /// "none" or "horizontal".
-    #[serde(default = "no_flip")]
-    pub flip: Flip,
-}
-
-impl Default for AugmentationConfig {
-    fn default() -> Self {
-        Self { crop_padding: 0, flip: Flip::None }
-    }
 }
 
 /// Arithmetic of the training kernels.
@@ -327,10 +265,6 @@ const fn is_zero(value: &u32) -> bool {
 
 const fn temperature() -> f32 {
     4.0
-}
-
-const fn no_flip() -> Flip {
-    Flip::None
 }
 
 const fn adam_betas() -> [f32; 2] {

@@ -5,6 +5,7 @@
 //! made after the normalisation in the original; ours is too: a padded value is the channel's mean.
 
 use super::DataError;
+use super::resized_crop::{Part, RandomResizedCrop, resize};
 use crate::rng::Random;
 use syq_pack::preprocess::normalization_table;
 
@@ -82,46 +83,84 @@ pub enum Flip {
 }
 
 /// Random changes of a training image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Augmentation {
     /// Pixels of zero padding on every side before the random crop; 0 for none.
     pub padding: u32,
     /// Random mirroring.
     pub flip: Flip,
+    /// A random part, resized, instead of the crop.
+    pub resized_crop: Option<RandomResizedCrop>,
 }
 
 impl Augmentation {
-    /// Crops, flips and normalises `image` (`[row][column][RGB]`, `size` = [height, width]) into
-    /// `target`, of the same shape. Three numbers of `random` decide, whatever is switched off.
+    /// Crops, flips and normalises `image` (`[row][column][RGB]`, `own` = [height, width]) into
+    /// `target`, of `size`. Without a resized crop an image of another size is first resized to the short
+    /// side that covers `size`, and three numbers of `random` decide, whatever is switched off.
     ///
     /// # Errors
-    /// Lengths that do not fit `size`.
+    /// Lengths that do not fit `own` and `size`.
     pub fn apply(
         &self,
         image: &[u8],
+        own: [usize; 2],
         size: [usize; 2],
         normalization: &Normalization,
         random: &mut Random,
         target: &mut [f32],
     ) -> Result<(), DataError> {
-        let expected = super::bytes(1, size)?;
-        for (what, found) in [("the image", image.len()), ("the target", target.len())] {
+        let lengths = [("the image", image.len(), own), ("the target", target.len(), size)];
+        for (what, found, size) in lengths {
+            let expected = super::bytes(1, size)?;
             if found != expected {
                 return Err(DataError::Buffer { what, found, expected });
             }
         }
-        // A wider padding than this could only give images without a pixel.
-        let padding = (self.padding as usize).min(size[0].max(size[1]));
-        let choices = 2 * padding as u32 + 1;
-        let [top, left] = [random.below(choices) as usize, random.below(choices) as usize];
-        let mirrored = random.below(2) == 1 && self.flip == Flip::Horizontal;
-        let row_length = size[1] * 3;
-        if row_length == 0 {
+        if image.is_empty() || target.is_empty() {
             return Ok(());
         }
+        if let Some(crop) = self.resized_crop {
+            let bytes = resize(image, own[1], crop.part(own, random), size);
+            normalization.row(&bytes, target);
+            if random.below(2) == 1 && self.flip == Flip::Horizontal {
+                for row in target.chunks_exact_mut(size[1] * 3) {
+                    row.as_chunks_mut::<3>().0.reverse();
+                }
+            }
+            return Ok(());
+        }
+        if own == size {
+            self.crop(image, own, size, normalization, random, target);
+        } else {
+            let whole = Part { top: 0, left: 0, height: own[0], width: own[1] };
+            let covering = covering(own, size);
+            let bytes = resize(image, own[1], whole, covering);
+            self.crop(&bytes, covering, size, normalization, random, target);
+        }
+        Ok(())
+    }
+
+    /// The random crop and flip of an image that covers `size`.
+    fn crop(
+        &self,
+        image: &[u8],
+        own: [usize; 2],
+        size: [usize; 2],
+        normalization: &Normalization,
+        random: &mut Random,
+        target: &mut [f32],
+    ) {
+        // A wider padding than this could only give images without a pixel.
+        let padding = (self.padding as usize).min(size[0].max(size[1]));
+        let [top, left] = [0, 1].map(|axis| {
+            let spare = own[axis].saturating_sub(size[axis]);
+            random.below((2 * padding + spare) as u32 + 1) as usize
+        });
+        let mirrored = random.below(2) == 1 && self.flip == Flip::Horizontal;
+        let [own_length, row_length] = [own[1] * 3, size[1] * 3];
         for (y, target) in target.chunks_exact_mut(row_length).enumerate() {
             // Row and columns of the source; outside is padding.
-            let source = (y + top).checked_sub(padding).and_then(|y| image.chunks_exact(row_length).nth(y));
+            let source = (y + top).checked_sub(padding).and_then(|y| image.chunks_exact(own_length).nth(y));
             target.fill(0.0);
             let Some(source) = source else { continue };
             let (skip, indent) = (left.saturating_sub(padding) * 3, padding.saturating_sub(left) * 3);
@@ -130,8 +169,13 @@ impl Augmentation {
                 target.as_chunks_mut::<3>().0.reverse();
             }
         }
-        Ok(())
     }
+}
+
+/// `own` with its aspect ratio, as small as covers `size`.
+fn covering(own: [usize; 2], size: [usize; 2]) -> [usize; 2] {
+    let factor = (size[0] as f64 / own[0] as f64).max(size[1] as f64 / own[1] as f64);
+    [0, 1].map(|axis| ((own[axis] as f64 * factor).round() as usize).max(size[axis]))
 }
 
 #[cfg(test)]
@@ -161,12 +205,12 @@ mod tests {
         let data = random(1, size, 1);
         let image = data.image(0).unwrap();
         for (padding, flip) in [(0, Flip::None), (0, Flip::Horizontal), (2, Flip::None), (4, Flip::Horizontal)] {
-            let augmentation = Augmentation { padding, flip };
+            let augmentation = Augmentation { padding, flip, resized_crop: None };
             let mut seen = std::collections::HashSet::new();
             for index in 0..400 {
                 let mut generator = Random::new(1, Purpose::Augmentation, 0, index);
                 let mut target = [9.0; 60];
-                augmentation.apply(image, size, &normalization(), &mut generator.clone(), &mut target).unwrap();
+                augmentation.apply(image, size, size, &normalization(), &mut generator.clone(), &mut target).unwrap();
                 // The same by the plainest loop.
                 let [top, left] = [0, 1].map(|_| i64::from(generator.below(2 * padding + 1)) - i64::from(padding));
                 let mirrored = generator.below(2) == 1 && flip == Flip::Horizontal;

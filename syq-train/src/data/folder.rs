@@ -4,7 +4,7 @@
 //! theirs, so a label never depends on the file system. Hidden entries (a leading dot) are skipped,
 //! as are files of other types; grey, 16-bit, palette and alpha pictures become 8-bit RGB.
 
-use super::{DataError, Dataset, bytes};
+use super::{DataError, Dataset, Picture, Skipped};
 use rayon::prelude::*;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,10 +13,23 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// How to read a folder.
 #[derive(Clone, Copy, Debug)]
 pub struct FolderOptions {
-    /// The only size, [height, width], that a picture may have; `None` takes the first picture's.
+    /// Height and width of the network's input; `None` takes the first picture's.
     pub size: Option<[usize; 2]>,
     /// Threads that decode; 0 means one for each core.
     pub threads: usize,
+    /// What happens to pictures that do not decode.
+    pub corrupt: Corrupt,
+}
+
+/// What happens to a picture that does not decode.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Corrupt {
+    /// The data set is refused.
+    #[default]
+    Error,
+    /// The picture is left out, and listed by [`Dataset::skipped`].
+    Skip,
 }
 
 /// The largest side that is decoded: a small file must not be able to ask for gigabytes.
@@ -27,7 +40,7 @@ const MAX_ALLOCATION: u64 = 512 << 20;
 /// Reads `folder`; `progress(done, all)` is called from the decoding threads, about 100 times.
 ///
 /// # Errors
-/// A folder or picture that cannot be read, a picture of another size, a class without pictures, no
+/// A folder or picture that cannot be read, a class without (readable) pictures, no
 /// classes; the file or class is named. Of several faults the first in order of names is reported.
 pub fn load(
     folder: &Path,
@@ -43,32 +56,43 @@ pub fn load(
             [decoded.height() as usize, decoded.width() as usize]
         }
     };
-    let length = bytes(1, size)?;
-    let mut pixels = vec![0u8; bytes(files.len(), size)?];
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(options.threads)
         .build()
         .map_err(|error| DataError::Thread { reason: error.to_string() })?;
     let done = AtomicUsize::new(0);
     let every = (files.len() / 100).max(1);
-    let read = |(path, target): (&PathBuf, &mut [u8])| -> Option<DataError> {
-        if let Err(error) = read_into(path, size, target) {
-            return Some(error);
-        }
+    let read = |path: &PathBuf| {
+        let picture = read(path);
         let finished = done.fetch_add(1, Ordering::Relaxed) + 1;
         if finished.is_multiple_of(every) || finished == files.len() {
             progress(finished, files.len());
         }
-        None
+        match picture {
+            Err(DataError::Picture { path, source }) if options.corrupt == Corrupt::Skip => {
+                Ok(Err(Skipped { path, reason: source.to_string() }))
+            }
+            picture => picture.map(Ok),
+        }
     };
-    // A chunk length of zero is refused by rayon; an image without pixels by `read_into`.
-    let fault = pool.install(|| {
-        files.par_iter().zip(pixels.par_chunks_exact_mut(length.max(1))).map(read).find_map_first(|fault| fault)
-    });
-    match fault {
-        Some(error) => Err(error),
-        None => Dataset::new(size, classes, pixels, labels),
+    // Chunks, so that a fault ends the reading early and is the first in order of names.
+    let (mut pictures, mut kept, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
+    for (files, labels) in files.chunks(1024).zip(labels.chunks(1024)) {
+        let results: Vec<_> = pool.install(|| files.par_iter().map(read).collect());
+        for (result, &label) in results.into_iter().zip(labels) {
+            match result? {
+                Ok(picture) => {
+                    pictures.push(picture);
+                    kept.push(label);
+                }
+                Err(left_out) => skipped.push(left_out),
+            }
+        }
     }
+    if let Some((_, class)) = (0u32..).zip(&classes).find(|(label, _)| !kept.contains(label)) {
+        return Err(DataError::EmptyClass { place: folder.display().to_string(), class: class.clone() });
+    }
+    Dataset::mixed(size, classes, pictures, kept, skipped)
 }
 
 /// Class names, and the pictures of all classes with their labels.
@@ -132,15 +156,9 @@ fn decode(path: &Path) -> Result<image::DynamicImage, DataError> {
     reader.decode().map_err(|source| DataError::Picture { path: path.to_owned(), source })
 }
 
-fn read_into(path: &Path, expected: [usize; 2], target: &mut [u8]) -> Result<(), DataError> {
-    let decoded = decode(path)?;
-    let found = [decoded.height() as usize, decoded.width() as usize];
-    let rgb = decoded.into_rgb8();
-    if found != expected || rgb.as_raw().len() != target.len() {
-        return Err(DataError::Size { path: path.to_owned(), found, expected });
-    }
-    target.copy_from_slice(rgb.as_raw());
-    Ok(())
+fn read(path: &Path) -> Result<Picture, DataError> {
+    let rgb = decode(path)?.into_rgb8();
+    Ok(Picture { size: [rgb.height() as usize, rgb.width() as usize], pixels: rgb.into_raw() })
 }
 
 #[cfg(test)]
@@ -148,7 +166,7 @@ mod tests {
     use super::*;
     use image::{DynamicImage, GrayImage, ImageBuffer, Luma, Rgb, RgbImage, Rgba, RgbaImage};
 
-    const OPTIONS: FolderOptions = FolderOptions { size: Some([2, 3]), threads: 2 };
+    const OPTIONS: FolderOptions = FolderOptions { size: Some([2, 3]), threads: 2, corrupt: Corrupt::Error };
 
     fn save(folder: &Path, name: &str, picture: impl Into<DynamicImage>) {
         let path = folder.join(name);
@@ -183,7 +201,7 @@ mod tests {
         assert_eq!(data.image(2).unwrap(), [9; 18]);
         assert_eq!(data.image(3).unwrap()[..12], [0, 0, 7, 1, 0, 7, 2, 0, 7, 0, 1, 7]);
         assert_eq!(calls.into_inner(), 4);
-        assert_eq!(quiet(at, FolderOptions { size: None, threads: 1 }).unwrap(), data);
+        assert_eq!(quiet(at, FolderOptions { size: None, threads: 1, corrupt: Corrupt::Error }).unwrap(), data);
     }
 
     #[test]
@@ -202,11 +220,18 @@ mod tests {
         assert!(matches!(quiet(&at.join("absent"), OPTIONS), Err(DataError::Read { .. })));
         save(at, "a/ok.png", RgbImage::new(3, 2));
         save(at, "a/tall.png", RgbImage::new(2, 3));
-        let error = quiet(at, OPTIONS).unwrap_err().to_string();
-        assert!(error.contains("tall.png") && error.contains("2 x 3 pixels, expected 3 x 2"), "{error}");
+        let data = quiet(at, OPTIONS).unwrap();
+        assert_eq!((data.image_size(0), data.image_size(1), data.image_size(2)), (Some([2, 3]), Some([3, 2]), None));
         fs::write(at.join("a/broken.png"), b"\x89PNG\r\n\x1a\nrest").unwrap();
         let error = quiet(at, OPTIONS).unwrap_err();
         assert!(matches!(&error, DataError::Picture { path, .. } if path.ends_with("broken.png")), "{error}");
+        let skip = FolderOptions { corrupt: Corrupt::Skip, ..OPTIONS };
+        let data = quiet(at, skip).unwrap();
+        assert_eq!((data.len(), data.skipped().len()), (2, 1));
+        assert!(data.skipped()[0].path.ends_with("broken.png") && !data.skipped()[0].reason.is_empty());
+        fs::create_dir(at.join("c")).unwrap();
+        fs::write(at.join("c/bad.jpg"), b"no picture").unwrap();
+        assert!(matches!(quiet(at, skip), Err(DataError::EmptyClass { class, .. }) if class == "c"));
         fs::create_dir(at.join("b")).unwrap();
         assert!(matches!(quiet(at, OPTIONS), Err(DataError::EmptyClass { class, .. }) if class == "b"));
     }

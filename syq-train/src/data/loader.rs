@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread::JoinHandle;
 
 /// In which order, and how changed, the images come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Order {
     /// Training: a permutation for each epoch, augmented images, the last short batch left out.
     Shuffled {
@@ -95,11 +95,12 @@ impl Pass {
         let mut outputs = target.images.chunks_exact_mut(length.max(1));
         for &index in chosen {
             let image = self.data.image(index as usize).unwrap_or(&[]);
+            let own = self.data.image_size(index as usize).unwrap_or(size);
             let output = outputs.next().unwrap_or_default();
             match self.order {
                 Order::Shuffled { seed, epoch, augmentation } => {
                     let mut random = Random::new(seed, Purpose::Augmentation, epoch, index.into());
-                    augmentation.apply(image, size, &self.normalization, &mut random, output)?;
+                    augmentation.apply(image, own, size, &self.normalization, &mut random, output)?;
                 }
                 Order::Sequential => self.normalization.apply(image, output)?,
             }
@@ -194,7 +195,7 @@ mod tests {
     use crate::data::tests::random;
     use std::time::Duration;
 
-    const AUGMENTATION: Augmentation = Augmentation { padding: 2, flip: Flip::Horizontal };
+    const AUGMENTATION: Augmentation = Augmentation { padding: 2, flip: Flip::Horizontal, resized_crop: None };
 
     fn pass(order: Order, batch: usize) -> Pass {
         let data = Arc::new(random(23, [4, 4], 5));

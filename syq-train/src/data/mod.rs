@@ -9,19 +9,46 @@ pub mod cifar;
 pub mod error;
 pub mod folder;
 pub mod loader;
+mod resized_crop;
 pub mod split;
 
 pub use augment::{Augmentation, Flip, Normalization};
 pub use error::DataError;
 pub use loader::{Batch, Loader, Order, Pass};
+pub use resized_crop::RandomResizedCrop;
 pub use split::{HeldOut, Split};
 
-/// RGB images of one size, in memory, with labels.
+use std::path::PathBuf;
+
+/// A decoded picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picture {
+    /// Height and width.
+    pub size: [usize; 2],
+    /// `[row][column][RGB]`.
+    pub pixels: Vec<u8>,
+}
+
+/// A file that was left out of a data set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// The file.
+    pub path: PathBuf,
+    /// Why.
+    pub reason: String,
+}
+
+/// RGB images in memory, each of its own size, with labels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dataset {
     size: [usize; 2],
     classes: Vec<String>,
     pixels: Vec<u8>,
+    /// Of every image.
+    sizes: Vec<[usize; 2]>,
+    /// Where every image begins in `pixels`.
+    starts: Vec<usize>,
+    skipped: Vec<Skipped>,
     labels: Vec<u32>,
 }
 
@@ -36,12 +63,50 @@ impl Dataset {
         if pixels.len() != expected {
             return Err(DataError::Buffer { what: "the pixels of a data set", found: pixels.len(), expected });
         }
+        let starts = (0..labels.len()).map(|image| image * size[0] * size[1] * 3).collect();
+        let sizes = vec![size; labels.len()];
+        Self { size, classes, pixels, sizes, starts, skipped: Vec::new(), labels }.checked()
+    }
+
+    /// A data set of pictures of any sizes, for a network whose input is `size` = [height, width].
+    ///
+    /// # Errors
+    /// A picture whose pixels do not fit its size or that has none, labels that do not fit.
+    pub fn mixed(
+        size: [usize; 2],
+        classes: Vec<String>,
+        pictures: Vec<Picture>,
+        labels: Vec<u32>,
+        skipped: Vec<Skipped>,
+    ) -> Result<Self, DataError> {
+        if pictures.len() != labels.len() {
+            let (found, expected) = (labels.len(), pictures.len());
+            return Err(DataError::Buffer { what: "the labels of a data set", found, expected });
+        }
+        bytes(pictures.len(), size)?;
+        let mut pixels = Vec::with_capacity(pictures.iter().map(|picture| picture.pixels.len()).sum());
+        let (mut sizes, mut starts) = (Vec::new(), Vec::new());
+        // Each picture is freed as soon as it is copied.
+        for picture in pictures {
+            let (found, expected) = (picture.pixels.len(), bytes(1, picture.size)?);
+            if found != expected || found == 0 {
+                return Err(DataError::Buffer { what: "the pixels of a picture", found, expected });
+            }
+            sizes.push(picture.size);
+            starts.push(pixels.len());
+            pixels.extend(picture.pixels);
+        }
+        Self { size, classes, pixels, sizes, starts, skipped, labels }.checked()
+    }
+
+    fn checked(self) -> Result<Self, DataError> {
+        let Self { classes, labels, .. } = &self;
         let wrong = labels.iter().position(|&label| label as usize >= classes.len());
         if let Some((index, &label)) = wrong.and_then(|index| Some((index, labels.get(index)?))) {
             let place = "data set".to_owned();
             return Err(DataError::Label { place, index, label: label as usize, classes: classes.len() });
         }
-        Ok(Self { size, classes, pixels, labels })
+        Ok(self)
     }
 
     /// Number of images.
@@ -54,7 +119,7 @@ impl Dataset {
         self.labels.is_empty()
     }
 
-    /// Height and width of every image.
+    /// Height and width of the network's input, to which the images are brought.
     pub fn size(&self) -> [usize; 2] {
         self.size
     }
@@ -69,6 +134,16 @@ impl Dataset {
         &self.labels
     }
 
+    /// Height and width of image `index`; `None` past the end.
+    pub fn image_size(&self, index: usize) -> Option<[usize; 2]> {
+        self.sizes.get(index).copied()
+    }
+
+    /// The files that were left out because they do not decode.
+    pub fn skipped(&self) -> &[Skipped] {
+        &self.skipped
+    }
+
     /// All pixels, `[image][row][column][RGB]`.
     pub fn pixels(&self) -> &[u8] {
         &self.pixels
@@ -76,9 +151,9 @@ impl Dataset {
 
     /// The bytes of image `index`, `[row][column][RGB]`; `None` past the end.
     pub fn image(&self, index: usize) -> Option<&[u8]> {
-        let length = self.size[0] * self.size[1] * 3;
-        let start = index.checked_mul(length)?;
-        self.pixels.get(start..start.checked_add(length)?).filter(|_| index < self.len())
+        let [height, width] = self.image_size(index)?;
+        let start = *self.starts.get(index)?;
+        self.pixels.get(start..start.checked_add(height * width * 3)?)
     }
 
     /// Refuses a second data set (say, the test images) with other classes.

@@ -38,11 +38,10 @@ pub(crate) fn build(
     Ok(Graph::new(&config.network(normalization, classes), options)?)
 }
 
-/// The model of a graph, with labels and preprocessing. Pictures of another size are resized to the
-/// short side and cropped in the middle; those of the training size are taken as they are.
-fn model(graph: &Graph, labels: &[String], normalization: [[f32; 3]; 2]) -> Result<Model, RunError> {
+/// The model of a graph, with labels and preprocessing. Pictures are resized to a
+/// short side of `pixels` and cropped in the middle.
+fn model(graph: &Graph, labels: &[String], normalization: [[f32; 3]; 2], pixels: usize) -> Result<Model, RunError> {
     let network = graph.network();
-    let pixels = network.input.height.min(network.input.width);
     let mut model = Model::new(network.clone(), graph.export()?, labels.to_vec())?;
     model.preprocess = Some(Preprocess {
         resize: Resize::ShortSide { pixels, filter: Filter::PillowBilinear },
@@ -61,7 +60,7 @@ impl Run {
     /// Weights that cannot be quantized any more.
     pub fn model(&self) -> Result<Model, RunError> {
         let normalization = [self.normalization.mean(), self.normalization.deviation()];
-        model(&self.graph, self.data.classes(), normalization)
+        model(&self.graph, self.data.classes(), normalization, self.config.evaluation_resize())
     }
 }
 
@@ -81,7 +80,7 @@ pub fn export_checkpoint(checkpoint: Checkpoint<RunMetadata>) -> Result<(Model, 
     let Checkpoint { metadata, tensors } = checkpoint;
     let mut graph = build(&metadata.stage(), &metadata.normalization()?, metadata.classes.len(), Precision::F32)?;
     graph.restore(&tensors.into_iter().map(|(name, tensor)| (name, tensor.values)).collect())?;
-    let mut model = model(&graph, &metadata.classes, metadata.normalization)?;
+    let mut model = model(&graph, &metadata.classes, metadata.normalization, metadata.config.evaluation_resize())?;
     let seed = metadata.config.train.seed;
     model.origin = Origin {
         data_set: metadata.config.data.train.to_str().map(str::to_owned),
@@ -109,7 +108,6 @@ pub fn evaluate(model: &Model, data: &Dataset, indices: &[u32], threads: usize) 
         return Err(RunError::Classes { model: model.labels.clone(), data: data.classes().to_vec() });
     }
     let mut session = Session::new(model, SessionOptions { threads, isa: None })?;
-    let [height, width] = data.size();
     let len = model.network.input.len();
     let mut total = Loss::default();
     let mut input = Vec::new();
@@ -117,6 +115,7 @@ pub fn evaluate(model: &Model, data: &Dataset, indices: &[u32], threads: usize) 
         input.resize(batch.len() * len, 0.0);
         let mut labels = Vec::with_capacity(batch.len());
         for (index, input) in batch.iter().zip(input.chunks_exact_mut(len)) {
+            let [height, width] = data.image_size(*index as usize).unwrap_or_default();
             let pixels = data.image(*index as usize).unwrap_or_default();
             session.prepare(RgbView::new(height, width, pixels)?, input)?;
             labels.extend(data.labels().get(*index as usize));

@@ -35,7 +35,7 @@ pub fn load_part(
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Option<Dataset>, DataError> {
     let size = config.image_size();
-    let options = FolderOptions { size: Some([size, size]), threads };
+    let options = FolderOptions { size: Some([size, size]), threads, corrupt: config.data.corrupt.unwrap_or_default() };
     match (config.data.format, part) {
         (DataFormat::Folder, Part::Train) => folder::load(&config.data.train, options, progress).map(Some),
         (DataFormat::Folder, Part::Test) => {
