@@ -35,7 +35,6 @@ fn check(name: &str) {
     for (found, expected) in logits.chunks(fixture.logits[0].len()).zip(&fixture.logits) {
         let largest = expected.iter().fold(0f32, |max, x| max.max(x.abs()));
         let error = found.iter().zip(expected).fold(0f32, |max, (a, b)| max.max((a - b).abs()));
-        println!("{name}: largest logit {largest}, largest difference {error}");
         assert!(error <= ONE_CODE * largest, "{name}: {found:?}, PyTorch has {expected:?}");
         with_other_codes += usize::from(error > TOLERANCE * largest);
     }
