@@ -64,5 +64,5 @@ fn pictures_of_odd_sizes_train_and_evaluate_as_exported() {
     });
     assert_eq!(right.count(), loss.correct);
     let last = rows.0.iter().rev().find(|row| row.split == syq_train::metrics::Part::Validation).unwrap();
-    assert!((f64::from(last.top1) - f64::from(loss.top1())).abs() < 1e-3, "{} {}", last.top1, loss.top1());
+    assert!((last.top1 - loss.top1()).abs() < 1e-3, "{} {}", last.top1, loss.top1());
 }
