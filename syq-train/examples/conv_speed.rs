@@ -1,6 +1,6 @@
-//! Times the training convolutions of ResNet-20: `cargo run --release -p syq-train --example
-//! conv_speed [THREADS [BATCH [REPETITIONS [ISA]]]]`: 2, 128, 7 and the best unless told. The best repetition
-//! counts.
+//! Times the training convolutions of a network: `cargo run --release -p syq-train --example
+//! conv_speed [NET [THREADS [BATCH [REPETITIONS [ISA]]]]]`: `resnet20` (at 32×32) or `resnet18` (at 128×128), 2, 128
+//! or 32, 7 and the best unless told. The best repetition counts.
 #![allow(clippy::print_stdout, reason = "an example prints its result")]
 
 use std::time::Instant;
@@ -8,14 +8,30 @@ use syq_core::{ConvGeometry, Granularity, Levels, Padding, Shape, Window};
 use syq_train::kernels::{ConvOp, GradMode, Input, InputGradient, Isa, OutputGradient, Precision, Weights};
 use syq_train::parallel::Workers;
 
-/// Size, channels, filters, stride, how many.
-const LAYERS: [(usize, usize, usize, usize, usize); 6] = [
-    (32, 3, 16, 1, 1),
-    (32, 16, 16, 1, 6),
-    (32, 16, 32, 2, 1),
-    (16, 32, 32, 1, 5),
-    (16, 32, 64, 2, 1),
-    (8, 64, 64, 1, 5),
+/// Size, channels, filters, kernel, stride, how many.
+type Layer = (usize, usize, usize, usize, usize, usize);
+
+const RESNET20: [Layer; 6] = [
+    (32, 3, 16, 3, 1, 1),
+    (32, 16, 16, 3, 1, 6),
+    (32, 16, 32, 3, 2, 1),
+    (16, 32, 32, 3, 1, 5),
+    (16, 32, 64, 3, 2, 1),
+    (8, 64, 64, 3, 1, 5),
+];
+
+const RESNET18: [Layer; 11] = [
+    (128, 3, 64, 7, 2, 1),
+    (32, 64, 64, 3, 1, 4),
+    (32, 64, 128, 3, 2, 1),
+    (32, 64, 128, 1, 2, 1),
+    (16, 128, 128, 3, 1, 3),
+    (16, 128, 256, 3, 2, 1),
+    (16, 128, 256, 1, 2, 1),
+    (8, 256, 256, 3, 1, 3),
+    (8, 256, 512, 3, 2, 1),
+    (8, 256, 512, 1, 2, 1),
+    (4, 512, 512, 3, 1, 3),
 ];
 
 /// What the layers but the first work on.
@@ -27,9 +43,14 @@ enum Operands {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let argument = |index, default| std::env::args().nth(index).map_or(Ok(default), |n| n.parse::<usize>());
-    let [threads, batch, repetitions] = [argument(1, 2)?, argument(2, 128)?, argument(3, 7)?];
+    let (net, layers, batch) = match std::env::args().nth(1).as_deref() {
+        None | Some("resnet20") => ("ResNet-20", &RESNET20[..], 128),
+        Some("resnet18") => ("ResNet-18", &RESNET18[..], 32),
+        Some(other) => return Err(format!("{other}: only resnet20 and resnet18 are known").into()),
+    };
+    let [threads, batch, repetitions] = [argument(2, 2)?, argument(3, batch)?, argument(4, 7)?];
     let workers = Workers::new(threads)?;
-    let isa = std::env::args().nth(4).map_or(Some(Isa::detect()), |name| Isa::from_name(&name));
+    let isa = std::env::args().nth(5).map_or(Some(Isa::detect()), |name| Isa::from_name(&name));
     let isa = isa.ok_or("this machine has no such instruction set")?;
     let levels = Levels { step: 0.5, inverse_step: 2.0, largest: 3, zero: 0 };
     for (precision, operands) in [
@@ -43,8 +64,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             continue;
         }
         let mut total = 0.0;
-        for (size, channels, filters, stride, count) in LAYERS {
-            let window = Window::square(3, stride, Padding::uniform(1));
+        for &(size, channels, filters, kernel, stride, count) in layers {
+            let window = Window::square(kernel, stride, Padding::uniform(kernel / 2));
             let geometry = ConvGeometry::new(Shape::new(size, size, channels), filters, window, 1)?;
             let first = channels == 3;
             let op = ConvOp::new(geometry, if first { Precision::F32 } else { precision }, isa);
@@ -74,15 +95,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let macs = (geometry.macs() * batch) as f64 / 1e9;
             let passes = if first { 1.0 } else { 2.0 };
             println!(
-                "{operands:?} {precision:?} {size}x{size}x{channels} -> {filters} /{stride}: forward {:6.1}, backward {:6.1} GMAC/s",
+                "{operands:?} {precision:?} {size}x{size}x{channels} -> {filters}, {kernel}x{kernel} /{stride}: \
+                 forward {:6.2} ms, {:6.1} GMAC/s, backward {:6.2} ms, {:6.1} GMAC/s",
+                1e3 * best[0],
                 macs / best[0],
+                1e3 * best[1],
                 passes * macs / best[1]
             );
             total += count as f64 * (best[0] + best[1]);
         }
         let rate = batch as f64 / total;
         println!(
-            "{operands:?} {precision:?} convolutions of ResNet-20: {rate:.0} images/s on {threads} threads, {}",
+            "{operands:?} {precision:?} convolutions of {net}: {rate:.0} images/s on {threads} threads, {}",
             isa.name()
         );
     }
