@@ -19,6 +19,14 @@ pub struct Scratch<'a> {
     home: &'a Mutex<Vec<Vec<f32>>>,
 }
 
+impl Scratch<'_> {
+    /// Makes it `len` zeros.
+    pub fn reset(&mut self, len: usize) {
+        self.values.clear();
+        self.values.resize(len, 0.0);
+    }
+}
+
 impl Deref for Scratch<'_> {
     type Target = [f32];
 

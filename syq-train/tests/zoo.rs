@@ -44,7 +44,7 @@ fn learns(architecture: Architecture, size: usize, scheme: Scheme, start: Option
     for _ in 0..STEPS {
         losses.push(graph.step(&workers, &images, &labels, &CrossEntropy::default()).unwrap().mean());
         let mut parameters: Vec<_> = graph.parameters_mut().iter_mut().map(|p| p.for_optimizer()).collect();
-        adam.step(1e-3, &mut parameters).unwrap();
+        adam.step(&workers, 1e-3, &mut parameters).unwrap();
     }
     assert!(losses[STEPS - 1] < 0.8 * losses[0], "{what}: losses {losses:?}");
 

@@ -1,29 +1,9 @@
 //! Max and average pooling.
 
 use crate::error::TrainError;
+use crate::kernels::Pooling;
 use crate::tape::{Context, Gradient, Layer, Tensor, Upstream};
-use std::ops::Range;
 use syq_core::{Shape, Window};
-
-/// Calls `visit` with each window's output pixel, rows and columns inside the image.
-fn for_each_window(
-    window: Window,
-    input: Shape,
-    output: Shape,
-    mut visit: impl FnMut(usize, Range<usize>, Range<usize>),
-) {
-    let span = |index: usize, axis: usize, padding: usize, size: usize| {
-        let start = index * window.stride[axis];
-        start.saturating_sub(padding)..(start + window.kernel[axis]).saturating_sub(padding).min(size)
-    };
-    for row in 0..output.height {
-        for column in 0..output.width {
-            let rows = span(row, 0, window.padding.top, input.height);
-            let columns = span(column, 1, window.padding.left, input.width);
-            visit(row * output.width + column, rows, columns);
-        }
-    }
-}
 
 /// Max pooling; the padding never wins. The gradient goes to the first pixel, in row-major order,
 /// that has the maximum.
@@ -39,34 +19,16 @@ impl MaxPool {
         Self { window, output }
     }
 
-    fn winner(x: &[f32], shape: Shape, channel: usize, rows: &Range<usize>, columns: &Range<usize>) -> usize {
-        let index = |row: usize, column: usize| (row * shape.width + column) * shape.channels + channel;
-        let mut best = index(rows.start, columns.start);
-        for row in rows.clone() {
-            for column in columns.clone() {
-                if x[index(row, column)] > x[best] {
-                    best = index(row, column);
-                }
-            }
-        }
-        best
+    fn pooling(&self, input: Shape) -> Pooling {
+        Pooling { window: self.window, input, output: self.output }
     }
 }
 
 impl Layer for MaxPool {
     fn forward(&mut self, cx: &mut Context<'_>, inputs: &[&Tensor]) -> Result<Tensor, TrainError> {
-        let x = inputs[0];
-        let (shape, output, window) = (x.shape, self.output, self.window);
-        let mut y = cx.buffers.take(cx.batch * output.len());
-        cx.workers.chunks(&mut y, output.len(), |index, y| {
-            let x = &x.values[index * shape.len()..][..shape.len()];
-            for_each_window(window, shape, output, |pixel, rows, columns| {
-                for (channel, y) in y[pixel * shape.channels..][..shape.channels].iter_mut().enumerate() {
-                    *y = x[Self::winner(x, shape, channel, &rows, &columns)];
-                }
-            });
-        });
-        Ok(Tensor::new(output, y))
+        let mut y = cx.buffers.take(cx.batch * self.output.len());
+        self.pooling(inputs[0].shape).max(cx.workers, &inputs[0].values, &mut y);
+        Ok(Tensor::new(self.output, y))
     }
 
     fn backward(
@@ -78,18 +40,8 @@ impl Layer for MaxPool {
         into: &mut [Gradient],
     ) -> Result<(), TrainError> {
         let x = inputs[0];
-        let (shape, output, window) = (x.shape, self.output, self.window);
         let mut dx = cx.buffers.take(x.values.len());
-        cx.workers.chunks(&mut dx, shape.len(), |index, dx| {
-            dx.fill(0.0);
-            let x = &x.values[index * shape.len()..][..shape.len()];
-            let dy = &gradient.values()[index * output.len()..][..output.len()];
-            for_each_window(window, shape, output, |pixel, rows, columns| {
-                for (channel, dy) in dy[pixel * shape.channels..][..shape.channels].iter().enumerate() {
-                    dx[Self::winner(x, shape, channel, &rows, &columns)] += dy;
-                }
-            });
-        });
+        self.pooling(x.shape).max_gradient(cx.workers, &x.values, gradient.values(), &mut dx);
         gradient.recycle(cx);
         into[0].add(cx, dx);
         Ok(())
@@ -113,12 +65,12 @@ impl AveragePool {
 impl Layer for AveragePool {
     fn forward(&mut self, cx: &mut Context<'_>, inputs: &[&Tensor]) -> Result<Tensor, TrainError> {
         let x = inputs[0];
-        let (shape, output, window) = (x.shape, self.output, self.window);
-        let channels = shape.channels;
+        let (shape, output) = (x.shape, self.output);
+        let (channels, pooling) = (shape.channels, Pooling { window: self.window, input: shape, output });
         let mut y = cx.buffers.take(cx.batch * output.len());
         cx.workers.chunks(&mut y, output.len(), |index, y| {
             let x = &x.values[index * shape.len()..][..shape.len()];
-            for_each_window(window, shape, output, |pixel, rows, columns| {
+            pooling.for_each_window(|pixel, rows, columns| {
                 let y = &mut y[pixel * channels..][..channels];
                 y.fill(0.0);
                 let count = (rows.len() * columns.len()) as f32;
@@ -144,12 +96,13 @@ impl Layer for AveragePool {
         into: &mut [Gradient],
     ) -> Result<(), TrainError> {
         let shape = inputs[0].shape;
-        let (output, window, channels) = (self.output, self.window, shape.channels);
+        let (output, channels) = (self.output, shape.channels);
+        let pooling = Pooling { window: self.window, input: shape, output };
         let mut dx = cx.buffers.take(inputs[0].values.len());
         cx.workers.chunks(&mut dx, shape.len(), |index, dx| {
             dx.fill(0.0);
             let dy = &gradient.values()[index * output.len()..][..output.len()];
-            for_each_window(window, shape, output, |pixel, rows, columns| {
+            pooling.for_each_window(|pixel, rows, columns| {
                 let dy = &dy[pixel * channels..][..channels];
                 let share = 1.0 / (rows.len() * columns.len()) as f32;
                 for row in rows {

@@ -1,6 +1,7 @@
 //! Adam (Kingma and Ba, ICLR 2015), with L2 weight decay added to the gradient as in the paper's code.
 
-use super::{OptimError, Optimizer, Parameter, PerGroup, Slots, StateTensor};
+use super::{OptimError, Optimizer, Parameter, PerGroup, Piece, Slots, StateTensor};
+use crate::parallel::Workers;
 
 /// Settings of [`Adam`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,25 +35,31 @@ impl Adam {
 }
 
 impl Optimizer for Adam {
-    fn step(&mut self, learning_rate: f32, parameters: &mut [Parameter<'_>]) -> Result<(), OptimError> {
+    fn step(
+        &mut self,
+        workers: &Workers,
+        learning_rate: f32,
+        parameters: &mut [Parameter<'_>],
+    ) -> Result<(), OptimError> {
         self.slots.check(parameters)?;
         self.steps = self.steps.saturating_add(1);
         let AdamOptions { betas: [beta1, beta2], epsilon, weight_decay, multiplier } = self.options;
         // In f64: 1 − β₂^t has few digits left in f32 when t is small.
         let correction = [beta1, beta2].map(|beta| 1.0 - f64::from(beta).powf(f64::from(self.steps)));
         let root = correction[1].sqrt();
-        for (parameter, (_, [first, second])) in parameters.iter_mut().zip(&mut self.slots.slots) {
+        self.slots.update(workers, parameters, |Piece { group, values, gradient, state: [first, second] }| {
             // lr·(m/c₁) / (√(v/c₂) + ε) = (lr·√c₂/c₁)·m / (√v + ε·√c₂).
-            let rate = (f64::from(learning_rate * multiplier.of(parameter.group)) * root / correction[0]) as f32;
+            let rate = (f64::from(learning_rate * multiplier.of(*group)) * root / correction[0]) as f32;
             let epsilon = (f64::from(epsilon) * root) as f32;
-            let decay = weight_decay.of(parameter.group);
-            for (((w, &g), m), v) in parameter.values.iter_mut().zip(parameter.gradient).zip(first).zip(second) {
+            let decay = weight_decay.of(*group);
+            let all = values.iter_mut().zip(*gradient).zip(first.iter_mut()).zip(second.iter_mut());
+            for (((w, &g), m), v) in all {
                 let g = g + decay * *w;
                 *m += (1.0 - beta1) * (g - *m);
                 *v += (1.0 - beta2) * (g * g - *v);
                 *w -= rate * *m / (v.sqrt() + epsilon);
             }
-        }
+        });
         Ok(())
     }
 
@@ -95,7 +102,12 @@ mod tests {
 
     fn step(adam: &mut Adam, group: Group, value: f32, gradient: f32) -> f32 {
         let mut values = [value];
-        adam.step(0.1, &mut [Parameter { name: "p", group, values: &mut values, gradient: &[gradient] }]).unwrap();
+        adam.step(
+            &Workers::new(1).unwrap(),
+            0.1,
+            &mut [Parameter { name: "p", group, values: &mut values, gradient: &[gradient] }],
+        )
+        .unwrap();
         values[0]
     }
 

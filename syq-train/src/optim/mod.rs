@@ -11,6 +11,7 @@ pub use adam::{Adam, AdamOptions};
 pub use schedule::{Decay, Schedule};
 pub use sgd::{Momentum, Sgd, SgdOptions};
 
+use crate::parallel::Workers;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -139,12 +140,17 @@ pub enum OptimError {
 
 /// Something that changes parameters along their gradients.
 pub trait Optimizer: Send {
-    /// One step with this learning rate (the schedule's; groups multiply it). The parameters must be the
-    /// same, in the same order, at each step.
+    /// One step with this learning rate (the schedule's; groups multiply it), the same with any number of workers. The
+    /// parameters must be the same, in the same order, at each step.
     ///
     /// # Errors
     /// Another list of parameters than before, or lengths that differ; then nothing has changed.
-    fn step(&mut self, learning_rate: f32, parameters: &mut [Parameter<'_>]) -> Result<(), OptimError>;
+    fn step(
+        &mut self,
+        workers: &Workers,
+        learning_rate: f32,
+        parameters: &mut [Parameter<'_>],
+    ) -> Result<(), OptimError>;
 
     /// The state, to be stored in a checkpoint; empty before the first step.
     fn state(&self) -> Vec<StateTensor>;
@@ -168,7 +174,36 @@ struct Slots<const N: usize> {
     slots: Vec<(String, [Vec<f32>; N])>,
 }
 
+/// A stretch of a parameter with its gradient and state.
+#[derive(Debug)]
+struct Piece<'a, const N: usize> {
+    group: Group,
+    values: &'a mut [f32],
+    gradient: &'a [f32],
+    state: [&'a mut [f32]; N],
+}
+
 impl<const N: usize> Slots<N> {
+    /// Calls `update` with stretches of all parameters, which have been checked.
+    fn update(
+        &mut self,
+        workers: &Workers,
+        parameters: &mut [Parameter<'_>],
+        update: impl Fn(&mut Piece<'_, N>) + Sync,
+    ) {
+        /// Elements: a fraction of an L2 cache, and enough to be worth handing over.
+        const STRETCH: usize = 1 << 14;
+        let mut pieces = Vec::new();
+        for (parameter, (_, buffers)) in parameters.iter_mut().zip(&mut self.slots) {
+            let mut state = buffers.each_mut().map(|buffer| buffer.chunks_mut(STRETCH));
+            for (values, gradient) in parameter.values.chunks_mut(STRETCH).zip(parameter.gradient.chunks(STRETCH)) {
+                let state = state.each_mut().map(|chunks| chunks.next().unwrap_or_default());
+                pieces.push(Piece { group: parameter.group, values, gradient, state });
+            }
+        }
+        workers.chunks(&mut pieces, 1, |_, pieces| pieces.iter_mut().for_each(&update));
+    }
+
     const fn new(kinds: [&'static str; N]) -> Self {
         Self { kinds, slots: Vec::new() }
     }

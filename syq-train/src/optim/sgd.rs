@@ -1,6 +1,7 @@
 //! Stochastic gradient descent with momentum (Sutskever et al., ICML 2013, in PyTorch's form).
 
-use super::{OptimError, Optimizer, Parameter, PerGroup, Slots, StateTensor};
+use super::{OptimError, Optimizer, Parameter, PerGroup, Piece, Slots, StateTensor};
+use crate::parallel::Workers;
 use serde::{Deserialize, Serialize};
 
 /// Which point the gradient is applied at.
@@ -41,13 +42,18 @@ impl Sgd {
 }
 
 impl Optimizer for Sgd {
-    fn step(&mut self, learning_rate: f32, parameters: &mut [Parameter<'_>]) -> Result<(), OptimError> {
+    fn step(
+        &mut self,
+        workers: &Workers,
+        learning_rate: f32,
+        parameters: &mut [Parameter<'_>],
+    ) -> Result<(), OptimError> {
         self.slots.check(parameters)?;
         let SgdOptions { momentum, kind, weight_decay, multiplier } = self.options;
-        for (parameter, (_, [velocity])) in parameters.iter_mut().zip(&mut self.slots.slots) {
-            let rate = learning_rate * multiplier.of(parameter.group);
-            let decay = weight_decay.of(parameter.group);
-            let all = parameter.values.iter_mut().zip(parameter.gradient).zip(velocity);
+        self.slots.update(workers, parameters, |Piece { group, values, gradient, state: [velocity] }| {
+            let rate = learning_rate * multiplier.of(*group);
+            let decay = weight_decay.of(*group);
+            let all = values.iter_mut().zip(*gradient).zip(velocity.iter_mut());
             match kind {
                 Momentum::Classical => {
                     for ((w, &g), v) in all {
@@ -63,7 +69,7 @@ impl Optimizer for Sgd {
                     }
                 }
             }
-        }
+        });
         Ok(())
     }
 
@@ -96,7 +102,7 @@ mod tests {
     fn step(sgd: &mut Sgd, w: &mut [f32], b: &mut [f32], g: [f32; 2]) -> Result<(), OptimError> {
         let weight = Parameter { name: "w", group: Group::Weight, values: w, gradient: &g[..1] };
         let bias = Parameter { name: "b", group: Group::Bias, values: b, gradient: &g[1..] };
-        sgd.step(0.5, &mut [weight, bias])
+        sgd.step(&Workers::new(1).unwrap(), 0.5, &mut [weight, bias])
     }
 
     #[test]
@@ -142,11 +148,14 @@ mod tests {
         step(&mut sgd, &mut w, &mut b, [1.0, 1.0]).unwrap();
         assert!(step(&mut sgd, &mut w, &mut [1.0, 2.0], [1.0, 1.0]).is_err());
         let other = Parameter { name: "c", group: Group::Bias, values: &mut b, gradient: &[1.0] };
-        assert!(matches!(sgd.step(0.5, &mut [other]), Err(OptimError::Count { found: 1, expected: 2 })));
+        assert!(matches!(
+            sgd.step(&Workers::new(1).unwrap(), 0.5, &mut [other]),
+            Err(OptimError::Count { found: 1, expected: 2 })
+        ));
         let [x, y] = [&mut [1.0][..], &mut [1.0]];
         let x = Parameter { name: "b", group: Group::Bias, values: x, gradient: &[1.0] };
         let y = Parameter { name: "w", group: Group::Bias, values: y, gradient: &[1.0] };
-        assert!(matches!(sgd.step(0.5, &mut [x, y]), Err(OptimError::Order { .. })));
+        assert!(matches!(sgd.step(&Workers::new(1).unwrap(), 0.5, &mut [x, y]), Err(OptimError::Order { .. })));
         assert_eq!(w, [3.0]);
     }
 }

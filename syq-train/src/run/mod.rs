@@ -220,7 +220,7 @@ impl Run {
         self.seen.add(&measured);
         let mut parameters: Vec<_> =
             self.graph.parameters_mut().iter_mut().map(|parameter| parameter.for_optimizer()).collect();
-        self.optimizer.0.step(learning_rate, &mut parameters)?;
+        self.optimizer.0.step(&self.workers, learning_rate, &mut parameters)?;
         self.step += 1;
         Ok(())
     }

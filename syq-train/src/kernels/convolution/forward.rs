@@ -1,11 +1,11 @@
 //! The forward pass over a batch.
 
 use super::operand::{Code, Dequantized, Packing, Placement, Plain};
-use super::pack::{Direction, floats, pack};
+use super::pack::{Coding, Direction, floats, pack};
 use super::plan::Pass;
 use super::{ChannelSums, ConvOp, Input, Weights, plan};
 use crate::kernels::lanes::{Kernel, Lanes, dispatch};
-use crate::parallel::Workers;
+use crate::parallel::{Scratch, Workers};
 use syq_core::ConvGeometry;
 use syq_core::reference::effective_scales;
 
@@ -21,7 +21,10 @@ pub(super) fn run(op: &ConvOp, workers: &Workers, x: Input<'_>, w: Weights<'_>, 
         _ => (None, None),
     };
     let (placement, pass) = plan::forward(g, op.packing(), granularity);
-    let weights = pack(op, Direction::Forward, &pass.taps, &floats(g, w, scales.is_none()));
+    let coding = if scales.is_some() { Coding::Codes } else { Coding::Dequantized };
+    let mut made = workers.scratch(0);
+    let weights = pack(op, workers, Direction::Forward, &pass.taps, floats(workers, g, w, coding, &mut made));
+    drop(made);
     let batch = z.len() / g.output.len();
     let blocks = g.groups * g.group_filters().div_ceil(16);
     let mut moments = workers.scratch(batch * blocks * 32);
@@ -55,7 +58,7 @@ struct Shared<'a> {
     packing: Packing,
     placement: Placement,
     pass: Pass,
-    weights: Vec<[u32; 16]>,
+    weights: Scratch<'a>,
     scales: Option<Vec<f32>>,
     x: Input<'a>,
     workers: &'a Workers,
@@ -93,7 +96,8 @@ impl Kernel for Unit<'_> {
                 (Some(levels), Some(_)) => s.placement.write(lanes, s.packing, image, operand, Code(levels)),
                 (Some(levels), None) => s.placement.write(lanes, s.packing, image, operand, Dequantized(levels)),
             }
-            let weights = s.weights.chunks_exact(s.weights.len() / g.groups);
+            let weights: &[[u32; 16]] = bytemuck::cast_slice(&s.weights);
+            let weights = weights.chunks_exact(weights.len() / g.groups);
             for (group, (weights, moments)) in weights.zip(moments.chunks_exact_mut(blocks / g.groups)).enumerate() {
                 let [from, to] = s.pass.group_step.map(|step| step * group);
                 s.pass.walk.run(lanes, &operand[from..], weights, s.scales.as_deref(), &mut z[to..], moments);

@@ -3,6 +3,7 @@
 use super::operand::Packing;
 use super::{ConvOp, Weights};
 use crate::kernels::lanes::{Kernel, Lanes, dispatch};
+use crate::parallel::{Scratch, Workers};
 use syq_core::ConvGeometry;
 
 /// Which way the weights are read.
@@ -14,43 +15,94 @@ pub(super) enum Direction {
     Backward,
 }
 
-/// The weights as floats: themselves, or their codes, scaled or not.
-pub(super) fn floats(g: &ConvGeometry, weights: Weights<'_>, scaled: bool) -> Vec<f32> {
-    match weights {
-        Weights::Float(w) => w.to_vec(),
-        Weights::Codes { codes, .. } if !scaled => codes.iter().map(|code| f32::from(*code)).collect(),
-        Weights::Codes { codes, scales, granularity } => {
-            let mut values = Vec::with_capacity(codes.len());
-            let run = granularity.run(g.window.kernel) * g.group_channels();
-            for (index, codes) in codes.chunks_exact(run).enumerate() {
-                let scale = scales[index % scales.len()];
-                values.extend(codes.iter().map(|code| f32::from(*code) * scale));
+/// Filters whose codes are read at a time.
+const FILTERS: usize = 16;
+
+/// The weights as floats: themselves, or their codes, scaled or not, which are written to `made`.
+pub(super) fn floats<'a>(
+    workers: &Workers,
+    g: &ConvGeometry,
+    weights: Weights<'a>,
+    coding: Coding,
+    made: &'a mut Scratch<'_>,
+) -> &'a [f32] {
+    let (codes, scales, granularity) = match weights {
+        Weights::Float(w) => return w,
+        Weights::Codes { codes, scales, granularity } => (codes, scales, granularity),
+    };
+    made.reset(codes.len());
+    let chunk = FILTERS * g.filter_len();
+    let run = granularity.run(g.window.kernel) * g.group_channels();
+    workers.chunks(made, chunk, |index, values| {
+        let codes = &codes[index * chunk..][..values.len()];
+        match coding {
+            Coding::Codes => values.iter_mut().zip(codes).for_each(|(value, code)| *value = f32::from(*code)),
+            Coding::Dequantized => {
+                let subgroups = values.chunks_exact_mut(run).zip(codes.chunks_exact(run)).enumerate();
+                for (subgroup, (values, codes)) in subgroups {
+                    let scale = scales[(index * chunk / run + subgroup) % scales.len()];
+                    values.iter_mut().zip(codes).for_each(|(value, code)| *value = f32::from(*code) * scale);
+                }
             }
-            values
         }
-    }
+    });
+    made
+}
+
+/// What quantized weights become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Coding {
+    /// Their codes.
+    Codes,
+    /// Codes times scales.
+    Dequantized,
 }
 
 /// Packs float weights `[filter][kernel row][kernel column][channel]` as `[group][block of 16
 /// outputs][tap][element]` vectors of 16 lanes.
-pub(super) fn pack(op: &ConvOp, direction: Direction, taps: &[usize], weights: &[f32]) -> Vec<[u32; 16]> {
-    let pack = Pack { geometry: &op.geometry, packing: op.packing(), direction, taps, weights };
-    dispatch(op.isa, op.precision, pack)
+pub(super) fn pack<'a>(
+    op: &ConvOp,
+    workers: &'a Workers,
+    direction: Direction,
+    taps: &[usize],
+    weights: &[f32],
+) -> Scratch<'a> {
+    let g = &op.geometry;
+    let [inputs, outputs] = match direction {
+        Direction::Forward => [g.group_channels(), g.group_filters()],
+        Direction::Backward => [g.group_filters(), g.group_channels()],
+    };
+    let blocks = outputs.div_ceil(16);
+    let block = taps.len() * op.packing().elements(inputs) * 16;
+    let mut packed = workers.scratch(g.groups * blocks * block);
+    workers.chunks(&mut packed, block, |index, vectors| {
+        let (group, first) = (index / blocks, index % blocks * 16);
+        let to = bytemuck::cast_slice_mut::<_, u32>(vectors).as_chunks_mut().0;
+        let pack = Pack { geometry: g, packing: op.packing(), direction, taps, weights, group, first, inputs, to };
+        dispatch(op.isa, op.precision, pack);
+    });
+    packed
 }
 
+/// One block of 16 outputs.
 struct Pack<'a> {
     geometry: &'a ConvGeometry,
     packing: Packing,
     direction: Direction,
     taps: &'a [usize],
     weights: &'a [f32],
+    group: usize,
+    /// The first output.
+    first: usize,
+    inputs: usize,
+    to: &'a mut [[u32; 16]],
 }
 
 impl Pack<'_> {
-    /// The weights of up to 16 outputs from `first` on for one input; zero where there is none.
+    /// The weights of the outputs for one input; zero where there is none.
     #[inline(always)]
-    fn lanes(&self, group: usize, first: usize, tap: usize, input: usize) -> [f32; 16] {
-        let g = self.geometry;
+    fn lanes(&self, tap: usize, input: usize) -> [f32; 16] {
+        let (g, group, first) = (self.geometry, self.group, self.first);
         let (channels, filters, positions) = (g.group_channels(), g.group_filters(), g.positions());
         let at = |filter: usize, channel: usize| ((group * filters + filter) * positions + tap) * channels + channel;
         let mut values = [0.0; 16];
@@ -76,32 +128,66 @@ impl Pack<'_> {
     }
 }
 
+impl Pack<'_> {
+    /// The vectors of one element at one tap.
+    #[inline(always)]
+    fn element<L: Lanes>(&self, lanes: L, tap: usize, element: usize) -> [u32; 16] {
+        match self.packing {
+            Packing::Single => bytemuck::cast(self.lanes(tap, element)),
+            Packing::ChannelPairs => lanes.couple(&self.lanes(tap, 2 * element), &self.lanes(tap, 2 * element + 1)),
+        }
+    }
+
+    /// Those of sixteen elements from `element` on, if the filters have so many channels there: the channels of a filter
+    /// follow each other, so they are read together and turned.
+    #[inline(always)]
+    fn turned<L: Lanes>(&self, lanes: L, tap: usize, element: usize) -> Option<[[u32; 16]; 16]> {
+        let g = self.geometry;
+        let (channels, filters) = (g.group_channels(), g.group_filters());
+        let each = match self.packing {
+            Packing::Single => 1,
+            Packing::ChannelPairs => 2,
+        };
+        if self.direction != Direction::Forward || (element + 16) * each > channels {
+            return None;
+        }
+        let mut rows = [[0u32; 16]; 16];
+        for (filter, row) in (self.first..filters).zip(&mut rows) {
+            let filter = (self.group * filters + filter) * g.positions() + tap;
+            let from = &self.weights[filter * channels + element * each..];
+            *row = match self.packing {
+                Packing::Single => bytemuck::cast(*from.first_chunk::<16>()?),
+                Packing::ChannelPairs => lanes.pairs(from.first_chunk::<32>()?),
+            };
+        }
+        let mut turned = [[0; 16]; 16];
+        for (element, turned) in turned.iter_mut().enumerate() {
+            for (lane, row) in rows.iter().enumerate() {
+                turned[lane] = row[element];
+            }
+        }
+        Some(turned)
+    }
+}
+
 impl Kernel for Pack<'_> {
-    type Output = Vec<[u32; 16]>;
+    type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self, lanes: L) -> Vec<[u32; 16]> {
-        let g = self.geometry;
-        let [inputs, outputs] = match self.direction {
-            Direction::Forward => [g.group_channels(), g.group_filters()],
-            Direction::Backward => [g.group_filters(), g.group_channels()],
-        };
-        let blocks = outputs.div_ceil(16);
-        let mut vectors = Vec::with_capacity(g.groups * blocks * self.taps.len() * self.packing.elements(inputs));
-        for index in 0..g.groups * blocks {
-            let (group, first) = (index / blocks, index % blocks * 16);
-            for tap in self.taps {
-                for element in 0..self.packing.elements(inputs) {
-                    vectors.push(match self.packing {
-                        Packing::Single => bytemuck::cast(self.lanes(group, first, *tap, element)),
-                        Packing::ChannelPairs => {
-                            let low = self.lanes(group, first, *tap, 2 * element);
-                            lanes.couple(&low, &self.lanes(group, first, *tap, 2 * element + 1))
+    fn run<L: Lanes>(mut self, lanes: L) {
+        let elements = self.packing.elements(self.inputs).max(1);
+        let to = std::mem::take(&mut self.to);
+        for (tap, to) in self.taps.iter().zip(to.chunks_exact_mut(elements)) {
+            for (index, to) in to.chunks_mut(16).enumerate() {
+                match self.turned(lanes, *tap, index * 16) {
+                    Some(turned) if to.len() == 16 => to.copy_from_slice(&turned),
+                    _ => {
+                        for (element, to) in (index * 16..).zip(to) {
+                            *to = self.element(lanes, *tap, element);
                         }
-                    });
+                    }
                 }
             }
         }
-        vectors
     }
 }

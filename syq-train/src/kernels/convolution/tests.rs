@@ -11,7 +11,7 @@ use syq_core::{Codebook, Padding, Shape, Window};
 /// Input, filters, kernel, stride, padding, groups.
 type Case = (Shape, usize, [usize; 2], [usize; 2], Padding, usize);
 
-const SHAPES: [Case; 14] = [
+const SHAPES: [Case; 17] = [
     (Shape::new(8, 8, 16), 16, [3, 3], [1, 1], Padding::uniform(1), 1),
     (Shape::new(8, 8, 16), 32, [3, 3], [2, 2], Padding::uniform(1), 1),
     (Shape::new(7, 5, 33), 17, [3, 3], [1, 1], Padding { top: 0, bottom: 1, left: 2, right: 0 }, 1),
@@ -26,6 +26,10 @@ const SHAPES: [Case; 14] = [
     (Shape::new(10, 3, 2), 1, [2, 3], [5, 1], Padding::NONE, 1),
     (Shape::new(4, 4, 64), 64, [3, 3], [1, 1], Padding::uniform(1), 1),
     (Shape::new(3, 4, 8), 8, [3, 3], [1, 1], Padding::uniform(1), 8),
+    // Weight gradients that are summed by filters.
+    (Shape::new(3, 2, 333), 90, [3, 3], [1, 1], Padding::uniform(1), 1),
+    (Shape::new(4, 3, 256), 240, [3, 3], [2, 1], Padding::uniform(1), 2),
+    (Shape::new(1, 1, 600), 450, [1, 1], [1, 1], Padding::NONE, 1),
 ];
 
 fn geometries() -> impl Iterator<Item = ConvGeometry> {

@@ -23,32 +23,50 @@ pub(super) struct Gather {
 }
 
 impl Gather {
+    /// Blocks of 16 filters of all groups.
+    pub(super) fn blocks(&self) -> usize {
+        self.groups * self.group_blocks
+    }
+
     /// Adds Σ x·dz over the images to `sums`, `[group][block][window element][16]`. `gradients` is
     /// `[image][pixel][group][block]` vectors of 16 filters.
     #[inline(always)]
     pub(super) fn run<L: Lanes>(&self, lanes: L, operand: &[u32], gradients: &[[u32; 16]], sums: &mut [[f32; 16]]) {
-        let mut sums = sums;
-        for block in 0..self.groups * self.group_blocks {
-            let operand = &operand[block / self.group_blocks * self.group_step..];
-            for run in &self.runs {
-                let mut done = 0;
-                while done < run.len {
-                    let operand = &operand[run.offset + done..];
-                    let count = match run.len - done {
-                        24.. if L::ACCUMULATORS >= 24 => self.tile::<L, 24>(lanes, operand, gradients, block, sums),
-                        16.. if L::ACCUMULATORS >= 16 => self.tile::<L, 16>(lanes, operand, gradients, block, sums),
-                        12.. if L::ACCUMULATORS >= 12 => self.tile::<L, 12>(lanes, operand, gradients, block, sums),
-                        // Three channels of three kernel columns.
-                        9.. if L::ACCUMULATORS >= 9 => self.tile::<L, 9>(lanes, operand, gradients, block, sums),
-                        8.. if L::ACCUMULATORS >= 8 => self.tile::<L, 8>(lanes, operand, gradients, block, sums),
-                        6.. if L::ACCUMULATORS >= 6 => self.tile::<L, 6>(lanes, operand, gradients, block, sums),
-                        4.. if L::ACCUMULATORS >= 4 => self.tile::<L, 4>(lanes, operand, gradients, block, sums),
-                        2.. => self.tile::<L, 2>(lanes, operand, gradients, block, sums),
-                        _ => self.tile::<L, 1>(lanes, operand, gradients, block, sums),
-                    };
-                    sums = &mut sums[count..];
-                    done += count;
-                }
+        let len = sums.len() / self.blocks();
+        for (block, sums) in sums.chunks_exact_mut(len).enumerate() {
+            self.block(lanes, operand, gradients, block, sums);
+        }
+    }
+
+    /// The same of one block, `[window element][16]`.
+    #[inline(always)]
+    pub(super) fn block<L: Lanes>(
+        &self,
+        lanes: L,
+        operand: &[u32],
+        gradients: &[[u32; 16]],
+        block: usize,
+        mut sums: &mut [[f32; 16]],
+    ) {
+        let operand = &operand[block / self.group_blocks * self.group_step..];
+        for run in &self.runs {
+            let mut done = 0;
+            while done < run.len {
+                let operand = &operand[run.offset + done..];
+                let count = match run.len - done {
+                    24.. if L::ACCUMULATORS >= 24 => self.tile::<L, 24>(lanes, operand, gradients, block, sums),
+                    16.. if L::ACCUMULATORS >= 16 => self.tile::<L, 16>(lanes, operand, gradients, block, sums),
+                    12.. if L::ACCUMULATORS >= 12 => self.tile::<L, 12>(lanes, operand, gradients, block, sums),
+                    // Three channels of three kernel columns.
+                    9.. if L::ACCUMULATORS >= 9 => self.tile::<L, 9>(lanes, operand, gradients, block, sums),
+                    8.. if L::ACCUMULATORS >= 8 => self.tile::<L, 8>(lanes, operand, gradients, block, sums),
+                    6.. if L::ACCUMULATORS >= 6 => self.tile::<L, 6>(lanes, operand, gradients, block, sums),
+                    4.. if L::ACCUMULATORS >= 4 => self.tile::<L, 4>(lanes, operand, gradients, block, sums),
+                    2.. => self.tile::<L, 2>(lanes, operand, gradients, block, sums),
+                    _ => self.tile::<L, 1>(lanes, operand, gradients, block, sums),
+                };
+                sums = &mut sums[count..];
+                done += count;
             }
         }
     }
@@ -63,7 +81,7 @@ impl Gather {
         sums: &mut [[f32; 16]],
     ) -> usize {
         let mut accumulators = [lanes.zero(); E];
-        let blocks = self.groups * self.group_blocks;
+        let blocks = self.blocks();
         // `operand` starts at the tile's first element: the last image's stretch is short.
         let images = operand.chunks(self.image_len).zip(gradients.chunks_exact(self.rows * self.columns * blocks));
         for (operand, gradients) in images {

@@ -1,0 +1,152 @@
+//! The backward pass over a batch: weight gradient and input gradient of each image while it is in
+//! the cache, the quantizer's straight-through rule included.
+//!
+//! Small weight gradients are summed by parts of the batch, large ones by blocks of filters: several copies of
+//! these would fill the memory and cost more than the arithmetic.
+
+mod filters;
+mod parts;
+mod unit;
+
+use super::operand::{Packing, Placement};
+use super::pack::{Coding, Direction, floats, pack};
+use super::plan::Pass;
+use super::weight_gradient::Gather;
+use super::{BackwardSums, ConvOp, GradMode, Input, InputGradient, OutputGradient, Producer, Weights, plan};
+use crate::kernels::elementwise::{Factors, reduce};
+use crate::kernels::isa::Precision;
+use crate::kernels::lanes::Lanes;
+use crate::parallel::{Scratch, Workers};
+use std::ops::Range;
+use syq_core::ConvGeometry;
+use unit::Unit;
+
+/// Elements of a weight gradient from which on it is summed by filters.
+const BY_FILTERS: usize = 1 << 18;
+
+/// What the units of a batch share.
+struct Shared<'a> {
+    geometry: &'a ConvGeometry,
+    packing: Packing,
+    precision: Precision,
+    input: Placement,
+    gather: Gather,
+    data: Option<Data<'a>>,
+    x: Input<'a>,
+    dy: &'a [f32],
+    /// Repeated factors, and z.
+    normalized: Option<(Factors, &'a [f32])>,
+    mode: GradMode,
+    producer: Option<Producer<'a>>,
+    workers: &'a Workers,
+}
+
+impl Shared<'_> {
+    /// Images of which one operand of the weight gradient consists.
+    fn together(&self) -> usize {
+        if self.precision == Precision::Bf16 { 2 } else { 1 }
+    }
+
+    /// Elements of the weight gradient of one block of filters.
+    fn block_len(&self) -> usize {
+        self.geometry.filter_len() * 16
+    }
+
+    /// Elements of the output gradients of one operand, as vectors of filters.
+    fn vectors_len(&self) -> usize {
+        let g = self.geometry;
+        g.output.height * g.output.width * g.groups * g.group_filters().next_multiple_of(16)
+    }
+
+    /// Whether the output gradients are read where they are.
+    fn in_place(&self) -> bool {
+        self.precision == Precision::F32 && self.geometry.group_filters().is_multiple_of(16)
+    }
+
+    /// Values of each image's sums of the producer's channels.
+    fn sums_len(&self) -> usize {
+        if self.producer.is_some() { 2 * self.geometry.input.channels } else { 0 }
+    }
+}
+
+/// Backward-data.
+struct Data<'a> {
+    placement: Placement,
+    passes: Vec<(Pass, Scratch<'a>)>,
+}
+
+impl Data<'_> {
+    /// The gradient of one image's convolution operand.
+    #[inline(always)]
+    fn run<L: Lanes>(&self, lanes: L, operand: &[u32], gradient: &mut [f32]) {
+        for (pass, weights) in &self.passes {
+            let weights: &[[u32; 16]] = bytemuck::cast_slice(weights);
+            let each = weights.len() / self.placement.groups;
+            for group in 0..self.placement.groups {
+                let [from, to] = pass.group_step.map(|step| step * group);
+                let weights = &weights[group * each..][..each];
+                pass.walk.run(lanes, &operand[from..], weights, None, &mut gradient[to..], &mut []);
+            }
+        }
+    }
+}
+
+pub(super) fn run(
+    op: &ConvOp,
+    workers: &Workers,
+    x: Input<'_>,
+    w: Weights<'_>,
+    dz: OutputGradient<'_>,
+    dx: Option<InputGradient<'_>>,
+    dw: &mut [f32],
+) -> BackwardSums {
+    let g = &op.geometry;
+    let data = dx.is_some().then(|| {
+        let (placement, passes) = plan::backward_data(g, op.packing());
+        let mut made = workers.scratch(0);
+        let weights = floats(workers, g, w, Coding::Dequantized, &mut made);
+        let packed = passes.into_iter().map(|pass| {
+            let packed = pack(op, workers, Direction::Backward, &pass.taps, weights);
+            (pass, packed)
+        });
+        Data { placement, passes: packed.collect() }
+    });
+    let (input, gather) = plan::weight_gradient(g);
+    let InputGradient { dx, mode, producer } =
+        dx.unwrap_or(InputGradient { dx: &mut [], mode: GradMode::Overwrite, producer: None });
+    let normalized = dz.normalized.map(|(factors, z)| (factors.repeated(), z));
+    let (packing, precision) = (op.packing(), op.precision);
+    let shared = Shared {
+        geometry: g,
+        packing,
+        precision,
+        input,
+        gather,
+        data,
+        x,
+        dy: dz.dy,
+        normalized,
+        mode,
+        producer,
+        workers,
+    };
+    let batch = dz.dy.len() / g.output.len();
+    let mut sums = workers.scratch(batch * shared.sums_len());
+    let step = if g.weights() < BY_FILTERS {
+        parts::run(op, &shared, dx, &mut sums, dw)
+    } else {
+        filters::run(op, &shared, dx, &mut sums, dw)
+    };
+    let producer = producer.map(|_| reduce(&sums, g.input.channels));
+    BackwardSums { step, producer }
+}
+
+/// Brings `[block][window element][16]` into the order of the weights, `dw`, whose filters come
+/// `filters` a block; the operand held codes, so the step is still to come.
+fn scatter(len: usize, filters: usize, sums: &[[f32; 16]], step: f32, dw: &mut [f32]) {
+    for (dw, sums) in dw.chunks_mut(filters.min(16) * len).zip(sums.chunks_exact(len)) {
+        for (lane, dw) in dw.chunks_exact_mut(len).enumerate() {
+            dw.iter_mut().zip(sums).for_each(|(dw, sum)| *dw = step * sum[lane]);
+        }
+    }
+}
