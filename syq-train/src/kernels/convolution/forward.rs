@@ -1,9 +1,10 @@
 //! The forward pass over a batch.
 
-use super::operand::{Code, Dequantized, Packing, Placement, Plain};
+use super::operand::{Code, Dequantized, Packing, Placement, Plain, Value};
 use super::pack::{Coding, Direction, floats, pack};
 use super::plan::Pass;
 use super::{ChannelSums, ConvOp, Input, Weights, plan};
+use crate::kernels::elementwise::ChannelAffine;
 use crate::kernels::lanes::{Kernel, Lanes, dispatch};
 use crate::parallel::{Scratch, Workers};
 use syq_core::ConvGeometry;
@@ -64,6 +65,30 @@ struct Shared<'a> {
     workers: &'a Workers,
 }
 
+impl Shared<'_> {
+    /// The operand of one image, `computed` while it is read or first written to `y` where an affine is still to come.
+    #[inline(always)]
+    fn operand<L: Lanes>(
+        &self,
+        lanes: L,
+        computed: Option<&ChannelAffine>,
+        image: &[f32],
+        y: &mut [f32],
+        operand: &mut [u32],
+        value: impl Value,
+    ) {
+        let image = match (self.x.affine, computed) {
+            (Some(_), Some(affine)) => {
+                let (rows, image) = (self.geometry.input.height, affine.source(image));
+                return self.placement.write_computed(lanes, self.packing, rows, image, operand, value);
+            }
+            (Some(affine), None) => affine.apply(lanes, image, y),
+            (None, _) => image,
+        };
+        self.placement.write(lanes, self.packing, image, operand, value);
+    }
+}
+
 /// Some images of a batch.
 struct Unit<'a> {
     shared: &'a Shared<'a>,
@@ -83,18 +108,16 @@ impl Kernel for Unit<'_> {
         let mut operand = s.workers.scratch(s.placement.len(s.packing));
         let operand: &mut [u32] = bytemuck::cast_slice_mut(&mut operand);
         let images = s.x.values[self.first * g.input.len()..].chunks_exact(g.input.len());
-        let mut y = s.workers.scratch(if s.x.affine.is_some() { g.input.len() } else { 0 });
+        let computed = s.x.affine.filter(|_| s.placement.has_whole_blocks());
+        let stored = s.x.affine.is_some() && computed.is_none();
+        let mut y = s.workers.scratch(if stored { g.input.len() } else { 0 });
         let blocks = g.groups * g.group_filters().div_ceil(16);
         let outputs = self.z.chunks_exact_mut(g.output.len()).zip(self.moments.chunks_exact_mut(blocks));
         for (image, (z, moments)) in images.zip(outputs) {
-            let image = match s.x.affine {
-                Some(affine) => affine.apply(lanes, image, &mut y),
-                None => image,
-            };
             match (s.x.levels, &s.scales) {
-                (None, _) => s.placement.write(lanes, s.packing, image, operand, Plain),
-                (Some(levels), Some(_)) => s.placement.write(lanes, s.packing, image, operand, Code(levels)),
-                (Some(levels), None) => s.placement.write(lanes, s.packing, image, operand, Dequantized(levels)),
+                (None, _) => s.operand(lanes, computed, image, &mut y, operand, Plain),
+                (Some(levels), Some(_)) => s.operand(lanes, computed, image, &mut y, operand, Code(levels)),
+                (Some(levels), None) => s.operand(lanes, computed, image, &mut y, operand, Dequantized(levels)),
             }
             let weights: &[[u32; 16]] = bytemuck::cast_slice(&s.weights);
             let weights = weights.chunks_exact(weights.len() / g.groups);

@@ -7,6 +7,7 @@
 //! bytes do not depend on the number of threads.
 
 mod backward;
+mod computed;
 mod forward;
 mod operand;
 mod pack;

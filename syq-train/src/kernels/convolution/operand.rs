@@ -138,14 +138,14 @@ impl Placement {
         }
     }
 
-    fn row_start(&self, row: usize) -> usize {
+    pub(super) fn row_start(&self, row: usize) -> usize {
         (self.origin[0] + row) * self.padded[1] + self.origin[1]
     }
 }
 
 /// As `from.map(|x| value.of(x))`, but a plain loop cannot fail to be inlined.
 #[inline(always)]
-fn each<const N: usize>(from: &[f32; N], value: impl Value) -> [f32; N] {
+pub(super) fn each<const N: usize>(from: &[f32; N], value: impl Value) -> [f32; N] {
     let mut values = [0.0; N];
     for i in 0..N {
         values[i] = value.of(from[i]);

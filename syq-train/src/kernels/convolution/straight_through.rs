@@ -3,15 +3,16 @@
 
 use super::operand::code;
 use super::{GradMode, Producer};
-use crate::kernels::elementwise::{Block, ProductSums, mask, padded};
+use crate::kernels::elementwise::{Block, ChannelAffine, ProductSums, Source, mask, padded};
 use syq_core::Levels;
 
 /// One image's gradient on its way out of a convolution.
 pub(super) struct PassOn<'a> {
     /// The input's quantizer.
     pub(super) levels: Option<Levels>,
-    /// The input.
+    /// The input, or with `affine` what it is computed from, in whole blocks.
     pub(super) x: &'a [f32],
+    pub(super) affine: Option<&'a ChannelAffine>,
     /// The operand's gradient.
     pub(super) gradient: &'a [f32],
     pub(super) dx: &'a mut [f32],
@@ -27,19 +28,32 @@ impl PassOn<'_> {
     #[inline(always)]
     pub(super) fn run(self) -> f64 {
         match (self.levels.is_some(), self.mode, self.producer.is_some()) {
-            (false, GradMode::Overwrite, false) => self.blocks::<false, false, false>(),
-            (false, GradMode::Overwrite, true) => self.blocks::<false, false, true>(),
-            (false, GradMode::Accumulate, false) => self.blocks::<false, true, false>(),
-            (false, GradMode::Accumulate, true) => self.blocks::<false, true, true>(),
-            (true, GradMode::Overwrite, false) => self.blocks::<true, false, false>(),
-            (true, GradMode::Overwrite, true) => self.blocks::<true, false, true>(),
-            (true, GradMode::Accumulate, false) => self.blocks::<true, true, false>(),
-            (true, GradMode::Accumulate, true) => self.blocks::<true, true, true>(),
+            (false, GradMode::Overwrite, false) => self.read::<false, false, false>(),
+            (false, GradMode::Overwrite, true) => self.read::<false, false, true>(),
+            (false, GradMode::Accumulate, false) => self.read::<false, true, false>(),
+            (false, GradMode::Accumulate, true) => self.read::<false, true, true>(),
+            (true, GradMode::Overwrite, false) => self.read::<true, false, false>(),
+            (true, GradMode::Overwrite, true) => self.read::<true, false, true>(),
+            (true, GradMode::Accumulate, false) => self.read::<true, true, false>(),
+            (true, GradMode::Accumulate, true) => self.read::<true, true, true>(),
         }
     }
 
     #[inline(always)]
-    fn blocks<const QUANTIZED: bool, const ADD: bool, const PRODUCER: bool>(self) -> f64 {
+    fn read<const QUANTIZED: bool, const ADD: bool, const PRODUCER: bool>(self) -> f64 {
+        let (all, (x, rest)) = (self.x, self.x.as_chunks());
+        match self.affine {
+            Some(affine) => self.blocks::<QUANTIZED, ADD, PRODUCER>(affine.source(all), &[]),
+            None => self.blocks::<QUANTIZED, ADD, PRODUCER>(Stored(x.iter()), rest),
+        }
+    }
+
+    #[inline(always)]
+    fn blocks<const QUANTIZED: bool, const ADD: bool, const PRODUCER: bool>(
+        self,
+        mut x: impl Source,
+        x_rest: &[f32],
+    ) -> f64 {
         let nothing = Levels { step: 0.0, inverse_step: 0.0, largest: 0, zero: 0 };
         let Producer { z, floor } = self.producer.unwrap_or(Producer { z: &[], floor: 0.0 });
         let mut state = State {
@@ -48,12 +62,13 @@ impl PassOn<'_> {
             steps: [0.0; 16],
             sums: ProductSums::new(self.sums.len() / 2),
         };
-        let ((x, x_rest), (g, g_rest)) = (self.x.as_chunks::<16>(), self.gradient.as_chunks::<16>());
+        let (g, g_rest) = self.gradient.as_chunks::<16>();
         let (dx, dx_rest) = self.dx.as_chunks_mut::<16>();
         let (z, z_rest) = z.as_chunks::<16>();
-        for (index, ((x, g), dx)) in x.iter().zip(g).zip(dx).enumerate() {
-            let z = if PRODUCER { &z[index] } else { x };
-            state.block::<QUANTIZED, ADD, PRODUCER>(x, g, z, dx);
+        for (index, (g, dx)) in g.iter().zip(dx).enumerate() {
+            let x = x.next();
+            let z = if PRODUCER { &z[index] } else { &x };
+            state.block::<QUANTIZED, ADD, PRODUCER>(&x, g, z, dx);
         }
         if !dx_rest.is_empty() {
             let mut last = padded(dx_rest);
@@ -116,4 +131,14 @@ fn one(levels: Levels, x: f32, g: &mut f32, step: &mut f32) {
     let bound = if t > largest { largest } else { smallest };
     *step += *g * if inside { code(levels, x) - t } else { bound };
     *g = if inside { *g } else { 0.0 };
+}
+
+/// An input that is there.
+struct Stored<'a>(std::slice::Iter<'a, Block>);
+
+impl Source for Stored<'_> {
+    #[inline(always)]
+    fn next(&mut self) -> Block {
+        *self.0.next().unwrap_or(&[0.0; 16])
+    }
 }

@@ -7,6 +7,7 @@
 
 mod blocks;
 mod passes;
+mod source;
 
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use blocks::repeated;
 pub(super) use blocks::{Block, padded};
 use passes::{Affine, Gradient, GradientInPlace, MaskedSums, Sums};
 pub(super) use passes::{ProductSums, mask};
+pub(super) use source::Source;
 use syq_core::Shape;
 
 /// Σ x and Σ x² of each channel over the batch `x` of images of `shape`.

@@ -15,14 +15,15 @@ pub(super) struct Affine<'a> {
     pub(super) y: &'a mut [f32],
 }
 
-impl Affine<'_> {
-    #[inline(always)]
-    fn block(x: &Block, residual: &Block, scale: &Block, offset: &Block, floor: f32, y: &mut Block) {
-        for i in 0..16 {
-            let value = x[i] * scale[i] + offset[i] + residual[i];
-            y[i] = if value > floor { value } else { floor };
-        }
+/// A block of [`Affine`].
+#[inline(always)]
+pub(super) fn normalize(x: &Block, residual: &Block, scale: &Block, offset: &Block, floor: f32) -> Block {
+    let mut y = [0.0; 16];
+    for i in 0..16 {
+        let value = x[i] * scale[i] + offset[i] + residual[i];
+        y[i] = if value > floor { value } else { floor };
     }
+    y
 }
 
 impl Kernel for Affine<'_> {
@@ -36,18 +37,17 @@ impl Kernel for Affine<'_> {
         let mut at = 0;
         if residual.is_empty() {
             for (x, y) in x.iter().zip(y) {
-                Self::block(x, &[0.0; 16], &scale[at], &offset[at], floor, y);
+                *y = normalize(x, &[0.0; 16], &scale[at], &offset[at], floor);
                 at = next(at, scale.len());
             }
         } else {
             for ((x, r), y) in x.iter().zip(r).zip(y) {
-                Self::block(x, r, &scale[at], &offset[at], floor, y);
+                *y = normalize(x, r, &scale[at], &offset[at], floor);
                 at = next(at, scale.len());
             }
         }
         if !y_rest.is_empty() {
-            let mut last = [0.0; 16];
-            Self::block(&padded(x_rest), &padded(r_rest), &scale[at], &offset[at], floor, &mut last);
+            let last = normalize(&padded(x_rest), &padded(r_rest), &scale[at], &offset[at], floor);
             y_rest.copy_from_slice(&last[..y_rest.len()]);
         }
     }
@@ -210,8 +210,9 @@ impl Kernel for GradientInPlace<'_> {
     }
 }
 
+/// A block of [`Gradient`].
 #[inline(always)]
-fn gradient(factors: &Factors, at: usize, dy: &Block, x: &Block) -> Block {
+pub(super) fn gradient(factors: &Factors, at: usize, dy: &Block, x: &Block) -> Block {
     let [a, b, c] = &factors.0;
     let (a, b, c) = (&a[at], &b[at], &c[at]);
     let mut dx = [0.0; 16];

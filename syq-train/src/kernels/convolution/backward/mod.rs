@@ -31,6 +31,8 @@ struct Shared<'a> {
     precision: Precision,
     input: Placement,
     gather: Gather,
+    /// Where the output gradients stand in the operand of backward-data.
+    gradients: Placement,
     data: Option<Data<'a>>,
     x: Input<'a>,
     dy: &'a [f32],
@@ -71,7 +73,7 @@ impl Shared<'_> {
 
 /// Backward-data.
 struct Data<'a> {
-    placement: Placement,
+    groups: usize,
     passes: Vec<(Pass, Scratch<'a>)>,
 }
 
@@ -81,8 +83,8 @@ impl Data<'_> {
     fn run<L: Lanes>(&self, lanes: L, operand: &[u32], gradient: &mut [f32]) {
         for (pass, weights) in &self.passes {
             let weights: &[[u32; 16]] = bytemuck::cast_slice(weights);
-            let each = weights.len() / self.placement.groups;
-            for group in 0..self.placement.groups {
+            let each = weights.len() / self.groups;
+            for group in 0..self.groups {
                 let [from, to] = pass.group_step.map(|step| step * group);
                 let weights = &weights[group * each..][..each];
                 pass.walk.run(lanes, &operand[from..], weights, None, &mut gradient[to..], &mut []);
@@ -101,15 +103,15 @@ pub(super) fn run(
     dw: &mut [f32],
 ) -> BackwardSums {
     let g = &op.geometry;
+    let (gradients, passes) = plan::backward_data(g, op.packing());
     let data = dx.is_some().then(|| {
-        let (placement, passes) = plan::backward_data(g, op.packing());
         let mut made = workers.scratch(0);
         let weights = floats(workers, g, w, Coding::Dequantized, &mut made);
         let packed = passes.into_iter().map(|pass| {
             let packed = pack(op, workers, Direction::Backward, &pass.taps, weights);
             (pass, packed)
         });
-        Data { placement, passes: packed.collect() }
+        Data { groups: g.groups, passes: packed.collect() }
     });
     let (input, gather) = plan::weight_gradient(g);
     let InputGradient { dx, mode, producer } =
@@ -122,6 +124,7 @@ pub(super) fn run(
         precision,
         input,
         gather,
+        gradients,
         data,
         x,
         dy: dz.dy,

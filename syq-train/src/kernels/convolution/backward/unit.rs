@@ -1,9 +1,10 @@
 //! Some images of a batch: their operands for the weight gradient, and the gradient of their input.
 
-use super::super::operand::{Code, Packing, Plain, filter_vectors, filter_vectors_of_two};
+use super::super::operand::{Code, Packing, Plain, Value, filter_vectors, filter_vectors_of_two};
 use super::super::straight_through::PassOn;
 use super::super::{GradMode, Producer};
 use super::{Range, Shared};
+use crate::kernels::elementwise::{ChannelAffine, Factors};
 use crate::kernels::isa::Precision;
 use crate::kernels::lanes::{Kernel, Lanes};
 
@@ -72,35 +73,102 @@ impl<'a> Images<'a> {
     fn dz(&self, image: usize) -> &'a [f32] {
         &self.dz[(image - self.range.start) * self.lens[1]..][..self.lens[1]]
     }
+
+    /// The first and the last image of each slot.
+    fn slots(&self, together: usize) -> impl Iterator<Item = [usize; 2]> {
+        let end = self.range.end;
+        self.range.clone().step_by(together).map(move |image| [image, (image + together).min(end) - 1])
+    }
+}
+
+/// What is computed while it is read instead of written first.
+#[derive(Clone, Copy)]
+struct Computed<'a> {
+    /// The batch norm of the input.
+    x: Option<&'a ChannelAffine>,
+    /// The factors of the output gradients, and z.
+    dz: Option<(&'a Factors, &'a [f32])>,
 }
 
 impl Shared<'_> {
-    /// Writes the operands of the weight gradient, one or two images a slot. Without `vectors`, the output gradients
-    /// are read where they are.
+    fn computed(&self) -> Computed<'_> {
+        let given_on = self.data.is_none() || self.producer.is_some();
+        let whole = given_on && self.input.has_whole_blocks();
+        let gradients = &self.gradients;
+        let pairs = self.precision == Precision::Bf16;
+        let vectors = pairs && gradients.has_whole_blocks() && self.geometry.group_filters().is_multiple_of(16);
+        Computed {
+            x: self.x.affine.filter(|_| whole),
+            dz: self.normalized.as_ref().filter(|_| vectors).map(|(factors, z)| (factors, *z)),
+        }
+    }
+
+    /// Writes the input operands of the weight gradient, one or two images a slot.
     #[inline(always)]
-    fn slots<L: Lanes>(&self, lanes: L, images: &Images<'_>, operands: &mut [u32], vectors: &mut [u32]) {
-        let filters = self.geometry.group_filters();
-        let mut vectors = vectors.chunks_exact_mut(self.vectors_len());
-        let firsts = images.range.clone().step_by(self.together());
-        for (image, operand) in firsts.zip(operands.chunks_exact_mut(self.gather.image_len)) {
-            let last = (image + self.together()).min(images.range.end) - 1;
-            let (x, dz) = ([images.x(image), images.x(last)], [images.dz(image), images.dz(last)]);
-            match (self.x.levels, self.precision) {
-                (None, Precision::F32) => self.input.write(lanes, Packing::Single, x[0], operand, Plain),
-                (Some(levels), Precision::F32) => self.input.write(lanes, Packing::Single, x[0], operand, Code(levels)),
-                (None, Precision::Bf16) => self.input.write_two(lanes, x, operand, Plain),
-                (Some(levels), Precision::Bf16) => self.input.write_two(lanes, x, operand, Code(levels)),
+    fn inputs<L: Lanes>(&self, lanes: L, affine: Option<&ChannelAffine>, images: &Images<'_>, operands: &mut [u32]) {
+        let slots = images.slots(self.together()).zip(operands.chunks_exact_mut(self.gather.image_len));
+        for (slot, operand) in slots {
+            match self.x.levels {
+                None => self.input(lanes, affine, slot.map(|image| images.x(image)), operand, Plain),
+                Some(levels) => self.input(lanes, affine, slot.map(|image| images.x(image)), operand, Code(levels)),
             }
-            let Some(vectors) = vectors.next() else { continue };
-            match self.precision {
-                Precision::F32 => filter_vectors(filters, dz[0], vectors),
-                Precision::Bf16 => {
-                    filter_vectors_of_two(lanes, filters, dz, vectors);
-                    if image == last {
-                        // The last of an odd number is paired with itself: its second gradient is zero.
-                        vectors.iter_mut().for_each(|pair| *pair &= 0xffff);
-                    }
+        }
+    }
+
+    #[inline(always)]
+    fn input<L: Lanes>(
+        &self,
+        lanes: L,
+        affine: Option<&ChannelAffine>,
+        x: [&[f32]; 2],
+        operand: &mut [u32],
+        value: impl Value,
+    ) {
+        let (input, rows) = (&self.input, self.geometry.input.height);
+        match (self.precision, affine) {
+            (Precision::F32, None) => input.write(lanes, Packing::Single, x[0], operand, value),
+            (Precision::F32, Some(affine)) => {
+                input.write_computed(lanes, Packing::Single, rows, affine.source(x[0]), operand, value);
+            }
+            (Precision::Bf16, None) => input.write_two(lanes, x, operand, value),
+            (Precision::Bf16, Some(affine)) => {
+                input.write_two_computed(lanes, rows, x.map(|x| affine.source(x)), operand, value);
+            }
+        }
+    }
+
+    /// Writes the output gradients as vectors of filters, and the operands of backward-data, an image each, where
+    /// they are computed.
+    #[inline(always)]
+    fn vectors<L: Lanes>(
+        &self,
+        lanes: L,
+        computed: Option<(&Factors, &[f32])>,
+        images: &Images<'_>,
+        vectors: &mut [u32],
+        data: &mut [u32],
+    ) {
+        let filters = self.geometry.group_filters();
+        let operand_len = self.gradients.len(self.packing);
+        let mut operands = data.chunks_exact_mut((2 * operand_len).max(1));
+        for ([image, last], vectors) in images.slots(self.together()).zip(vectors.chunks_exact_mut(self.vectors_len()))
+        {
+            match (self.precision, computed) {
+                (Precision::F32, _) => filter_vectors(filters, images.dz(image), vectors),
+                (Precision::Bf16, None) => {
+                    filter_vectors_of_two(lanes, filters, [images.dz(image), images.dz(last)], vectors);
                 }
+                (Precision::Bf16, Some((factors, z))) => {
+                    let len = images.lens[1];
+                    let dz = [image, last]
+                        .map(|image| factors.source(&z[image * len..][..len], &self.dy[image * len..][..len]));
+                    let operands = operands.next().map(|operands| operands.split_at_mut(operand_len).into());
+                    self.gradients.write_gradients(lanes, dz, vectors, operands);
+                }
+            }
+            if self.precision == Precision::Bf16 && image == last {
+                // The last of an odd number is paired with itself: its second gradient is zero.
+                vectors.iter_mut().for_each(|pair| *pair &= 0xffff);
             }
         }
     }
@@ -121,62 +189,73 @@ impl Kernel for &mut Unit<'_> {
         let slots = (SLOT_ELEMENTS / (operand_len + vectors_len)).clamp(1, 8);
         let summed = matches!(self.into, Into::Sums(_));
         let in_place = summed && s.in_place();
+        let computed = s.computed();
         let mut operands = s.workers.scratch(if summed { slots * operand_len } else { 0 });
         let operands: &mut [u32] = bytemuck::cast_slice_mut(&mut operands);
         let mut vectors = s.workers.scratch(if in_place || !summed { 0 } else { slots * vectors_len });
         let vectors: &mut [u32] = bytemuck::cast_slice_mut(&mut vectors);
-        let data_len = s.data.as_ref().map_or(0, |data| data.placement.len(s.packing));
-        let mut data_operand = s.workers.scratch(data_len);
-        let data_operand: &mut [u32] = bytemuck::cast_slice_mut(&mut data_operand);
+        let data_len = if s.data.is_some() { s.gradients.len(s.packing) } else { 0 };
+        let mut data_operands = s.workers.scratch(data_len * if computed.dz.is_some() { slots * together } else { 1 });
+        let data_operands: &mut [u32] = bytemuck::cast_slice_mut(&mut data_operands);
         let mut fresh = s.workers.scratch(if s.data.is_some() { image_in } else { 0 });
         // Inputs and gradients that are still to be computed, of the images at hand.
-        let mut xs = s.workers.scratch(if s.x.affine.is_some() { slots * together * image_in } else { 0 });
-        let mut dzs = s.workers.scratch(if s.normalized.is_some() { slots * together * image_out } else { 0 });
+        let most = |needed: bool, len| if needed { slots * together * len } else { 0 };
+        let mut xs = s.workers.scratch(most(s.x.affine.is_some() && computed.x.is_none(), image_in));
+        let mut dzs = s.workers.scratch(most(s.normalized.is_some() && computed.dz.is_none(), image_out));
         let mut step = 0.0;
         for first in self.images.clone().step_by(slots * together) {
             let end = (first + slots * together).min(self.images.end);
             let slots = (end - first).div_ceil(together);
             let (stored, from) = (&s.x.values[first * image_in..end * image_in], first * image_out..end * image_out);
-            let x = match s.x.affine {
-                Some(affine) => affine.apply(lanes, stored, &mut xs[..stored.len()]),
-                None => stored,
+            let x = match (s.x.affine, computed.x) {
+                (Some(affine), None) => affine.apply(lanes, stored, &mut xs[..stored.len()]),
+                _ => stored,
             };
-            let dz = match &s.normalized {
-                Some((factors, z)) => {
+            let dz = match (&s.normalized, computed.dz) {
+                (Some((factors, z)), None) => {
                     let dz = &mut dzs[..from.len()];
                     factors.apply(lanes, &z[from.clone()], &s.dy[from], dz);
                     &*dz
                 }
-                None => &s.dy[from],
+                _ => &s.dy[from],
             };
             let images = Images { range: first..end, x, dz, lens: [image_in, image_out] };
             match &mut self.into {
                 Into::Sums(sums) => {
+                    s.inputs(lanes, computed.x, &images, operands);
                     let vectors = if in_place { &mut [] } else { &mut vectors[..slots * vectors_len] };
-                    s.slots(lanes, &images, operands, vectors);
+                    s.vectors(lanes, computed.dz, &images, vectors, data_operands);
                     let gradients = if in_place { bytemuck::cast_slice(dz) } else { vectors };
                     s.gather.run(lanes, operands, gradients.as_chunks::<16>().0, sums);
                 }
                 Into::Operands { operands, vectors } => {
                     let slot = (first - self.images.start) / together;
+                    s.inputs(lanes, computed.x, &images, &mut operands[slot * operand_len..]);
                     let vectors = &mut vectors[slot * vectors_len..];
-                    s.slots(lanes, &images, &mut operands[slot * operand_len..], vectors);
+                    s.vectors(lanes, computed.dz, &images, vectors, data_operands);
                 }
             }
             let Some(data) = &s.data else { continue };
             for image in first..end {
-                data.placement.write(lanes, s.packing, images.dz(image), data_operand, Plain);
+                let operand = match computed.dz {
+                    Some(_) => &data_operands[(image - first) * data_len..][..data_len],
+                    None => {
+                        s.gradients.write(lanes, s.packing, images.dz(image), data_operands, Plain);
+                        &*data_operands
+                    }
+                };
                 let index = image - self.images.start;
                 let dx = &mut self.dx[index * image_in..][..image_in];
                 if s.x.levels.is_none() && s.mode == GradMode::Overwrite && s.producer.is_none() {
-                    data.run(lanes, data_operand, dx);
+                    data.run(lanes, operand, dx);
                     continue;
                 }
-                data.run(lanes, data_operand, &mut fresh);
+                data.run(lanes, operand, &mut fresh);
                 let producer = s.producer.map(|p| Producer { z: &p.z[image * image_in..][..image_in], ..p });
                 let sums = &mut self.channels[index * s.sums_len()..][..s.sums_len()];
-                let (levels, mode) = (s.x.levels, s.mode);
-                step += PassOn { levels, x: images.x(image), gradient: &fresh, dx, mode, producer, sums }.run();
+                let (levels, affine, mode) = (s.x.levels, computed.x, s.mode);
+                let x = images.x(image);
+                step += PassOn { levels, x, affine, gradient: &fresh, dx, mode, producer, sums }.run();
             }
         }
         step
