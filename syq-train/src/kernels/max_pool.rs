@@ -144,3 +144,47 @@ impl Kernel for MaxGradient<'_> {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use syq_core::Padding;
+
+    #[test]
+    fn both_passes_match_plain_loops() {
+        let workers = Workers::new(2).unwrap();
+        let (input, images) = (Shape::new(7, 5, 19), 3);
+        // Few values, so that many windows have their maximum more than once.
+        let values =
+            |len: usize, seed: usize| -> Vec<f32> { (0..len).map(|i| ((i * 7919 + seed) % 5) as f32 - 2.0).collect() };
+        for (kernel, stride, padding) in [(3, 2, 1), (2, 2, 0), (3, 1, 1)] {
+            let window = Window::square(kernel, stride, Padding::uniform(padding));
+            let size = |size: usize| (size + 2 * padding - kernel) / stride + 1;
+            let output = Shape::new(size(input.height), size(input.width), input.channels);
+            let pooling = Pooling { window, input, output };
+            let (x, dy) = (values(images * input.len(), 1), values(images * output.len(), 2));
+            let (mut y, mut dx) = (vec![f32::NAN; dy.len()], vec![f32::NAN; x.len()]);
+            pooling.max(&workers, &x, &mut y);
+            pooling.max_gradient(&workers, &x, &dy, &mut dx);
+            let mut expected = vec![0.0; x.len()];
+            for (index, (y, dy)) in y.iter().zip(&dy).enumerate() {
+                let (image, rest) = (index / output.len(), index % output.len());
+                let (pixel, channel) = (rest / output.channels, rest % output.channels);
+                let (row, column) = (pixel / output.width, pixel % output.width);
+                let mut winner: Option<usize> = None;
+                for tap in 0..kernel * kernel {
+                    let row = (row * stride + tap / kernel).wrapping_sub(padding);
+                    let column = (column * stride + tap % kernel).wrapping_sub(padding);
+                    if row < input.height && column < input.width {
+                        let at = image * input.len() + (row * input.width + column) * input.channels + channel;
+                        winner = winner.filter(|best| x[at] <= x[*best]).or(Some(at));
+                    }
+                }
+                let winner = winner.unwrap();
+                assert_eq!(*y, x[winner], "{window:?}");
+                expected[winner] += dy;
+            }
+            assert_eq!(dx, expected, "{window:?}");
+        }
+    }
+}

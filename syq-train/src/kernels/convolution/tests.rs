@@ -3,6 +3,9 @@
 #![allow(clippy::print_stderr, reason = "a test tells what it skipped")]
 
 use super::*;
+use crate::kernels::elementwise;
+use crate::layers::Activation;
+use crate::tape::Tensor;
 use rand_pcg::Pcg32;
 use rand_pcg::rand_core::Rng;
 use syq_core::reference::{CodedWeights, coded_convolution};
@@ -310,5 +313,47 @@ fn codes_as_floats_are_the_codes() {
     let specials = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -0.0, 1e-45, f32::MAX];
     for x in random(17, 10_000).into_iter().map(|x| x * 4.0).chain(specials) {
         assert_eq!(operand::code(levels, x).to_bits(), f32::from(levels.code(x)).to_bits(), "{x}");
+    }
+}
+
+/// A batch norm before the convolution and one behind it, done while operands are written or in passes of their own.
+#[test]
+fn fused_batch_norms_give_the_bytes_of_separate_passes() {
+    let workers = Workers::new(2).unwrap();
+    let two_bits = Levels { step: 0.2, inverse_step: 5.0, largest: 3, zero: 0 };
+    for g in geometries() {
+        let (before, w) = (random(17, BATCH * g.input.len()), random(18, g.weights()));
+        let (dy, given_dx) = (random(19, BATCH * g.output.len()), random(20, before.len()));
+        let factors = |seed| random(seed, g.input.channels);
+        let affine = ChannelAffine::new([&factors(21), &factors(22)], Activation::Relu);
+        let [gradient, input, constant] = [23, 24, 25].map(|seed| random(seed, g.filters()));
+        let behind = BatchNormGradient { gradient, input, constant };
+        let mut x = vec![0.0; before.len()];
+        elementwise::affine(&workers, &Tensor::new(g.input, before.clone()), None, &affine, &mut x);
+        let producer = Some(Producer { z: &before, floor: affine.floor() });
+        for ((isa, precision), levels) in executors().into_iter().flat_map(|e| [(e, None), (e, Some(two_bits))]) {
+            let op = ConvOp::new(g, precision, isa);
+            let run = |input: Input<'_>, fused: bool| {
+                let mut z = vec![f32::NAN; dy.len()];
+                let sums = op.forward(&workers, input, Weights::Float(&w), &mut z);
+                let mut dz = vec![f32::NAN; dy.len()];
+                elementwise::batch_norm_gradient(&workers, &Tensor::new(g.output, z.clone()), &behind, &dy, &mut dz);
+                let dz = if fused { OutputGradient { dy: &dy, normalized: Some((&behind, &z)) } } else { given(&dz) };
+                let mut results = Vec::new();
+                for mode in [GradMode::Overwrite, GradMode::Accumulate] {
+                    let (mut dx, mut dw) = (given_dx.clone(), vec![f32::NAN; w.len()]);
+                    let into = Some(InputGradient { dx: &mut dx, mode, producer });
+                    let found = op.backward(&workers, input, Weights::Float(&w), dz, into, &mut dw);
+                    let mut alone = vec![f32::NAN; w.len()];
+                    op.backward(&workers, input, Weights::Float(&w), dz, None, &mut alone);
+                    assert_eq!(alone, dw);
+                    results.push((dx, dw, found));
+                }
+                (z, sums, results)
+            };
+            let fused = run(Input::float(&before).through(Some(&affine)).with(levels), true);
+            let separate = run(Input::float(&x).with(levels), false);
+            assert!(fused == separate, "{g:?} with {} {precision:?}, {levels:?}", isa.name());
+        }
     }
 }
