@@ -92,10 +92,20 @@ impl Workers {
         Scratch { values, home: &self.scratch }
     }
 
+    /// Calls `work` on one of the threads. What it gives to all of them need not wake it then.
+    pub fn enter<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        match &self.pool {
+            None => work(),
+            Some(pool) => pool.install(work),
+        }
+    }
+
     /// Calls `work(index, chunk)` for every chunk of `len` elements, the last as short as it must be.
     pub fn chunks<T: Send>(&self, data: &mut [T], len: usize, work: impl Fn(usize, &mut [T]) + Sync) {
         let len = len.max(1);
         match &self.pool {
+            // A single chunk is not worth waking anybody.
+            _ if data.len() <= len => data.chunks_mut(len).for_each(|chunk| work(0, chunk)),
             None => data.chunks_mut(len).enumerate().for_each(|(index, chunk)| work(index, chunk)),
             Some(pool) => pool.install(|| {
                 data.par_chunks_mut(len).enumerate().for_each(|(index, chunk)| work(index, chunk));

@@ -80,6 +80,16 @@ impl Graph {
         labels: &[u32],
         objective: &impl Objective,
     ) -> Result<Loss, TrainError> {
+        workers.enter(|| self.step_on_thread(workers, images, labels, objective))
+    }
+
+    fn step_on_thread(
+        &mut self,
+        workers: &Workers,
+        images: &[f32],
+        labels: &[u32],
+        objective: &impl Objective,
+    ) -> Result<Loss, TrainError> {
         let logits = self.forward(workers, images, labels.len())?;
         let values = &self.tape.value(logits).values;
         let mut gradient = self.buffers.take(values.len());
@@ -101,7 +111,7 @@ impl Graph {
     /// # Errors
     /// As [`Self::step`].
     pub fn logits(&mut self, workers: &Workers, images: &[f32], batch: usize) -> Result<Vec<f32>, TrainError> {
-        let logits = self.forward(workers, images, batch)?;
+        let logits = workers.enter(|| self.forward(workers, images, batch))?;
         let values = self.tape.value(logits).values.clone();
         self.tape.clear(&mut self.buffers);
         Ok(values)

@@ -21,7 +21,7 @@ pub struct Loss {
 }
 
 /// What training makes small.
-pub trait Objective {
+pub trait Objective: Sync {
     /// Measures `logits`, `[image][class]`, against `labels`, and writes ∂(mean loss)/∂logits into
     /// `gradient`.
     fn measure(&self, logits: &[f32], labels: &[u32], gradient: &mut [f32]) -> Loss;

@@ -15,8 +15,8 @@ pub(super) enum Direction {
     Backward,
 }
 
-/// Filters whose codes are read at a time.
-const FILTERS: usize = 16;
+/// Weights that are read by one thread at least: fewer are not worth waking another.
+const STRETCH: usize = 1 << 15;
 
 /// The weights as floats: themselves, or their codes, scaled or not, which are written to `made`.
 pub(super) fn floats<'a>(
@@ -31,7 +31,7 @@ pub(super) fn floats<'a>(
         Weights::Codes { codes, scales, granularity } => (codes, scales, granularity),
     };
     made.reset(codes.len());
-    let chunk = FILTERS * g.filter_len();
+    let chunk = STRETCH.div_ceil(g.filter_len().max(1)) * g.filter_len();
     let run = granularity.run(g.window.kernel) * g.group_channels();
     workers.chunks(made, chunk, |index, values| {
         let codes = &codes[index * chunk..][..values.len()];
@@ -75,11 +75,14 @@ pub(super) fn pack<'a>(
     let blocks = outputs.div_ceil(16);
     let block = taps.len() * op.packing().elements(inputs) * 16;
     let mut packed = workers.scratch(g.groups * blocks * block);
-    workers.chunks(&mut packed, block, |index, vectors| {
-        let (group, first) = (index / blocks, index % blocks * 16);
-        let to = bytemuck::cast_slice_mut::<_, u32>(vectors).as_chunks_mut().0;
-        let pack = Pack { geometry: g, packing: op.packing(), direction, taps, weights, group, first, inputs, to };
-        dispatch(op.isa, op.precision, pack);
+    let together = STRETCH.div_ceil(block.max(1));
+    workers.chunks(&mut packed, together * block, |chunk, vectors| {
+        for (index, vectors) in (chunk * together..).zip(vectors.chunks_exact_mut(block)) {
+            let (group, first) = (index / blocks, index % blocks * 16);
+            let to = bytemuck::cast_slice_mut::<_, u32>(vectors).as_chunks_mut().0;
+            let pack = Pack { geometry: g, packing: op.packing(), direction, taps, weights, group, first, inputs, to };
+            dispatch(op.isa, op.precision, pack);
+        }
     });
     packed
 }
