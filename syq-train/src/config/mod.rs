@@ -92,6 +92,22 @@ pub struct NetworkConfig {
     pub first_last: Option<FirstLast>,
 }
 
+impl NetworkConfig {
+    /// The float network of that name, which has no settings.
+    pub const fn float(name: Architecture) -> Self {
+        Self {
+            name,
+            weights: Weights::Float,
+            granularity: None,
+            activation_bits: None,
+            activation_range: None,
+            threshold: None,
+            weight_normalization: None,
+            first_last: None,
+        }
+    }
+}
+
 /// Arithmetic of the training kernels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

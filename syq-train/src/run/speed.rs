@@ -1,10 +1,9 @@
 //! How fast a run trains: the real loop, with a stopwatch.
 
 use super::{CHECKPOINT, Observer, Progress, Run, RunError, Start};
-use crate::config::{Config, Weights};
+use crate::config::{Config, NetworkConfig, Weights};
 use crate::data::Dataset;
 use crate::metrics::Row;
-
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -33,13 +32,7 @@ pub fn open(config: Config, folder: &Path, data: Dataset, steps: u64) -> Result<
 fn untrained(config: &Config, folder: &Path, data: &Dataset) -> Result<(), RunError> {
     let mut config = config.clone();
     config.recipe = None;
-    config.network.weights = Weights::Float;
-    config.network.granularity = None;
-    config.network.activation_bits = None;
-    config.network.activation_range = None;
-    config.network.threshold = None;
-    config.network.weight_normalization = None;
-    config.network.first_last = None;
+    config.network = NetworkConfig::float(config.network.name);
     config.train.progressive_bits = Vec::new();
     config.train.distillation = None;
     Run::open(config, folder, data.clone(), Start::New)?.checkpoint()
