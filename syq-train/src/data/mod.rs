@@ -9,12 +9,14 @@ pub mod cifar;
 pub mod error;
 pub mod folder;
 pub mod loader;
+mod normalization;
 mod resized_crop;
 pub mod split;
 
-pub use augment::{Augmentation, Flip, Normalization};
+pub use augment::{Augmentation, Augmenter, Flip};
 pub use error::DataError;
 pub use loader::{Batch, Loader, Order, Pass};
+pub use normalization::Normalization;
 pub use resized_crop::RandomResizedCrop;
 pub use split::{HeldOut, Split};
 
