@@ -204,7 +204,7 @@ mod tests {
     use crate::data::tests::random;
     use std::time::Duration;
 
-    const AUGMENTATION: Augmentation = Augmentation { padding: 2, flip: Flip::Horizontal, resized_crop: None };
+    const AUGMENTATION: Augmentation = Augmentation { padding: 2, flip: Flip::Horizontal, ..Augmentation::NONE };
 
     fn pass(order: Order, batch: usize) -> Pass {
         let data = Arc::new(random(23, [4, 4], 5));

@@ -10,22 +10,18 @@ use syq_infer::preprocess::Region;
 
 /// Which parts are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct RandomResizedCrop {
     /// Least and greatest share of the picture's area, in (0, 1]; default [0.08, 1].
-    #[serde(default = "scale")]
     pub scale: [f32; 2],
     /// Least and greatest width / height, uniform in the logarithm; default [3/4, 4/3].
-    #[serde(default = "ratio")]
     pub ratio: [f32; 2],
 }
 
-const fn scale() -> [f32; 2] {
-    [0.08, 1.0]
-}
-
-const fn ratio() -> [f32; 2] {
-    [0.75, 4.0 / 3.0]
+impl Default for RandomResizedCrop {
+    fn default() -> Self {
+        Self { scale: [0.08, 1.0], ratio: [0.75, 4.0 / 3.0] }
+    }
 }
 
 impl RandomResizedCrop {
@@ -73,7 +69,7 @@ mod tests {
 
     #[test]
     fn parts_stay_inside_and_have_the_asked_area_and_ratio() {
-        let crop = RandomResizedCrop { scale: [0.35, 1.0], ratio: ratio() };
+        let crop = RandomResizedCrop { scale: [0.35, 1.0], ..RandomResizedCrop::default() };
         let mut areas = Vec::new();
         for index in 0..500 {
             let part = crop.part([90, 120], &mut Random::new(1, Purpose::Augmentation, 0, index));
