@@ -38,12 +38,21 @@ fn untrained(config: &Config, folder: &Path, data: &Dataset) -> Result<(), RunEr
     Run::open(config, folder, data.clone(), Start::New)?.checkpoint()
 }
 
+/// The time of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StepTime {
+    /// From the end of the step before it.
+    pub whole: Duration,
+    /// The part of it that was spent waiting for the images: see [`Progress::waited`].
+    pub waited: Duration,
+}
+
 /// Trains `steps` further steps and returns the time of each, from the end of the one before it: loading, augmentation,
 /// both passes, the update, and at the end of an epoch what belongs there. The first one's begins with the call.
 ///
 /// # Errors
 /// As [`Run::train`].
-pub fn time(run: &mut Run, steps: u64) -> Result<Vec<Duration>, RunError> {
+pub fn time(run: &mut Run, steps: u64) -> Result<Vec<StepTime>, RunError> {
     let until = run.steps_done().saturating_add(steps);
     let mut watch = Stopwatch { last: Instant::now(), times: Vec::new() };
     run.train(Some(until), &mut watch)?;
@@ -53,13 +62,13 @@ pub fn time(run: &mut Run, steps: u64) -> Result<Vec<Duration>, RunError> {
 #[derive(Debug)]
 struct Stopwatch {
     last: Instant,
-    times: Vec<Duration>,
+    times: Vec<StepTime>,
 }
 
 impl Observer for Stopwatch {
-    fn step(&mut self, _: &Progress) {
+    fn step(&mut self, progress: &Progress) {
         let now = Instant::now();
-        self.times.push(now - self.last);
+        self.times.push(StepTime { whole: now - self.last, waited: progress.waited });
         self.last = now;
     }
 
