@@ -8,11 +8,13 @@ mod check;
 mod data;
 mod log;
 mod recipe;
+mod written;
 
 pub use check::{ConfigError, ConfigErrorKind};
 pub use data::{AugmentationConfig, DataConfig, DataFormat, EvaluationConfig, NormalizationConfig};
 pub use log::{LogConfig, TensorBoardConfig};
 pub use recipe::Recipe;
+pub use written::Written;
 
 use crate::optim::{Momentum, PerGroup};
 use serde::{Deserialize, Serialize};
