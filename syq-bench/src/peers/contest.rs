@@ -1,6 +1,6 @@
 //! One setting: starts its contestants, lets them take turns, and writes down what came of it.
 
-use super::contestant::{Contestant, Job, Name};
+use super::contestant::{Contestant, Job};
 use super::error::PeerError;
 use super::own;
 use super::process::Process;
@@ -66,7 +66,7 @@ fn figures(file: PathBuf, process: &Process, times: Times, macs: usize) -> Resul
 
 #[cfg(all(test, unix))]
 mod tests {
-    use super::super::contestant::Kind;
+    use super::super::contestant::{Kind, Name};
     use super::super::report::Measured;
     use super::*;
     use std::process::Command;

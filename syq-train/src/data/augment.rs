@@ -230,15 +230,15 @@ mod tests {
 
     #[test]
     fn a_scale_jitter_shows_a_crop_of_the_resized_picture() {
-        let scale_jitter = Some(ScaleJitter { scale: [1.0, 1.375], stretch: 0.15 });
+        let jitter = ScaleJitter::default();
         let filter = Filter::OpenCvCubic;
-        let augmentation = Augmentation { scale_jitter, filter, ..Augmentation::NONE };
+        let augmentation = Augmentation { scale_jitter: Some(jitter), filter, ..Augmentation::NONE };
         let (own, size) = ([40, 60], [16, 16]);
         let data = random(1, own, 1);
         let mut sizes = std::collections::HashSet::new();
         for index in 0..60 {
             let mut generator = Random::new(1, Purpose::Augmentation, 0, index);
-            let target = scale_jitter.unwrap().resized(own, size, &mut generator);
+            let target = jitter.resized(own, size, &mut generator);
             let [top, left] = [0, 1].map(|axis| generator.below((target[axis] - 16) as u32 + 1) as usize);
             let picture = RgbView::new(own[0], own[1], data.image(0).unwrap()).unwrap();
             let (part, kept) = (Region::whole(own), Region::whole(target));

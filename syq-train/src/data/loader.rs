@@ -40,7 +40,7 @@ pub struct Pass {
 /// What happens to each image.
 #[derive(Clone, Debug)]
 enum Preparation {
-    Augment { seed: u64, epoch: u64, augmenter: Augmenter },
+    Augment { seed: u64, epoch: u64, augmenter: Box<Augmenter> },
     Normalize,
 }
 
@@ -73,7 +73,7 @@ impl Pass {
                     let (found, expected) = (sequence.len(), batch);
                     return Err(DataError::Buffer { what: "the training part", found, expected });
                 }
-                let augmenter = Augmenter::new(augmentation, Arc::clone(normalization), data.size());
+                let augmenter = Box::new(Augmenter::new(augmentation, Arc::clone(normalization), data.size()));
                 (sequence.len() / batch, Preparation::Augment { seed, epoch, augmenter })
             }
             Order::Sequential => (sequence.len().div_ceil(batch), Preparation::Normalize),
