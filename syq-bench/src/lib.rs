@@ -30,6 +30,7 @@ pub mod peak;
 pub mod peers;
 pub mod problem;
 pub mod report;
+pub mod row;
 pub mod time;
 pub mod train;
 

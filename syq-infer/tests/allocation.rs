@@ -1,8 +1,11 @@
-//! A session that has run once allocates nothing in a run.
+//! A session that has run once allocates nothing in a run, nor does a resizer that knows the sizes.
 
 use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Codebook, Granularity};
+use syq_infer::preprocess::{Region, Resampling, Resizer};
+use syq_infer::rgb::RgbView;
 use syq_infer::{Session, SessionOptions};
 use syq_pack::Model;
+use syq_pack::preprocess::Filter;
 use syq_pack::zoo::{Architecture, FirstLast, Scheme};
 
 /// Allocations of this thread during `call`.
@@ -36,5 +39,20 @@ fn a_run_on_one_thread_allocates_nothing() {
         assert_eq!(first, logits);
         // The counter counts: `run` returns a vector of its own.
         assert_eq!(allocations(|| drop(session.run(&input).unwrap())), 1);
+    }
+}
+
+#[test]
+fn a_resizer_allocates_nothing_for_a_second_picture() {
+    let pixels: Vec<u8> = (0..60 * 80 * 3).map(|i| (i % 251) as u8).collect();
+    let picture = RgbView::new(60, 80, &pixels).unwrap();
+    let mut resizer = Resizer::default();
+    let (target, kept) = ([32, 32], Region::whole([32, 32]));
+    for filter in [Filter::PillowBilinear, Filter::PillowBicubic, Filter::OpenCvCubic] {
+        resizer.resize(picture, Resampling { part: Region::whole([60, 80]), target, kept, filter }).unwrap();
+        let part = Region { top: 5, left: 9, height: 40, width: 50 };
+        let counted =
+            allocations(|| assert!(resizer.resize(picture, Resampling { part, target, kept, filter }).is_ok()));
+        assert_eq!(counted, 0, "{filter:?}");
     }
 }

@@ -1,10 +1,10 @@
 //! One setting: starts its contestants, lets them take turns, and writes down what came of it.
 
-use super::contestant::{Contestant, Job, Name};
+use super::contestant::{Contestant, Job};
 use super::error::PeerError;
 use super::own;
 use super::process::Process;
-use super::report::{Figures, Measured, Row, Setting};
+use super::report::{Figures, Row, Setting};
 use super::spent::Spent;
 use super::turns::{self, Times, Turns};
 use crate::time::median;
@@ -25,7 +25,7 @@ pub fn contest(job: Job, contestants: Vec<Contestant>, turns: Turns) -> Result<S
                 processes.push(process);
                 rows.push(None);
             }
-            Err(error) => rows.push(Some(not_run(name, &error))),
+            Err(error) => rows.push(Some(Row { name, measured: Err(error).into() })),
         }
     }
     let ids: Vec<u32> = processes.iter().map(Process::id).collect();
@@ -33,32 +33,26 @@ pub fn contest(job: Job, contestants: Vec<Contestant>, turns: Turns) -> Result<S
     let (times, rounds) = turns::take(&mut processes, turns);
     let foreign = before.zip(Spent::now(&ids)).and_then(|(before, after)| before.foreign(&after));
     for (((place, name, file), process), times) in names.into_iter().zip(&processes).zip(times) {
-        rows[place] = Some(row(name, file, process, times, macs * job.batch));
+        let measured = figures(file, process, times, macs * job.batch).into();
+        rows[place] = Some(Row { name, measured });
     }
     let Job { network, batch, threads } = job;
     let rows = rows.into_iter().flatten().collect();
     Ok(Setting { network: network.name().to_owned(), batch, threads, macs, rounds, foreign, rows })
 }
 
-fn not_run(name: Name, error: &PeerError) -> Row {
-    Row { name, measured: Measured::NotRun { not_run: error.to_string() } }
-}
-
-fn row(name: Name, file: PathBuf, process: &Process, times: Times, macs: usize) -> Row {
-    let file_mb = match std::fs::metadata(&file) {
-        Ok(metadata) => metadata.len() as f64 / 1e6,
-        Err(source) => return not_run(name, &PeerError::Io { path: file, source }),
-    };
+fn figures(file: PathBuf, process: &Process, times: Times, macs: usize) -> Result<Figures, PeerError> {
+    let metadata = std::fs::metadata(&file).map_err(|source| PeerError::Io { path: file, source })?;
     let mut ms = match times {
         Times::Ran(ms) => ms,
-        Times::Failed(error) => return not_run(name, &error),
+        Times::Failed(error) => return Err(error),
     };
     ms.sort_by(f64::total_cmp);
     let (Some(median_ms), Some(&min_ms)) = (median(&ms), ms.first()) else {
-        return not_run(name, &PeerError::Answer { asked: 0, answer: "no times".to_owned() });
+        return Err(PeerError::Answer { asked: 0, answer: "no times".to_owned() });
     };
     let loaded = process.loaded();
-    let figures = Figures {
+    Ok(Figures {
         median_ms,
         min_ms,
         runs: ms.len(),
@@ -66,14 +60,14 @@ fn row(name: Name, file: PathBuf, process: &Process, times: Times, macs: usize) 
         load_ms: loaded.load_ms,
         first_ms: loaded.first_ms,
         peak_mb: process.peak_mb(),
-        file_mb,
-    };
-    Row { name, measured: Measured::Ran(figures) }
+        file_mb: metadata.len() as f64 / 1e6,
+    })
 }
 
 #[cfg(all(test, unix))]
 mod tests {
-    use super::super::contestant::Kind;
+    use super::super::contestant::{Kind, Name};
+    use super::super::report::Measured;
     use super::*;
     use std::process::Command;
     use syq_pack::zoo::Architecture;

@@ -4,6 +4,7 @@ use super::contestant::{Kind, Name};
 use super::error::PeerError;
 use super::own::FirstLast;
 use crate::machine::Machine;
+use crate::row;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -44,28 +45,10 @@ pub struct Setting {
 }
 
 /// A contestant.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Row {
-    /// Its name.
-    #[serde(flatten)]
-    pub name: Name,
-    /// What came of it.
-    #[serde(flatten)]
-    pub measured: Measured,
-}
+pub type Row = row::Row<Name, Figures>;
 
-/// Figures, or why there are none.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Measured {
-    /// It ran.
-    Ran(Figures),
-    /// It did not.
-    NotRun {
-        /// Why.
-        not_run: String,
-    },
-}
+/// Its figures, or why there are none.
+pub type Measured = row::Measured<Figures>;
 
 /// What was measured of a contestant.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -92,14 +75,6 @@ impl Row {
     /// The median, if it ran.
     pub fn median_ms(&self) -> Option<f64> {
         self.figures().map(|figures| figures.median_ms)
-    }
-
-    /// The figures, if it ran.
-    pub const fn figures(&self) -> Option<&Figures> {
-        match &self.measured {
-            Measured::Ran(figures) => Some(figures),
-            Measured::NotRun { .. } => None,
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! One setting: starts its contestants, lets them take turns in bursts of steps, and writes down what came of it.
 
-use super::report::{Figures, Job, Measured, Name, Row, Setting};
+use super::report::{Figures, Job, Name, Row, Setting};
 use crate::peers::PeerError;
 use crate::peers::process::Process;
 use crate::peers::spent::Spent;
@@ -49,7 +49,7 @@ pub fn contest(job: Job, contestants: Vec<Contestant>, bursts: Bursts) -> Settin
         }
     }
     let foreign = before.zip(Spent::now(&ids)).and_then(|(before, after)| before.foreign(&after));
-    let rows = all.into_iter().map(|(name, racer)| Row { name, measured: measured(racer) }).collect();
+    let rows = all.into_iter().map(|(name, racer)| Row { name, measured: racer.and_then(figures).into() }).collect();
     Setting { job, steps: bursts.steps, rounds: bursts.rounds, foreign, rows }
 }
 
@@ -70,25 +70,19 @@ impl Racer {
     }
 }
 
-fn measured(racer: Result<Racer, PeerError>) -> Measured {
-    let figures = racer.and_then(|Racer { process, mut speeds }| {
-        speeds.sort_by(f64::total_cmp);
-        let (Some(images_per_second), Some(&slowest), Some(&fastest)) =
-            (median(&speeds), speeds.first(), speeds.last())
-        else {
-            return Err(PeerError::Answer { asked: 0, answer: "no times".to_owned() });
-        };
-        Ok(Figures { images_per_second, slowest, fastest, peak_mb: process.peak_mb() })
-    });
-    match figures {
-        Ok(figures) => Measured::Ran(figures),
-        Err(error) => Measured::NotRun { not_run: error.to_string() },
-    }
+fn figures(racer: Racer) -> Result<Figures, PeerError> {
+    let Racer { process, mut speeds } = racer;
+    speeds.sort_by(f64::total_cmp);
+    let (Some(images_per_second), Some(&slowest), Some(&fastest)) = (median(&speeds), speeds.first(), speeds.last())
+    else {
+        return Err(PeerError::Answer { asked: 0, answer: "no times".to_owned() });
+    };
+    Ok(Figures { images_per_second, slowest, fastest, peak_mb: process.peak_mb() })
 }
 
 #[cfg(all(test, unix))]
 mod tests {
-    use super::super::report::{Engine, Scheme};
+    use super::super::report::{Engine, Measured, Scheme};
     use super::*;
 
     /// A loop whose first step of a burst takes 100 ms and each other one `ms`.

@@ -2,6 +2,7 @@
 
 use super::marks;
 use crate::machine::Machine;
+use crate::row;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -103,28 +104,10 @@ impl fmt::Display for Name {
 }
 
 /// A contestant.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Row {
-    /// Its name.
-    #[serde(flatten)]
-    pub name: Name,
-    /// What came of it.
-    #[serde(flatten)]
-    pub measured: Measured,
-}
+pub type Row = row::Row<Name, Figures>;
 
-/// Figures, or why there are none.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Measured {
-    /// It ran.
-    Ran(Figures),
-    /// It did not.
-    NotRun {
-        /// Why.
-        not_run: String,
-    },
-}
+/// Its figures, or why there are none.
+pub type Measured = row::Measured<Figures>;
 
 /// What was measured of a contestant.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -137,16 +120,6 @@ pub struct Figures {
     pub fastest: f64,
     /// Most memory of the process, in 10⁶ bytes.
     pub peak_mb: f64,
-}
-
-impl Row {
-    /// The figures, if it ran.
-    pub const fn figures(&self) -> Option<&Figures> {
-        match &self.measured {
-            Measured::Ran(figures) => Some(figures),
-            Measured::NotRun { .. } => None,
-        }
-    }
 }
 
 impl Setting {

@@ -6,6 +6,10 @@
 mod opencv;
 mod pillow;
 mod region;
+mod resizer;
+
+pub use region::Region;
+pub use resizer::{Resampling, Resizer};
 
 use crate::rgb::RgbView;
 use syq_core::Shape;
@@ -37,6 +41,17 @@ pub enum PreprocessError {
         height: usize,
         /// Columns.
         width: usize,
+    },
+    /// A region without pixels, or one that does not lie in its picture.
+    #[error(
+        "{} rows and {} columns from row {} and column {} are no part of a picture of {} rows and {} columns",
+        region.height, region.width, region.top, region.left, extent[0], extent[1]
+    )]
+    Outside {
+        /// The region.
+        region: Region,
+        /// Rows and columns of the picture.
+        extent: [usize; 2],
     },
     /// An output of another length than the network's input.
     #[error("an output of {len} elements, the network's input has {expected}")]
@@ -96,18 +111,17 @@ impl Preprocessor {
     /// A picture that does not fit the recipe.
     pub fn bytes(&self, picture: RgbView<'_>) -> Result<Vec<u8>, PreprocessError> {
         let resize = self.recipe.resize;
-        let target = region::resized(resize, picture.height(), picture.width())?;
-        let region = region::cropped(self.recipe.crop, target, [self.input.height, self.input.width])?;
+        let extent = [picture.height(), picture.width()];
+        let target = region::resized(resize, extent[0], extent[1])?;
+        let kept = region::cropped(self.recipe.crop, target, [self.input.height, self.input.width])?;
         let filter = match resize {
             // The size is kept: any filter copies.
             Resize::Keep => Filter::PillowBilinear,
             Resize::ShortSide { filter, .. } | Resize::Exact { filter, .. } => filter,
         };
-        let mut bytes = match filter {
-            Filter::PillowBilinear => pillow::resize(picture, target, region, pillow::BILINEAR),
-            Filter::PillowBicubic => pillow::resize(picture, target, region, pillow::BICUBIC),
-            Filter::OpenCvCubic => opencv::resize(picture, target, region),
-        };
+        let mut resizer = Resizer::default();
+        resizer.resize(picture, Resampling { part: Region::whole(extent), target, kept, filter })?;
+        let mut bytes = resizer.into_bytes();
         if self.recipe.channel_order == ChannelOrder::Bgr {
             bytes.as_chunks_mut::<3>().0.iter_mut().for_each(|pixel| pixel.reverse());
         }

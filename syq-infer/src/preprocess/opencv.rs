@@ -8,8 +8,7 @@
 //! The f32 products are added unfused, as OpenCV's baseline build does; the fused arithmetic of the
 //! executors begins with the normalized input.
 
-use super::region::Region;
-use crate::rgb::RgbView;
+use super::region::{Region, Source};
 
 /// Fractional bits of a tap.
 const TAP_BITS: u32 = 11;
@@ -19,22 +18,23 @@ const LANES: usize = 8;
 
 /// The four taps of one output position along one axis, and the positions, border replicated, that
 /// they apply to.
+#[derive(Clone, Copy, Debug)]
 struct Taps {
     sources: [usize; 4],
     weights: [i32; 4],
 }
 
 /// The taps of the outputs `from .. from + count` when `source` positions become `target`.
-fn taps(source: usize, target: usize, from: usize, count: usize) -> Vec<Taps> {
+fn taps(source: usize, target: usize, from: usize, count: usize) -> impl Iterator<Item = Taps> {
     let scale = 1.0 / (target as f64 / source as f64);
-    let one = |position: usize| {
+    let one = move |position: usize| {
         let exact = ((position as f64 + 0.5) * scale - 0.5) as f32;
         let floor = exact.floor();
         let weights = cubic(exact - floor).map(|weight| (weight * (1 << TAP_BITS) as f32).round_ties_even() as i32);
         let sources = std::array::from_fn(|tap| (floor as i64 + tap as i64 - 1).clamp(0, source as i64 - 1) as usize);
         Taps { sources, weights }
     };
-    (from..from + count).map(one).collect()
+    (from..from + count).map(one)
 }
 
 /// Keys' cubic with a = −0.75 at a fraction `x`, in OpenCV's order of operations.
@@ -46,34 +46,47 @@ fn cubic(x: f32) -> [f32; 4] {
     [first, second, third, 1.0 - first - second - third]
 }
 
-/// The `region` of `picture` resized to `target` rows and columns, which must contain the region.
-pub(super) fn resize(picture: RgbView<'_>, target: [usize; 2], region: Region) -> Vec<u8> {
-    let Region { top, left, height, width } = region;
-    if target == [picture.height(), picture.width()] {
-        return (top..top + height).flat_map(|row| &picture.row(row)[left * 3..(left + width) * 3]).copied().collect();
-    }
-    let horizontal = taps(picture.width(), target[1], left, width);
-    // Bytes of a row of the region up to where OpenCV's vector loop over the whole row ends.
-    let vectored = (target[1] * 3 / LANES * LANES).saturating_sub(left * 3).min(width * 3);
+/// Working space, kept from picture to picture.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Space {
+    horizontal: Vec<Taps>,
+    /// The last four source rows after the horizontal pass, each with its number.
+    cache: [(Option<usize>, Vec<i32>); 4],
+}
 
-    // The four source rows of an output row are consecutive: modulo four they never collide.
-    let mut cache: [(Option<usize>, Vec<i32>); 4] = std::array::from_fn(|_| (None, vec![0; width * 3]));
-    let mut out = Vec::with_capacity(height * width * 3);
-    for Taps { sources, weights } in taps(picture.height(), target[0], top, height) {
-        for source in sources {
-            let (held, row) = &mut cache[source % 4];
-            if *held != Some(source) {
-                filter_row(picture.row(source), &horizontal, row);
-                *held = Some(source);
-            }
+impl Space {
+    /// Appends the `region` of `source` resized to `target` rows and columns, which must contain the region.
+    pub(super) fn resize(&mut self, source: Source<'_>, target: [usize; 2], region: Region, out: &mut Vec<u8>) {
+        let Region { top, left, height, width } = region;
+        out.reserve(height * width * 3);
+        if target == [source.height(), source.width()] {
+            let rows = (top..top + height).flat_map(|row| &source.row(row)[left * 3..(left + width) * 3]);
+            return out.extend(rows);
         }
-        let rows = sources.map(|source| cache[source % 4].1.as_slice());
-        let column = |at: usize| rows.map(|row| row[at]);
-        let weights_f32 = weights.map(|weight| weight as f32 * (1.0 / (1_u32 << (2 * TAP_BITS)) as f32));
-        out.extend((0..vectored).map(|at| blend_f32(column(at), weights_f32)));
-        out.extend((vectored..width * 3).map(|at| blend(column(at), weights)));
+        self.horizontal.clear();
+        self.horizontal.extend(taps(source.width(), target[1], left, width));
+        for (held, row) in &mut self.cache {
+            *held = None;
+            row.resize(width * 3, 0);
+        }
+        // Bytes of a row of the region up to where OpenCV's vector loop over the whole row ends.
+        let vectored = (target[1] * 3 / LANES * LANES).saturating_sub(left * 3).min(width * 3);
+        for Taps { sources, weights } in taps(source.height(), target[0], top, height) {
+            // The four source rows of an output row are consecutive: modulo four they never collide.
+            for number in sources {
+                let (held, row) = &mut self.cache[number % 4];
+                if *held != Some(number) {
+                    filter_row(source.row(number), &self.horizontal, row);
+                    *held = Some(number);
+                }
+            }
+            let rows = sources.map(|number| self.cache[number % 4].1.as_slice());
+            let column = |at: usize| rows.map(|row| row[at]);
+            let weights_f32 = weights.map(|weight| weight as f32 * (1.0 / (1_u32 << (2 * TAP_BITS)) as f32));
+            out.extend((0..vectored).map(|at| blend_f32(column(at), weights_f32)));
+            out.extend((vectored..width * 3).map(|at| blend(column(at), weights)));
+        }
     }
-    out
 }
 
 /// One row of the horizontal pass, with 11 fractional bits.

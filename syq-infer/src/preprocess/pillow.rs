@@ -5,8 +5,7 @@
 //! height shrinks more than the width, which moves some bytes by one.) The filter is widened by the
 //! scale when shrinking. Weights are computed and normalized in f64, then rounded to 22 fractional bits.
 
-use super::region::Region;
-use crate::rgb::RgbView;
+use super::region::{Region, Source};
 
 /// Fractional bits of a weight: 32, less 8 for the pixel and 2 for the overshoot of a cubic.
 const PRECISION: u32 = 32 - 8 - 2;
@@ -39,33 +38,54 @@ fn cubic(x: f64) -> f64 {
     }
 }
 
-/// The weights of one output position along one axis.
-struct Taps {
-    /// The first source position.
-    first: usize,
-    /// One weight for it and each that follows; all lie inside the source.
+/// The weights of consecutive output positions along one axis.
+#[derive(Clone, Debug, Default)]
+struct Axis {
+    taps: Vec<Tap>,
+    /// Of all taps, one after the other.
     weights: Vec<i32>,
+    /// Of the tap that is being made.
+    exact: Vec<f64>,
 }
 
-/// The taps of the outputs `from .. from + count` when `source` positions become `target`.
-fn taps(kernel: Kernel, source: usize, target: usize, from: usize, count: usize) -> Vec<Taps> {
-    let scale = source as f64 / target as f64;
-    let widened = scale.max(1.0);
-    let support = kernel.support * widened;
-    let inverse = 1.0 / widened;
-    let one = |position: usize| {
-        let centre = (position as f64 + 0.5) * scale;
-        // `as` truncates and clips to zero, as Pillow's cast and test do.
-        let first = (centre - support + 0.5) as usize;
-        let end = ((centre + support + 0.5) as usize).min(source);
-        let mut weights: Vec<f64> = (first..end).map(|x| (kernel.value)((x as f64 - centre + 0.5) * inverse)).collect();
-        let sum = weights.iter().fold(0.0, |sum, weight| sum + weight);
-        if sum != 0.0 {
-            weights.iter_mut().for_each(|weight| *weight /= sum);
+/// One output position: the first source position, and where in [`Axis::weights`] are the weight of it and of each that
+/// follows; all lie inside the source.
+#[derive(Clone, Copy, Debug)]
+struct Tap {
+    first: usize,
+    weights: [usize; 2],
+}
+
+impl Axis {
+    /// The outputs `from .. from + count` when `source` positions become `target`.
+    fn set(&mut self, kernel: Kernel, source: usize, target: usize, from: usize, count: usize) {
+        let scale = source as f64 / target as f64;
+        let widened = scale.max(1.0);
+        let support = kernel.support * widened;
+        let inverse = 1.0 / widened;
+        self.taps.clear();
+        self.weights.clear();
+        for position in from..from + count {
+            let centre = (position as f64 + 0.5) * scale;
+            // `as` truncates and clips to zero, as Pillow's cast and test do.
+            let first = (centre - support + 0.5) as usize;
+            let end = ((centre + support + 0.5) as usize).min(source);
+            self.exact.clear();
+            self.exact.extend((first..end).map(|x| (kernel.value)((x as f64 - centre + 0.5) * inverse)));
+            let sum = self.exact.iter().fold(0.0, |sum, weight| sum + weight);
+            if sum != 0.0 {
+                self.exact.iter_mut().for_each(|weight| *weight /= sum);
+            }
+            let start = self.weights.len();
+            self.weights.extend(self.exact.iter().copied().map(fixed_point));
+            self.taps.push(Tap { first, weights: [start, self.weights.len()] });
         }
-        Taps { first, weights: weights.into_iter().map(fixed_point).collect() }
-    };
-    (from..from + count).map(one).collect()
+    }
+
+    /// For each output the first source position and the weights.
+    fn outputs(&self) -> impl Iterator<Item = (usize, &[i32])> {
+        self.taps.iter().map(|&Tap { first, weights: [start, end] }| (first, &self.weights[start..end]))
+    }
 }
 
 /// To 22 fractional bits, halves away from zero.
@@ -79,46 +99,68 @@ fn to_byte(sum: i32) -> u8 {
     (sum >> PRECISION).clamp(0, 255) as u8
 }
 
-/// The `region` of `picture` resized to `target` rows and columns, which must contain the region.
-pub(super) fn resize(picture: RgbView<'_>, target: [usize; 2], region: Region, kernel: Kernel) -> Vec<u8> {
-    let Region { top, left, height, width } = region;
-    // An axis that keeps its length is copied, not filtered.
-    let vertical = (target[0] != picture.height()).then(|| taps(kernel, picture.height(), target[0], top, height));
-    let horizontal = (target[1] != picture.width()).then(|| taps(kernel, picture.width(), target[1], left, width));
+/// Working space, kept from picture to picture.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Space {
+    vertical: Axis,
+    horizontal: Axis,
+    /// What the horizontal pass made.
+    rows: Vec<u8>,
+    sums: Vec<i32>,
+}
 
-    let (first, end) = match &vertical {
-        None => (top, top + height),
-        Some(taps) => (
-            taps.iter().map(|tap| tap.first).min().unwrap_or(0),
-            taps.iter().map(|tap| tap.first + tap.weights.len()).max().unwrap_or(0),
-        ),
-    };
-    let mut rows = Vec::with_capacity((end - first) * width * 3);
-    for row in first..end {
-        match &horizontal {
-            None => rows.extend_from_slice(&picture.row(row)[left * 3..(left + width) * 3]),
-            Some(taps) => rows.extend(taps.iter().flat_map(|tap| filter_pixel(picture.row(row), tap))),
+impl Space {
+    /// Appends the `region` of `source` resized to `target` rows and columns, which must contain the region.
+    pub(super) fn resize(
+        &mut self,
+        source: Source<'_>,
+        target: [usize; 2],
+        region: Region,
+        kernel: Kernel,
+        out: &mut Vec<u8>,
+    ) {
+        let Region { top, left, height, width } = region;
+        // An axis that keeps its length is copied, not filtered.
+        let vertical = target[0] != source.height();
+        let horizontal = target[1] != source.width();
+        let (mut first, mut end) = (top, top + height);
+        if vertical {
+            self.vertical.set(kernel, source.height(), target[0], top, height);
+            first = self.vertical.outputs().map(|(first, _)| first).min().unwrap_or(0);
+            end = self.vertical.outputs().map(|(first, weights)| first + weights.len()).max().unwrap_or(0);
         }
-    }
-    match &vertical {
-        None => rows,
-        Some(taps) => {
-            let mut out = Vec::with_capacity(height * width * 3);
-            let mut sums = vec![HALF; width * 3];
-            for tap in taps {
-                filter_row(&rows[(tap.first - first) * width * 3..], &tap.weights, &mut sums);
-                out.extend(sums.iter().copied().map(to_byte));
+        if horizontal {
+            self.horizontal.set(kernel, source.width(), target[1], left, width);
+        }
+        let rows = if vertical { &mut self.rows } else { &mut *out };
+        if vertical {
+            rows.clear();
+        }
+        rows.reserve((end - first) * width * 3);
+        for row in first..end {
+            let row = source.row(row);
+            if horizontal {
+                rows.extend(self.horizontal.outputs().flat_map(|(first, weights)| filter_pixel(row, first, weights)));
+            } else {
+                rows.extend_from_slice(&row[left * 3..(left + width) * 3]);
             }
-            out
+        }
+        if vertical {
+            out.reserve(height * width * 3);
+            self.sums.resize(width * 3, HALF);
+            for (from, weights) in self.vertical.outputs() {
+                filter_row(&self.rows[(from - first) * width * 3..], weights, &mut self.sums);
+                out.extend(self.sums.iter().copied().map(to_byte));
+            }
         }
     }
 }
 
 /// One pixel of the horizontal pass.
-fn filter_pixel(row: &[u8], tap: &Taps) -> [u8; 3] {
+fn filter_pixel(row: &[u8], first: usize, weights: &[i32]) -> [u8; 3] {
     let mut sums = [HALF; 3];
-    let (pixels, _) = row[tap.first * 3..].as_chunks::<3>();
-    for (pixel, &weight) in pixels.iter().zip(&tap.weights) {
+    let (pixels, _) = row[first * 3..].as_chunks::<3>();
+    for (pixel, &weight) in pixels.iter().zip(weights) {
         for (sum, &value) in sums.iter_mut().zip(pixel) {
             *sum += i32::from(value) * weight;
         }

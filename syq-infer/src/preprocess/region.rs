@@ -1,22 +1,70 @@
-//! Which size a picture is resized to, and which part of the result a network sees.
+//! Rectangles of pictures: which size a picture is resized to, and which part of the result a network sees.
 //!
 //! The resizers compute that part alone: it saves the work on what the crop throws away, and a
 //! picture of 1 × 20,000 pixels cannot ask for a resized one of gigabytes.
 
 use super::PreprocessError;
+use crate::rgb::RgbView;
 use syq_pack::preprocess::{Crop, Resize};
 
-/// A rectangle of the resized picture.
+/// A rectangle of a picture, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Region {
+pub struct Region {
     /// The first row.
-    pub(super) top: usize,
+    pub top: usize,
     /// The first column.
-    pub(super) left: usize,
+    pub left: usize,
     /// Rows.
-    pub(super) height: usize,
+    pub height: usize,
     /// Columns.
-    pub(super) width: usize,
+    pub width: usize,
+}
+
+impl Region {
+    /// All of a picture of so many rows and columns.
+    pub const fn whole([height, width]: [usize; 2]) -> Self {
+        Self { top: 0, left: 0, height, width }
+    }
+
+    /// Refuses a region that has no pixels or does not lie inside so many rows and columns.
+    pub(super) fn check(self, extent: [usize; 2]) -> Result<(), PreprocessError> {
+        let inside = |from: usize, len: usize, of: usize| len > 0 && from.checked_add(len).is_some_and(|end| end <= of);
+        if inside(self.top, self.height, extent[0]) && inside(self.left, self.width, extent[1]) {
+            return Ok(());
+        }
+        Err(PreprocessError::Outside { region: self, extent })
+    }
+}
+
+/// A part of a picture, as the resizers read it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Source<'a> {
+    picture: RgbView<'a>,
+    part: Region,
+}
+
+impl<'a> Source<'a> {
+    /// The `part` of `picture`, which must contain it.
+    pub(super) fn new(picture: RgbView<'a>, part: Region) -> Result<Self, PreprocessError> {
+        part.check([picture.height(), picture.width()])?;
+        Ok(Self { picture, part })
+    }
+
+    /// Rows, at least one.
+    pub(super) fn height(&self) -> usize {
+        self.part.height
+    }
+
+    /// Columns, at least one.
+    pub(super) fn width(&self) -> usize {
+        self.part.width
+    }
+
+    /// The bytes of one row, which must exist.
+    pub(super) fn row(&self, row: usize) -> &'a [u8] {
+        let Region { top, left, width, .. } = self.part;
+        &self.picture.row(top + row)[left * 3..(left + width) * 3]
+    }
 }
 
 /// Rows and columns of a picture of `height` × `width` once resized.

@@ -41,6 +41,8 @@ struct Report {
     images_per_second: f64,
     median_ms: f64,
     min_ms: f64,
+    /// Share of all the steps' time that was spent waiting for the loader.
+    waiting_percent: f64,
     steps: usize,
     batch: usize,
     threads: usize,
@@ -68,21 +70,25 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut run = speed::open(config, folder.path(), data, arguments.warmup + arguments.steps)?;
     speed::time(&mut run, arguments.warmup)?;
     let times = speed::time(&mut run, arguments.steps)?;
-    let mut ms: Vec<f64> = times.iter().map(|time| time.as_secs_f64() * 1e3).collect();
-    let images_per_second = (batch * ms.len()) as f64 * 1e3 / ms.iter().sum::<f64>();
+    let mut ms: Vec<f64> = times.iter().map(|time| time.whole.as_secs_f64() * 1e3).collect();
+    let all_ms = ms.iter().sum::<f64>();
+    let images_per_second = (batch * ms.len()) as f64 * 1e3 / all_ms;
+    let waiting_percent = times.iter().map(|time| time.waited.as_secs_f64()).sum::<f64>() * 1e5 / all_ms;
     ms.sort_by(f64::total_cmp);
     let (Some(&min_ms), Some(&median_ms)) = (ms.first(), ms.get(ms.len() / 2)) else { bail!("no step was timed") };
     let isa = Isa::detect().name();
-    let report = Report { images_per_second, median_ms, min_ms, steps: ms.len(), batch, threads, isa, precision };
+    let steps = ms.len();
+    let report =
+        Report { images_per_second, median_ms, min_ms, waiting_percent, steps, batch, threads, isa, precision };
     let mut out = std::io::stdout();
     if arguments.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
     } else {
         writeln!(
             out,
-            "{images_per_second:.0} images/s: {} steps of {batch} images, {median_ms:.1} ms in the median, {min_ms:.1} ms \
-             at best; {threads} threads, {isa}, {precision} operands",
-            report.steps
+            "{images_per_second:.0} images/s: {steps} steps of {batch} images, {median_ms:.1} ms in the median, \
+             {min_ms:.1} ms at best, {waiting_percent:.1} % of the time waiting for the pictures; {threads} threads, {isa}, \
+             {precision} operands"
         )?;
     }
     Ok(())

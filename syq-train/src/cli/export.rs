@@ -68,20 +68,11 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
                 loss.correct_top5
             )?;
             if let Some(folder) = checkpoint.parent() {
-                let trained = Row {
-                    step: metadata.step,
-                    epoch: match metadata.imported {
-                        Some(_) => 0.0,
-                        None => epoch(&folder.join(METRICS), &metadata),
-                    },
-                    split: Part::Test,
-                    loss: 0.0,
-                    top1: 0.0,
-                    top5: 0.0,
-                    lr: 0.0,
-                    images_per_second: 0.0,
-                    seconds: 0.0,
+                let epoch = match metadata.imported {
+                    Some(_) => 0.0,
+                    None => epoch(&folder.join(METRICS), &metadata),
                 };
+                let trained = Row::at(metadata.step, epoch);
                 let row = Row::after(&trained, Part::Test, &loss, started.elapsed().as_secs_f64());
                 Metrics::extend(&folder.join(METRICS))?.append(&row)?;
                 if config.log.tensorboard != TensorBoardConfig::Off {

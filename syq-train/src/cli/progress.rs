@@ -171,8 +171,9 @@ mod tests {
     #[test]
     fn a_line_says_how_far_and_how_long() {
         let seen = Loss { sum: 750.0, correct: 600, correct_top5: 900, images: 1000 };
+        let (learning_rate, images_per_second, waited) = (0.1, 50.0, Duration::ZERO);
         let progress =
-            Progress { epoch: 2, batch: [10, 40], step: [90, 400], seen, learning_rate: 0.1, images_per_second: 50.0 };
+            Progress { epoch: 2, batch: [10, 40], step: [90, 400], seen, learning_rate, images_per_second, waited };
         assert_eq!(
             message(&progress, 10, Some(0.5), Some(Left { epoch: 15.0, run: 3700.0 })),
             "epoch 3 of 10, step 10 of 40: loss 0.750 top-1 60.0 % 200 images/s, left 0:00:15 of the epoch, \

@@ -1,27 +1,22 @@
 //! `syq-train float` and `syq-train quantize`.
 
 use super::progress::{Reading, Watcher, say, warn_skipped};
+use super::settings::{Pictures, Scheme, Settings};
 use super::{command, signals};
 use anyhow::{Context, bail};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use syq_train::config::{Config, Weights};
+use syq_train::config::Weights;
 use syq_train::run::{CHECKPOINT, DataPart, Run, Start, load_part, threads};
 
-/// What is trained.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Float,
-    Quantize,
-}
-
+/// Flags of both commands.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The TOML configuration.
     #[arg(long)]
-    config: PathBuf,
+    pub(super) config: Option<PathBuf>,
     /// Folder of the run.
     #[arg(long)]
     out: PathBuf,
@@ -30,55 +25,53 @@ pub(super) struct Arguments {
     resume: bool,
     /// Float run (its folder or checkpoint) to start from, instead of the configuration's `init`.
     #[arg(long)]
-    init: Option<PathBuf>,
-    /// Folder of class folders to train on, instead of the configuration's.
+    pub(super) init: Option<PathBuf>,
+    /// Folder of class folders to train on, instead of the configuration's or without one.
     #[arg(long)]
-    data: Option<PathBuf>,
+    pub(super) data: Option<PathBuf>,
     /// Number of epochs, instead of the configuration's.
     #[arg(long)]
-    epochs: Option<u32>,
+    pub(super) epochs: Option<u32>,
     /// Seed, instead of the configuration's.
     #[arg(long)]
-    seed: Option<u64>,
+    pub(super) seed: Option<u64>,
     /// Number of threads, instead of the configuration's. The result does not depend on it.
     #[arg(long)]
-    threads: Option<usize>,
+    pub(super) threads: Option<usize>,
     /// Stop after this many steps; `--resume` goes on. Ctrl-C stops after the step that is being taken.
     #[arg(long)]
     stop_after: Option<u64>,
+    #[command(flatten)]
+    pub(super) pictures: Pictures,
 }
 
-impl Arguments {
-    fn config(&self) -> anyhow::Result<(Config, String)> {
-        let text = std::fs::read_to_string(&self.config).with_context(|| self.config.display().to_string())?;
-        let mut config = Config::read(&self.config)?;
-        if let Some(init) = &self.init {
-            config.train.init = Some(if init.is_dir() { init.join(CHECKPOINT) } else { init.clone() });
-        }
-        config.data.train = self.data.clone().unwrap_or(config.data.train);
-        config.train.epochs = self.epochs.unwrap_or(config.train.epochs);
-        config.train.seed = self.seed.unwrap_or(config.train.seed);
-        config.train.threads = self.threads.unwrap_or(config.train.threads);
-        config.validate().with_context(|| self.config.display().to_string())?;
-        Ok((config, text))
-    }
+/// Flags of `quantize`.
+#[derive(Debug, clap::Args)]
+pub(super) struct QuantizeArguments {
+    #[command(flatten)]
+    pub(super) arguments: Arguments,
+    #[command(flatten)]
+    pub(super) scheme: Scheme,
 }
 
-pub(super) fn run(arguments: &Arguments, kind: Kind) -> anyhow::Result<ExitCode> {
-    let (config, text) = arguments.config()?;
-    match (kind, config.network.weights) {
-        (Kind::Float, Weights::Float) | (Kind::Quantize, Weights::Binary | Weights::Ternary) => {}
-        (Kind::Float, _) => bail!("{}: the weights are not float; use `quantize`", arguments.config.display()),
-        (Kind::Quantize, _) => bail!("{}: the weights are float; use `float`", arguments.config.display()),
+/// `float`, or `quantize` where a scheme is given.
+pub(super) fn run(arguments: &Arguments, scheme: Option<&Scheme>) -> anyhow::Result<ExitCode> {
+    let settings = Settings::new(arguments, scheme)?;
+    let (config, _) = settings.config(arguments, None)?;
+    match (scheme, config.network.weights) {
+        (None, Weights::Float) | (Some(_), Weights::Binary | Weights::Ternary) => {}
+        (None, _) => bail!("{}: the weights are not float; use `quantize`", settings.name()),
+        (Some(_), Weights::Float) => bail!("{}: the weights are float; use `float`", settings.name()),
     }
     let threads = threads(&config);
     let reading = Reading::new();
     let Some(data) = load_part(&config, DataPart::Train, threads, &|done, total| reading.at(done, total))? else {
-        bail!("{}: no training images", arguments.config.display());
+        bail!("{}: no training images", settings.name());
     };
     drop(reading);
     warn_skipped(&data);
     say(&format!("{} training images of {} classes", data.len(), data.classes().len()));
+    let (config, text) = settings.config(arguments, Some(data.len()))?;
     let epochs = config.train.epochs;
     let start = if arguments.resume { Start::Resume } else { Start::New };
     let mut run = Run::open(config, &arguments.out, data, start)?;

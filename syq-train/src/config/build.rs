@@ -1,10 +1,11 @@
 //! From a configuration to the values that a run works with.
 
-use super::{Config, FirstLast, OptimizerConfig, ScheduleConfig, Weights};
+use super::{AugmentationConfig, Config, FirstLast, OptimizerConfig, ScheduleConfig, Weights};
 use crate::data::{Augmentation, DataError, Dataset, HeldOut, Normalization};
 use crate::optim::{Adam, AdamOptions, Decay, Optimizer, Schedule, Sgd, SgdOptions};
 use syq_core::{ActivationQuantizer, ActivationRange, Codebook, WeightQuantizer};
 use syq_pack::Network;
+use syq_pack::preprocess::Filter;
 use syq_pack::zoo::{self, Scheme};
 
 impl Config {
@@ -69,6 +70,11 @@ impl Config {
         self.data.evaluation.map_or(self.image_size(), |evaluation| evaluation.resize)
     }
 
+    /// How pictures are resized, in training and by the exported model.
+    pub fn filter(&self) -> Filter {
+        self.data.filter.unwrap_or(Filter::PillowBilinear)
+    }
+
     /// The part of the training images to hold out.
     pub fn held_out(&self) -> HeldOut {
         HeldOut::Fraction(self.data.validation)
@@ -76,9 +82,16 @@ impl Config {
 
     /// Random changes of training images.
     pub fn augmentation(&self) -> Augmentation {
-        let given = self.data.augmentation;
-        let resized_crop = given.random_resized_crop;
-        Augmentation { padding: given.crop_padding, flip: given.flip, resized_crop }
+        let AugmentationConfig { crop_padding, flip, random_resized_crop, scale_jitter, color_jitter } =
+            self.data.augmentation;
+        Augmentation {
+            padding: crop_padding,
+            flip,
+            resized_crop: random_resized_crop,
+            scale_jitter,
+            color_jitter,
+            filter: self.filter(),
+        }
     }
 
     /// The normalisation that is configured, or that of `train`.
@@ -177,7 +190,8 @@ mod tests {
         let float = Config::from_toml_str(FLOAT).unwrap();
         let identity = identity();
         assert_eq!((float.scheme(&identity), float.eta(), float.image_size()), (Scheme::Float, 0.0, 32));
-        assert_eq!(float.augmentation(), Augmentation { padding: 4, flip: Flip::Horizontal, resized_crop: None });
+        let expected = Augmentation { padding: 4, flip: Flip::Horizontal, ..Augmentation::NONE };
+        assert_eq!(float.augmentation(), expected);
         let schedule = float.schedule(390);
         assert_eq!((schedule.warmup, schedule.steps, schedule.rate(780)), (780, 14_040, 0.2));
         assert!(schedule.rate(14_039) < 1e-6);
@@ -213,6 +227,18 @@ mod tests {
             ("\"ternary\"", "\"ternary\"\nthreshold = 1.0", "network.threshold = 1"),
             ("crop_padding = 4", "crop_padding = 32", "data.augmentation.crop_padding = 32"),
             ("validation = 0.0", "validation = 1.0", "data.validation = 1"),
+            ("validation = 0.0", "filter = \"nearest\"", "unknown variant `nearest`"),
+            ("crop_padding = 4", "scale_jitter = {}\ncrop_padding = 4", "data.augmentation.crop_padding has no effect"),
+            (
+                "crop_padding = 4",
+                "scale_jitter = {}\nrandom_resized_crop = {}",
+                "augmentation.scale_jitter has no effect",
+            ),
+            ("crop_padding = 4", "scale_jitter = { scale = [0.5, 1] }", "data.augmentation.scale_jitter.scale = 0.5"),
+            ("crop_padding = 4", "scale_jitter = { stretch = 1.0 }", "data.augmentation.scale_jitter.stretch = 1"),
+            ("crop_padding = 4", "color_jitter = { hue = 0.6 }", "data.augmentation.color_jitter.hue = 0.6"),
+            ("crop_padding = 4", "color_jitter = { contrast = -1 }", "data.augmentation.color_jitter = -1"),
+            ("crop_padding = 4", "color_jitter = {}", "data.augmentation.color_jitter has no effect"),
             ("epsilon = 1e-5", "epsilon = 0.0", "train.optimizer.adam.epsilon = 0"),
             ("epsilon = 1e-5", "epsilon = 1e-5, momentum = 0.9", "unexpected keys in table: momentum"),
             ("[train.schedule]", "[train.distillation]\nweight = 0.5\n[train.schedule]", "missing field `teacher`"),

@@ -1,6 +1,7 @@
 //! What makes a configuration valid beyond its types.
 
 use super::{Config, DataFormat, GroupTable, OptimizerConfig, ScheduleConfig, Weights};
+use crate::data::ColorJitter;
 use std::path::PathBuf;
 use thiserror::Error;
 
@@ -24,6 +25,9 @@ pub enum ConfigErrorKind {
     /// Not TOML, or not these keys and types; the message has the line.
     #[error(transparent)]
     Toml(#[from] Box<toml::de::Error>),
+    /// A configuration that has no TOML form: a path that is not Unicode.
+    #[error(transparent)]
+    NoToml(#[from] Box<toml::ser::Error>),
     /// A value out of range.
     #[error("{key} = {value}: must be {range}")]
     Range {
@@ -128,20 +132,7 @@ impl Config {
         let side = self.image_size();
         let fits = (padding as usize) < side;
         check("data.augmentation.crop_padding", padding.into(), "smaller than the picture", fits)?;
-        if let Some(crop) = data.augmentation.random_resized_crop {
-            if padding > 0 {
-                let reason = "random_resized_crop takes the part of the picture";
-                return Err(Useless { key: "data.augmentation.crop_padding", reason });
-            }
-            let [least, greatest] = crop.scale;
-            let holds = least > 0.0 && least <= greatest && greatest <= 1.0;
-            let key = "data.augmentation.random_resized_crop.scale";
-            check(key, least.into(), "ascending, in (0, 1]", holds)?;
-            let [least, greatest] = crop.ratio;
-            let holds = least.is_normal() && least > 0.0 && least <= greatest && greatest.is_finite();
-            let key = "data.augmentation.random_resized_crop.ratio";
-            check(key, least.into(), "ascending, positive and finite", holds)?;
-        }
+        self.validate_augmentation()?;
         if let Some(evaluation) = data.evaluation {
             let fits = (side..=16_384).contains(&evaluation.resize);
             check("data.evaluation.resize", evaluation.resize as f64, "data.image_size to 16384", fits)?;
@@ -155,6 +146,52 @@ impl Config {
             }
             for std in normalization.std {
                 positive("data.normalization.std", std.into())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is random beside the padding's width.
+    fn validate_augmentation(&self) -> Result<(), ConfigErrorKind> {
+        let given = self.data.augmentation;
+        if let Some(crop) = given.random_resized_crop {
+            if given.crop_padding > 0 {
+                let reason = "random_resized_crop takes the part of the picture";
+                return Err(Useless { key: "data.augmentation.crop_padding", reason });
+            }
+            if given.scale_jitter.is_some() {
+                let reason = "random_resized_crop takes the part of the picture";
+                return Err(Useless { key: "data.augmentation.scale_jitter", reason });
+            }
+            let [least, greatest] = crop.scale;
+            let holds = least > 0.0 && least <= greatest && greatest <= 1.0;
+            let key = "data.augmentation.random_resized_crop.scale";
+            check(key, least.into(), "ascending, in (0, 1]", holds)?;
+            let [least, greatest] = crop.ratio;
+            let holds = least.is_normal() && least > 0.0 && least <= greatest && greatest.is_finite();
+            let key = "data.augmentation.random_resized_crop.ratio";
+            check(key, least.into(), "ascending, positive and finite", holds)?;
+        }
+        if let Some(jitter) = given.scale_jitter {
+            if given.crop_padding > 0 {
+                let reason = "scale_jitter resizes to more than the crop";
+                return Err(Useless { key: "data.augmentation.crop_padding", reason });
+            }
+            let [least, end] = jitter.scale;
+            let holds = least >= 1.0 && least <= end && end <= 16.0;
+            check("data.augmentation.scale_jitter.scale", least.into(), "ascending, in [1, 16]", holds)?;
+            fraction("data.augmentation.scale_jitter.stretch", jitter.stretch.into())?;
+        }
+        if let Some(jitter) = given.color_jitter {
+            let strengths = [jitter.brightness, jitter.contrast, jitter.saturation];
+            for strength in strengths {
+                let holds = strength >= 0.0 && strength.is_finite();
+                check("data.augmentation.color_jitter", strength.into(), "finite and not negative", holds)?;
+            }
+            let hue = f64::from(jitter.hue);
+            check("data.augmentation.color_jitter.hue", hue, "in [0, 0.5]", (0.0..=0.5).contains(&hue))?;
+            if jitter == ColorJitter::default() {
+                return Err(Useless { key: "data.augmentation.color_jitter", reason: "all of it is 0" });
             }
         }
         Ok(())

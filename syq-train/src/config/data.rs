@@ -1,9 +1,10 @@
 //! Table `data`: which images, and how they are prepared.
 
 use crate::data::folder::Corrupt;
-use crate::data::{Flip, RandomResizedCrop};
+use crate::data::{ColorJitter, Flip, RandomResizedCrop, ScaleJitter};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use syq_pack::preprocess::Filter;
 
 /// How the images are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +42,10 @@ pub struct DataConfig {
     /// How pictures are brought to the network's size for evaluation and in the exported model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evaluation: Option<EvaluationConfig>,
+    /// "pillow_bilinear" (the default), "pillow_bicubic" or "opencv_cubic": how pictures are resized, in training,
+    /// evaluation and the exported model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<Filter>,
     /// "error", the default, or "skip": what happens to a picture that does not decode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub corrupt: Option<Corrupt>,
@@ -77,11 +82,18 @@ pub struct AugmentationConfig {
     /// `{ scale, ratio }`: a random part, resized; instead of `crop_padding`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub random_resized_crop: Option<RandomResizedCrop>,
+    /// `{ scale, stretch }`: a random size and aspect ratio before a random crop, as in the paper's released code;
+    /// instead of `crop_padding`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale_jitter: Option<ScaleJitter>,
+    /// `{ brightness, contrast, saturation, hue }`: random changes of the colours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub color_jitter: Option<ColorJitter>,
 }
 
 impl Default for AugmentationConfig {
     fn default() -> Self {
-        Self { crop_padding: 0, flip: Flip::None, random_resized_crop: None }
+        Self { crop_padding: 0, flip: Flip::None, random_resized_crop: None, scale_jitter: None, color_jitter: None }
     }
 }
 

@@ -8,11 +8,13 @@ mod check;
 mod data;
 mod log;
 mod recipe;
+mod written;
 
 pub use check::{ConfigError, ConfigErrorKind};
 pub use data::{AugmentationConfig, DataConfig, DataFormat, EvaluationConfig, NormalizationConfig};
 pub use log::{LogConfig, TensorBoardConfig};
 pub use recipe::Recipe;
+pub use written::Written;
 
 use crate::optim::{Momentum, PerGroup};
 use serde::{Deserialize, Serialize};
@@ -90,6 +92,22 @@ pub struct NetworkConfig {
     /// "float" (the default) or "8bit"; quantized networks only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_last: Option<FirstLast>,
+}
+
+impl NetworkConfig {
+    /// The float network of that name, which has no settings.
+    pub const fn float(name: Architecture) -> Self {
+        Self {
+            name,
+            weights: Weights::Float,
+            granularity: None,
+            activation_bits: None,
+            activation_range: None,
+            threshold: None,
+            weight_normalization: None,
+            first_last: None,
+        }
+    }
 }
 
 /// Arithmetic of the training kernels.

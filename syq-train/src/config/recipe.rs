@@ -14,13 +14,17 @@ pub enum Recipe {
     /// That of the paper's released code.
     #[serde(rename = "syq-2018")]
     Syq2018,
+    /// A float network from random weights.
+    #[serde(rename = "float")]
+    Float,
     /// With what later work knows better.
     #[serde(rename = "syq-extended")]
     SyqExtended,
 }
 
 /// Keys that the paper's recipe does not have: it is the paper's only without them.
-const NOT_IN_THE_PAPER: [&str; 7] = [
+const NOT_IN_THE_PAPER: [&str; 8] = [
+    "data.augmentation.color_jitter",
     "network.threshold",
     "network.weight_normalization",
     "network.first_last",
@@ -35,6 +39,7 @@ impl Recipe {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Syq2018 => "syq-2018",
+            Self::Float => "float",
             Self::SyqExtended => "syq-extended",
         }
     }
@@ -42,13 +47,14 @@ impl Recipe {
     const fn text(self) -> &'static str {
         match self {
             Self::Syq2018 => include_str!("../../recipes/syq-2018.toml"),
+            Self::Float => include_str!("../../recipes/float.toml"),
             Self::SyqExtended => include_str!("../../recipes/syq-extended.toml"),
         }
     }
 
     /// Whether a configuration may give the recipe's keys other values.
     const fn is_open(self) -> bool {
-        matches!(self, Self::SyqExtended)
+        matches!(self, Self::Float | Self::SyqExtended)
     }
 }
 
@@ -150,6 +156,7 @@ mod tests {
             ("schedule.step = { milestones = [9.0], factor = 0.1 }", "train.schedule.step.factor"),
             ("schedule.cosine = {}", "train.schedule"),
             ("batch_norm_batches = 3", "train.batch_norm_batches"),
+            ("[data.augmentation]\ncolor_jitter.hue = 0.1", "data.augmentation.color_jitter"),
             ("distillation = { teacher = \"t\", weight = 0.5 }", "train.distillation"),
         ] {
             match config("syq-2018", more) {

@@ -131,6 +131,12 @@ pub enum DataError {
         /// The standard deviation.
         deviation: f32,
     },
+    /// Pixels that make no picture.
+    #[error(transparent)]
+    Pixels(#[from] syq_infer::rgb::RgbSizeError),
+    /// A picture that cannot be resized as asked.
+    #[error(transparent)]
+    Resize(#[from] syq_infer::preprocess::PreprocessError),
     /// A batch of no images.
     #[error("a batch of 0 images")]
     EmptyBatch,

@@ -3,7 +3,7 @@
 //! What batch b holds is a function of (seed, epoch, b) alone, see [`Pass::fill`]: neither timing nor a
 //! resume in the middle of an epoch changes it.
 
-use super::{Augmentation, DataError, Dataset, Normalization};
+use super::{Augmentation, Augmenter, DataError, Dataset, Normalization};
 use crate::rng::{Purpose, Random};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
@@ -32,9 +32,16 @@ pub struct Pass {
     normalization: Arc<Normalization>,
     /// Images in the order in which they come.
     sequence: Vec<u32>,
-    order: Order,
+    preparation: Preparation,
     batch: usize,
     batches: usize,
+}
+
+/// What happens to each image.
+#[derive(Clone, Debug)]
+enum Preparation {
+    Augment { seed: u64, epoch: u64, augmenter: Box<Augmenter> },
+    Normalize,
 }
 
 impl Pass {
@@ -59,18 +66,20 @@ impl Pass {
             return Err(DataError::Buffer { what: "the data set", found, expected });
         }
         let mut sequence = indices.to_vec();
-        let batches = match order {
-            Order::Shuffled { seed, epoch, .. } => {
+        let (batches, preparation) = match order {
+            Order::Shuffled { seed, epoch, augmentation } => {
                 Random::new(seed, Purpose::Shuffle, epoch, 0).shuffle(&mut sequence);
                 if sequence.len() < batch {
                     let (found, expected) = (sequence.len(), batch);
                     return Err(DataError::Buffer { what: "the training part", found, expected });
                 }
-                sequence.len() / batch
+                let augmenter = Box::new(Augmenter::new(augmentation, Arc::clone(normalization), data.size()));
+                (sequence.len() / batch, Preparation::Augment { seed, epoch, augmenter })
             }
-            Order::Sequential => sequence.len().div_ceil(batch),
+            Order::Sequential => (sequence.len().div_ceil(batch), Preparation::Normalize),
         };
-        Ok(Self { data: Arc::clone(data), normalization: Arc::clone(normalization), sequence, order, batch, batches })
+        let normalization = Arc::clone(normalization);
+        Ok(Self { data: Arc::clone(data), normalization, sequence, preparation, batch, batches })
     }
 
     /// Number of batches.
@@ -82,7 +91,7 @@ impl Pass {
     ///
     /// # Errors
     /// No batch of that number.
-    pub fn fill(&self, number: usize, target: &mut Batch) -> Result<(), DataError> {
+    pub fn fill(&mut self, number: usize, target: &mut Batch) -> Result<(), DataError> {
         let chosen =
             self.sequence.chunks(self.batch).nth(number).filter(|_| number < self.batches).ok_or(
                 DataError::Buffer { what: "the pass", found: self.batches, expected: number.saturating_add(1) },
@@ -97,12 +106,12 @@ impl Pass {
             let image = self.data.image(index as usize).unwrap_or(&[]);
             let own = self.data.image_size(index as usize).unwrap_or(size);
             let output = outputs.next().unwrap_or_default();
-            match self.order {
-                Order::Shuffled { seed, epoch, augmentation } => {
-                    let mut random = Random::new(seed, Purpose::Augmentation, epoch, index.into());
-                    augmentation.apply(image, own, size, &self.normalization, &mut random, output)?;
+            match &mut self.preparation {
+                Preparation::Augment { seed, epoch, augmenter } => {
+                    let mut random = Random::new(*seed, Purpose::Augmentation, *epoch, index.into());
+                    augmenter.apply(image, own, &mut random, output)?;
                 }
-                Order::Sequential => self.normalization.apply(image, output)?,
+                Preparation::Normalize => self.normalization.apply(image, output)?,
             }
             target.labels.push(self.data.labels().get(index as usize).copied().unwrap_or(0));
         }
@@ -133,7 +142,7 @@ impl Loader {
     ///
     /// # Errors
     /// The thread cannot be started.
-    pub fn new(pass: Pass, first: usize) -> Result<Self, DataError> {
+    pub fn new(mut pass: Pass, first: usize) -> Result<Self, DataError> {
         let (send, ready) = sync_channel(1);
         let (spare, used) = channel::<Batch>();
         let remaining = pass.batches.saturating_sub(first);
@@ -195,7 +204,7 @@ mod tests {
     use crate::data::tests::random;
     use std::time::Duration;
 
-    const AUGMENTATION: Augmentation = Augmentation { padding: 2, flip: Flip::Horizontal, resized_crop: None };
+    const AUGMENTATION: Augmentation = Augmentation { padding: 2, flip: Flip::Horizontal, ..Augmentation::NONE };
 
     fn pass(order: Order, batch: usize) -> Pass {
         let data = Arc::new(random(23, [4, 4], 5));
@@ -259,7 +268,7 @@ mod tests {
         assert!(matches!(new(&[0], Order::Sequential, 0), Err(DataError::EmptyBatch)));
         assert!(matches!(new(&[0, 4], Order::Sequential, 1), Err(DataError::Buffer { found: 4, expected: 5, .. })));
         assert!(new(&[0, 1, 2], shuffled(0), 4).is_err());
-        let pass = new(&[0, 1, 2], shuffled(0), 2).unwrap();
+        let mut pass = new(&[0, 1, 2], shuffled(0), 2).unwrap();
         assert!(pass.fill(1, &mut Batch::default()).is_err());
         assert_eq!(new(&[], Order::Sequential, 2).unwrap().batches(), 0);
     }

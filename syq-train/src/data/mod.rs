@@ -6,16 +6,22 @@
 
 pub mod augment;
 pub mod cifar;
+mod color_jitter;
 pub mod error;
 pub mod folder;
 pub mod loader;
+mod normalization;
 mod resized_crop;
+mod scale_jitter;
 pub mod split;
 
-pub use augment::{Augmentation, Flip, Normalization};
+pub use augment::{Augmentation, Augmenter, Flip};
+pub use color_jitter::ColorJitter;
 pub use error::DataError;
 pub use loader::{Batch, Loader, Order, Pass};
+pub use normalization::Normalization;
 pub use resized_crop::RandomResizedCrop;
+pub use scale_jitter::ScaleJitter;
 pub use split::{HeldOut, Split};
 
 use std::path::PathBuf;

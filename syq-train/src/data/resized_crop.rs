@@ -1,44 +1,32 @@
 //! A random part of a picture, resized to the network's input (Szegedy et al., CVPR 2015).
 //!
 //! The part is chosen as torchvision's `RandomResizedCrop` does: up to ten attempts at an area and an
-//! aspect ratio that fit, then the largest part in the centre. The resizing is bilinear and
-//! antialiased: a triangle, widened when shrinking, in f32 and rounded once at the end.
+//! aspect ratio that fit, then the largest part in the centre. The engine's resizer makes of it what
+//! torchvision does with Pillow's pictures: the part is cut out, then resized.
 
 use crate::rng::Random;
 use serde::{Deserialize, Serialize};
+use syq_infer::preprocess::Region;
 
 /// Which parts are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct RandomResizedCrop {
     /// Least and greatest share of the picture's area, in (0, 1]; default [0.08, 1].
-    #[serde(default = "scale")]
     pub scale: [f32; 2],
     /// Least and greatest width / height, uniform in the logarithm; default [3/4, 4/3].
-    #[serde(default = "ratio")]
     pub ratio: [f32; 2],
 }
 
-const fn scale() -> [f32; 2] {
-    [0.08, 1.0]
-}
-
-const fn ratio() -> [f32; 2] {
-    [0.75, 4.0 / 3.0]
-}
-
-/// A part of a picture, in pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Part {
-    pub(super) top: usize,
-    pub(super) left: usize,
-    pub(super) height: usize,
-    pub(super) width: usize,
+impl Default for RandomResizedCrop {
+    fn default() -> Self {
+        Self { scale: [0.08, 1.0], ratio: [0.75, 4.0 / 3.0] }
+    }
 }
 
 impl RandomResizedCrop {
     /// A part of a picture of `height` × `width` pixels, at least one pixel.
-    pub(super) fn part(&self, [height, width]: [usize; 2], random: &mut Random) -> Part {
+    pub(super) fn part(&self, [height, width]: [usize; 2], random: &mut Random) -> Region {
         let area = height as f64 * width as f64;
         let logarithms = self.ratio.map(|ratio| f64::from(ratio).ln());
         for _ in 0..10 {
@@ -49,7 +37,7 @@ impl RandomResizedCrop {
             if (1..=width).contains(&w) && (1..=height).contains(&h) {
                 let top = random.below((height - h) as u32 + 1) as usize;
                 let left = random.below((width - w) as u32 + 1) as usize;
-                return Part { top, left, height: h, width: w };
+                return Region { top, left, height: h, width: w };
             }
         }
         let aspect = width as f64 / height as f64;
@@ -57,7 +45,7 @@ impl RandomResizedCrop {
         let h = if aspect < least { (width as f64 / least).round() as usize } else { height };
         let w = if aspect > greatest { (height as f64 * greatest).round() as usize } else { width };
         let (h, w) = (h.clamp(1, height.max(1)), w.clamp(1, width.max(1)));
-        Part { top: (height - h) / 2, left: (width - w) / 2, height: h, width: w }
+        Region { top: (height - h) / 2, left: (width - w) / 2, height: h, width: w }
     }
 }
 
@@ -65,61 +53,23 @@ fn between([low, high]: [f64; 2], random: &mut Random) -> f64 {
     low + (high - low) * f64::from(random.uniform())
 }
 
-/// For every output: the first source and the weights of it and the following ones; they sum to 1.
-fn taps(source: usize, target: usize) -> Vec<(usize, Vec<f32>)> {
-    let step = source as f64 / target as f64;
-    let support = step.max(1.0);
-    let tap = |output: usize| {
-        let centre = (output as f64 + 0.5) * step;
-        let first = (centre - support + 0.5).max(0.0) as usize;
-        let end = ((centre + support + 0.5) as usize).min(source);
-        let weight = |i: usize| (1.0 - ((i as f64 + 0.5 - centre) / support).abs()).max(0.0);
-        let sum: f64 = (first..end).map(weight).sum();
-        (first, (first..end).map(|i| (weight(i) / sum) as f32).collect())
-    };
-    (0..target).map(tap).collect()
-}
-
-/// `part` of `image` (`[row][column][RGB]`, rows of `width` pixels) as `height` × `width` bytes of `target` = [height, width].
-pub(super) fn resize(image: &[u8], width: usize, part: Part, target: [usize; 2]) -> Vec<u8> {
-    let columns = taps(part.width, target[1]);
-    let mut rows = Vec::with_capacity(part.height * target[1] * 3);
-    for row in image.chunks_exact((width * 3).max(1)).skip(part.top).take(part.height) {
-        let row = row.as_chunks::<3>().0.get(part.left..).unwrap_or_default();
-        for (first, weights) in &columns {
-            let mut sum = [0.0f32; 3];
-            for (pixel, weight) in row.get(*first..).unwrap_or_default().iter().zip(weights) {
-                for (sum, &value) in sum.iter_mut().zip(pixel) {
-                    *sum += weight * f32::from(value);
-                }
-            }
-            rows.extend(sum);
-        }
-    }
-    let length = target[1] * 3;
-    let mut bytes = Vec::with_capacity(target[0] * length);
-    let mut sums = vec![0.0f32; length];
-    for (first, weights) in taps(part.height, target[0]) {
-        sums.fill(0.0);
-        for (row, weight) in rows.chunks_exact(length.max(1)).skip(first).zip(weights) {
-            for (sum, value) in sums.iter_mut().zip(row) {
-                *sum += weight * value;
-            }
-        }
-        // `as` saturates, so that rounding errors stay inside a byte.
-        bytes.extend(sums.iter().map(|sum| (sum + 0.5) as u8));
-    }
-    bytes
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::rng::Purpose;
+    use syq_infer::preprocess::{Resampling, Resizer};
+    use syq_infer::rgb::RgbView;
+    use syq_pack::preprocess::Filter;
+
+    fn resize(image: &[u8], width: usize, part: Region, target: [usize; 2]) -> Vec<u8> {
+        let picture = RgbView::new(image.len() / width / 3, width, image).unwrap();
+        let how = Resampling { part, target, kept: Region::whole(target), filter: Filter::PillowBilinear };
+        Resizer::default().resize(picture, how).unwrap().to_vec()
+    }
 
     #[test]
     fn parts_stay_inside_and_have_the_asked_area_and_ratio() {
-        let crop = RandomResizedCrop { scale: [0.35, 1.0], ratio: ratio() };
+        let crop = RandomResizedCrop { scale: [0.35, 1.0], ..RandomResizedCrop::default() };
         let mut areas = Vec::new();
         for index in 0..500 {
             let part = crop.part([90, 120], &mut Random::new(1, Purpose::Augmentation, 0, index));
@@ -132,15 +82,15 @@ mod tests {
         assert!(areas.iter().any(|&area| area < 0.45) && areas.iter().any(|&area| area > 0.9));
         // Nothing fits: the centre, as wide as the ratio allows.
         let part = crop.part([10, 400], &mut Random::new(1, Purpose::Augmentation, 0, 0));
-        assert_eq!(part, Part { top: 0, left: 193, height: 10, width: 13 });
+        assert_eq!(part, Region { top: 0, left: 193, height: 10, width: 13 });
     }
 
     #[test]
     fn resizing_by_hand() {
-        let whole = |height, width| Part { top: 0, left: 0, height, width };
+        let whole = |height, width| Region::whole([height, width]);
         let image: Vec<u8> = (0..48).collect();
         assert_eq!(resize(&image, 4, whole(4, 4), [4, 4]), image);
-        let inner = Part { top: 1, left: 2, height: 2, width: 1 };
+        let inner = Region { top: 1, left: 2, height: 2, width: 1 };
         assert_eq!(resize(&image, 4, inner, [2, 1]), [18, 19, 20, 30, 31, 32]);
         // Two pixels, doubled: weights 1, 3/4 and 1/4 (Pillow gives the same).
         assert_eq!(

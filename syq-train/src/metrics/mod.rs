@@ -78,6 +78,13 @@ pub struct Row {
 }
 
 impl Row {
+    /// A row without figures, for [`Self::after`] where the row of the training itself is not at hand: of `step` optimizer
+    /// steps and `epoch` epochs.
+    pub const fn at(step: u64, epoch: f64) -> Self {
+        let [loss, top1, top5, lr, images_per_second, seconds] = [0.0; 6];
+        Self { step, epoch, split: Part::Train, loss, top1, top5, lr, images_per_second, seconds }
+    }
+
     /// The row of other images, measured in `seconds` after the training row `trained`.
     pub fn after(trained: &Self, split: Part, loss: &Loss, seconds: f64) -> Self {
         Self {

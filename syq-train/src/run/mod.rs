@@ -31,7 +31,7 @@ use record::Record;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use teacher::Teacher;
 
 /// Name of the checkpoint in a run's folder.
@@ -66,6 +66,9 @@ pub struct Progress {
     pub learning_rate: f32,
     /// Images a second since the run was started or resumed.
     pub images_per_second: f64,
+    /// How long the step waited for its images, which the loader prepares meanwhile. At the beginning of an epoch that is
+    /// the whole preparation of the first batch.
+    pub waited: Duration,
 }
 
 /// What a run tells whoever watches it.
@@ -158,11 +161,13 @@ impl Run {
             self.enter_stage(epoch)?;
             let order =
                 Order::Shuffled { seed: self.config.train.seed, epoch, augmentation: self.config.augmentation() };
+            let mut asked = Instant::now();
             let pass = Pass::new(&self.data, &self.split.train, &self.normalization, order, self.config.train.batch)?;
             let mut loader = Loader::new(pass, (self.step % batches) as usize)?;
             while self.step < end && self.step / batches == epoch {
                 let Some(batch) = loader.next() else { break };
                 let batch = batch?;
+                let waited = asked.elapsed();
                 let learning_rate = self.schedule.rate(self.step);
                 self.update(&batch.images, &batch.labels, learning_rate)?;
                 images += batch.labels.len() as u64;
@@ -174,10 +179,12 @@ impl Run {
                     seen: self.seen.loss(),
                     learning_rate,
                     images_per_second: images as f64 / started.elapsed().as_secs_f64(),
+                    waited,
                 });
                 if observer.flow().is_break() {
                     end = self.step;
                 }
+                asked = Instant::now();
             }
             if self.step.is_multiple_of(batches) {
                 let row = self.row(started, images);

@@ -14,7 +14,7 @@ use std::path::Path;
 use syq_infer::rgb::RgbView;
 use syq_infer::{Session, SessionOptions};
 use syq_pack::model::Accuracy;
-use syq_pack::preprocess::{ChannelOrder, Crop, Filter, Resize};
+use syq_pack::preprocess::{ChannelOrder, Crop, Resize};
 use syq_pack::{Golden, Model, Origin, Preprocess};
 
 /// Images that are evaluated at once.
@@ -38,13 +38,13 @@ pub(crate) fn build(
     Ok(Graph::new(&config.network(normalization, classes), options)?)
 }
 
-/// The model of a graph, with labels and preprocessing. Pictures are resized to a
-/// short side of `pixels` and cropped in the middle.
-fn model(graph: &Graph, labels: &[String], normalization: [[f32; 3]; 2], pixels: usize) -> Result<Model, RunError> {
+/// The model of a graph, with labels and preprocessing. Pictures are resized to the short side that the configuration
+/// says and cropped in the middle.
+fn model(graph: &Graph, labels: &[String], normalization: [[f32; 3]; 2], config: &Config) -> Result<Model, RunError> {
     let network = graph.network();
     let mut model = Model::new(network.clone(), graph.export()?, labels.to_vec())?;
     model.preprocess = Some(Preprocess {
-        resize: Resize::ShortSide { pixels, filter: Filter::PillowBilinear },
+        resize: Resize::ShortSide { pixels: config.evaluation_resize(), filter: config.filter() },
         crop: Crop::Centre,
         channel_order: ChannelOrder::Rgb,
         mean: normalization[0],
@@ -60,7 +60,7 @@ impl Run {
     /// Weights that cannot be quantized any more.
     pub fn model(&self) -> Result<Model, RunError> {
         let normalization = [self.normalization.mean(), self.normalization.deviation()];
-        model(&self.graph, self.data.classes(), normalization, self.config.evaluation_resize())
+        model(&self.graph, self.data.classes(), normalization, &self.config)
     }
 }
 
@@ -80,7 +80,7 @@ pub fn export_checkpoint(checkpoint: Checkpoint<RunMetadata>) -> Result<(Model, 
     let Checkpoint { metadata, tensors } = checkpoint;
     let mut graph = build(&metadata.stage(), &metadata.normalization()?, metadata.classes.len(), Precision::F32)?;
     graph.restore(&tensors.into_iter().map(|(name, tensor)| (name, tensor.values)).collect())?;
-    let mut model = model(&graph, &metadata.classes, metadata.normalization, metadata.config.evaluation_resize())?;
+    let mut model = model(&graph, &metadata.classes, metadata.normalization, &metadata.config)?;
     let seed = metadata.config.train.seed;
     model.origin = Origin {
         data_set: metadata.config.data.train.to_str().map(str::to_owned),

@@ -1,10 +1,9 @@
 //! How fast a run trains: the real loop, with a stopwatch.
 
 use super::{CHECKPOINT, Observer, Progress, Run, RunError, Start};
-use crate::config::{Config, Weights};
+use crate::config::{Config, NetworkConfig, Weights};
 use crate::data::Dataset;
 use crate::metrics::Row;
-
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -33,16 +32,19 @@ pub fn open(config: Config, folder: &Path, data: Dataset, steps: u64) -> Result<
 fn untrained(config: &Config, folder: &Path, data: &Dataset) -> Result<(), RunError> {
     let mut config = config.clone();
     config.recipe = None;
-    config.network.weights = Weights::Float;
-    config.network.granularity = None;
-    config.network.activation_bits = None;
-    config.network.activation_range = None;
-    config.network.threshold = None;
-    config.network.weight_normalization = None;
-    config.network.first_last = None;
+    config.network = NetworkConfig::float(config.network.name);
     config.train.progressive_bits = Vec::new();
     config.train.distillation = None;
     Run::open(config, folder, data.clone(), Start::New)?.checkpoint()
+}
+
+/// The time of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StepTime {
+    /// From the end of the step before it.
+    pub whole: Duration,
+    /// The part of it that was spent waiting for the images: see [`Progress::waited`].
+    pub waited: Duration,
 }
 
 /// Trains `steps` further steps and returns the time of each, from the end of the one before it: loading, augmentation,
@@ -50,7 +52,7 @@ fn untrained(config: &Config, folder: &Path, data: &Dataset) -> Result<(), RunEr
 ///
 /// # Errors
 /// As [`Run::train`].
-pub fn time(run: &mut Run, steps: u64) -> Result<Vec<Duration>, RunError> {
+pub fn time(run: &mut Run, steps: u64) -> Result<Vec<StepTime>, RunError> {
     let until = run.steps_done().saturating_add(steps);
     let mut watch = Stopwatch { last: Instant::now(), times: Vec::new() };
     run.train(Some(until), &mut watch)?;
@@ -60,13 +62,13 @@ pub fn time(run: &mut Run, steps: u64) -> Result<Vec<Duration>, RunError> {
 #[derive(Debug)]
 struct Stopwatch {
     last: Instant,
-    times: Vec<Duration>,
+    times: Vec<StepTime>,
 }
 
 impl Observer for Stopwatch {
-    fn step(&mut self, _: &Progress) {
+    fn step(&mut self, progress: &Progress) {
         let now = Instant::now();
-        self.times.push(now - self.last);
+        self.times.push(StepTime { whole: now - self.last, waited: progress.waited });
         self.last = now;
     }
 

@@ -186,18 +186,7 @@ fn measure(
             row.top1
         ),
         None => {
-            let epoch = metrics.epochs();
-            let trained = Row {
-                step,
-                epoch,
-                split: Part::Train,
-                loss: 0.0,
-                top1: 0.0,
-                top5: 0.0,
-                lr: 0.0,
-                images_per_second: 0.0,
-                seconds: 0.0,
-            };
+            let trained = Row::at(step, metrics.epochs());
             let row = Row::after(&trained, Part::Test, &loss, started.elapsed().as_secs_f64());
             Log::open(&folder.join(METRICS), step)?.append(&row)?;
         }

@@ -27,7 +27,7 @@ pub(crate) fn serve(config: &Path, questions: impl BufRead, mut answers: impl Wr
         let question = question?;
         let steps = question.trim().parse().with_context(|| format!("{question:?} is no number of steps"))?;
         let times = speed::time(&mut run, steps)?;
-        let ms = times.iter().map(|time| time.as_secs_f64() * 1e3).collect();
+        let ms = times.iter().map(|time| time.whole.as_secs_f64() * 1e3).collect();
         say(&mut answers, &Answer { ms, peak_mb: peak_mb() })?;
     }
     Ok(())
