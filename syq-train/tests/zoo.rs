@@ -98,6 +98,21 @@ fn resnet50() {
     check(Architecture::ResNet50, 48);
 }
 
+#[test]
+fn torchvisions_alexnet() {
+    check(Architecture::AlexNetTorchvision, 63);
+}
+
+#[test]
+fn vgg16() {
+    check(Architecture::Vgg16, 32);
+}
+
+#[test]
+fn vgg16_with_batch_norm() {
+    check(Architecture::Vgg16Bn, 32);
+}
+
 /// Where an f32 sum of integers might not be exact, whatever the input: the layers that the
 /// documentation names.
 #[test]
@@ -126,6 +141,13 @@ fn sums_of_8_bit_layers_that_could_be_rounded() {
     let always = [1, 2, 3, 4, 8]
         .into_iter()
         .flat_map(|bits| ["layer4.0.downsample.0", "fc"].map(|layer| ("resnet50", layer.to_owned(), bits)));
-    let others = [("alexnet", "fct".to_owned(), 8), ("vgg-small", "fc".to_owned(), 8)];
+    let others = [
+        ("alexnet", "fct"),
+        ("vgg-small", "fc"),
+        ("alexnet-torchvision", "classifier.6"),
+        ("vgg16", "classifier.6"),
+        ("vgg16-bn", "classifier.6"),
+    ];
+    let others = others.map(|(network, layer)| (network, layer.to_owned(), 8));
     assert_eq!(long, always.chain(others).collect());
 }
