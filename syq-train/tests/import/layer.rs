@@ -4,8 +4,8 @@ use super::fixture::folder;
 use super::generator::uniform;
 use serde::Deserialize;
 use syq_core::{
-    ActivationQuantizer, ActivationRange, BitWidth, Codebook, Granularity, WeightGradients, WeightQuantizer,
-    WeightNormalization, WeightShape,
+    ActivationQuantizer, ActivationRange, BitWidth, Codebook, Granularity, WeightGradients, WeightNormalization,
+    WeightQuantizer, WeightShape,
 };
 
 #[derive(Deserialize)]
