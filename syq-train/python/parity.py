@@ -113,9 +113,11 @@ def quantize(model, d, x):
     return model
 
 
-def checksum(code):
-    """Zeros of a layer, and its codes weighted with 24-bit numbers, in the order [filter][row][column][channel]."""
-    flat = (code.permute(0, 2, 3, 1) if code.dim() == 4 else code).reshape(-1).to(torch.int64).numpy()
+def checksum(code, channels):
+    """Zeros of a layer, and its codes weighted with 24-bit numbers, in the order [filter][row][column][channel]; a fully
+    connected layer reads a flattened feature map of so many channels."""
+    code = code if code.dim() == 4 else code.reshape(len(code), channels, -1, 1)
+    flat = code.permute(0, 2, 3, 1).reshape(-1).to(torch.int64).numpy()
     return [int((flat == 0).sum()), int((flat * (splitmix64(0, flat.size) >> np.uint64(40)).astype(np.int64)).sum())]
 
 
@@ -127,13 +129,16 @@ def fixture(c):
     recorded, codes = {}, {}
     if "weights" in d:
         quantize(model, d, x)
+        channels = 3
         for name, layer in model.named_modules():
             for key in ("alpha", "step"):
                 if isinstance(getattr(layer, key, None), torch.nn.Parameter):
                     value = getattr(layer, key).detach()
                     recorded[f"{name}.{key}"] = [list(value.shape), value.reshape(-1).tolist()]
             if isinstance(layer, Quantizer) and hasattr(layer, "alpha"):
-                codes[name] = checksum(torch.sign(layer.coded().detach()) * torch.sign(layer.alpha.detach()))
+                codes[name] = checksum(torch.sign(layer.coded().detach()) * torch.sign(layer.alpha.detach()), channels)
+            if hasattr(layer, "weight"):
+                channels = layer.weight.shape[0]
     with torch.no_grad():
         logits = model(x)
     if d["net"] in ("resnet18", "resnet34", "resnet50") and "weights" not in d:

@@ -201,7 +201,7 @@ fn biases_of_quantized_layers() {
         check(
             &network(&[
                 ("q", &[INPUT], quantize()),
-                ("c", &["q"], biased(conv(4, 3, 2, 1, weights))),
+                ("c", &["q"], biased(conv(8, 3, 2, 1, weights))),
                 ("r", &["c"], Op::Relu),
                 ("f", &["r"], Op::Flatten),
                 ("l", &["f"], linear()),

@@ -46,7 +46,9 @@ fn timms_names_are_known() {
         // Tensors that have no network's shape: each is found, and none fits.
         let wrong = |name: &String| (name.clone(), Stored::new(Dtype::F32, &[1, 1, 1, 1, 1], &[0.0]));
         let tensors: StateDict = theirs.keys().map(wrong).collect();
-        let Mismatch { missing, unexpected, different, .. } = mismatch(&tensors, &net(name), &Description::default());
+        let classes = Some((0..1000).map(|class| class.to_string()).collect());
+        let given = Description { classes, ..Description::default() };
+        let Mismatch { missing, unexpected, different, .. } = mismatch(&tensors, &net(name), &given);
         assert_eq!((missing, unexpected), (vec![], vec![]), "{name}");
         assert_eq!(different.len(), theirs.len(), "{name}");
         for (expected, found) in different {
