@@ -125,6 +125,21 @@ fn resnet50() {
     check_architecture(Architecture::ResNet50, 32, 11);
 }
 
+#[test]
+fn torchvisions_alexnet() {
+    check_architecture(Architecture::AlexNetTorchvision, 63, 13);
+}
+
+#[test]
+fn vgg16() {
+    check_architecture(Architecture::Vgg16, 32, 16);
+}
+
+#[test]
+fn vgg16_with_batch_norm() {
+    check_architecture(Architecture::Vgg16Bn, 32, 17);
+}
+
 /// Odd channel counts, strides, asymmetric padding and groups, and every operation that codes and
 /// floats can meet in.
 fn odd_network(codebook: Codebook, granularity: Granularity, activation: ActivationQuantizer) -> Network {

@@ -38,6 +38,7 @@ fn schemes() -> Vec<Scheme> {
 fn image(architecture: Architecture) -> usize {
     match architecture {
         Architecture::AlexNet => 68,
+        Architecture::AlexNetTorchvision => 63,
         _ => 32,
     }
 }

@@ -17,6 +17,7 @@ fn scheme(codebook: Codebook, bits: BitWidth, range: ActivationRange) -> Scheme 
 fn small(architecture: Architecture) -> usize {
     match architecture {
         Architecture::AlexNet => 68,
+        Architecture::AlexNetTorchvision => 63,
         Architecture::VggSmall => 8,
         Architecture::ResNet20 => 12,
         _ => 32,

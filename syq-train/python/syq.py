@@ -2,7 +2,8 @@
 a network of them so that `syq-train import` reads it. docs/import.md explains the file.
 
 A quantized layer quantizes the activations that it reads and its weights:
-  weights  Wq = alpha_i * code, code = 0 where |W| < eta * max|W| (ternary only), else the sign of W, with sign(0) = +1
+  weights  Wq = alpha_i * code, code = 0 where |W| < eta * max|W| (ternary only), else the sign of W, with sign(0) = +1;
+           with weight normalization W means the normalised weights here
   inputs   u = clamp(floor(x / step + 1/2), 0, 2^bits - 1), standing for u * step
 """
 import json
@@ -46,10 +47,11 @@ class Round(torch.autograd.Function):
 class Quantizer:
     """What a quantized convolution and a quantized fully connected layer share."""
 
-    def arm(self, weights, granularity, bits, range_, eta):
+    def arm(self, weights, granularity, bits, range_, eta, normalization="none"):
         """weights: "float" (only the input is quantized), "8bit", "binary" or "ternary"; granularity of the last two: "layer",
-        "row" or "pixel"; range_: "unit", "learned", {"fixed_point": fractional bits} or, signed, {"symmetric": bound}."""
-        self.weights, self.largest, self.eta = weights, 2 ** bits - 1, eta
+        "row" or "pixel"; range_: "unit", "learned", {"fixed_point": fractional bits} or, signed, {"symmetric": bound};
+        normalization of the weights that get codes: "none", "layer" or "filter"."""
+        self.weights, self.largest, self.eta, self.normalization = weights, 2 ** bits - 1, eta, normalization
         self.smallest = 0
         if weights in ("binary", "ternary"):
             # One scale for the layer, a kernel row or a kernel position; mean |W| to begin with.
@@ -75,6 +77,15 @@ class Quantizer:
         step = self.step * slow + (self.step - self.step * slow).detach()
         return Round.apply((x / step).clamp(0, self.largest)) * step
 
+    def normalized(self):
+        """The weights whose codes are taken: (W - mean) / sqrt(variance + 1e-10) of the layer or of each filter."""
+        if self.normalization == "none":
+            return self.weight
+        over = tuple(range(0 if self.normalization == "layer" else 1, self.weight.dim()))
+        w = self.weight.double()
+        deviations = w - w.mean(over, keepdim=True)
+        return (deviations * (1 / (deviations.square().mean(over, keepdim=True) + 1e-10).sqrt())).to(self.weight.dtype)
+
     def coded(self):
         if self.weights == "float":
             return self.weight
@@ -83,7 +94,7 @@ class Quantizer:
             codes = torch.sign(self.weight) * torch.floor(127 * self.weight.abs().double() / largest + 0.5)
             return self.weight + ((codes * largest / 127).to(self.weight.dtype) - self.weight).detach()
         eta = 0.0 if self.weights == "binary" else self.eta
-        return QuantizeWeight.apply(self.weight, self.alpha, eta, self.weights == "binary")
+        return QuantizeWeight.apply(self.normalized(), self.alpha, eta, self.weights == "binary")
 
 
 class SyqConv2d(nn.Conv2d, Quantizer):
@@ -96,14 +107,15 @@ class SyqLinear(nn.Linear, Quantizer):
         return F.linear(self.quantized(x), self.coded(), self.bias)
 
 
-def convert(model, first, last, weights, granularity, bits, range_="unit", eta=0.05, last_reads="floats", bound=None):
+def convert(model, first, last, weights, granularity, bits, range_="unit", eta=0.05, last_reads="floats", bound=None,
+            normalization="none"):
     """Makes the layers of a trained float `model` quantized ones, in place. The layers called `first` and `last` and the
     1x1 shortcuts (`downsample`) stay float; with a `bound`, the largest magnitude of the normalised pictures, they
     get 8 bits. last_reads="codes" where an activation stands before the last layer (VGG, AlexNet, not ResNet)."""
     for name, layer in list(model.named_modules()):
         if not isinstance(layer, (nn.Conv2d, nn.Linear)):
             continue
-        plan = (weights, granularity, bits, range_, eta)
+        plan = (weights, granularity, bits, range_, eta, normalization)
         if name == first:
             plan = ("8bit", None, 8, {"symmetric": bound}, eta) if bound else None
         elif name == last and last_reads == "codes":
@@ -118,6 +130,6 @@ def convert(model, first, last, weights, granularity, bits, range_="unit", eta=0
 
 def save(model, path, **description):
     """Writes the state dict with its description: net, weights, granularity, activation_bits, activation_range, threshold,
-    image_size, mean, std, classes and so on, as docs/import.md lists them."""
+    weight_normalization, image_size, mean, std, classes and so on, as docs/import.md lists them."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     save_file(tensors, path, metadata={"syq": json.dumps(description)})

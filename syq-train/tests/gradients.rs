@@ -5,7 +5,7 @@ mod common;
 use common::{build, conv};
 use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Codebook, Granularity, Padding, Shape, Window};
 use syq_pack::Network;
-use syq_pack::network::{INPUT, Op, WeightFormat};
+use syq_pack::network::{Bias, Conv, INPUT, Linear, Op, WeightFormat};
 use syq_train::graph::Graph;
 use syq_train::kernels::{Isa, Precision};
 use syq_train::layers::{CrossEntropy, Objective};
@@ -158,6 +158,67 @@ fn max_and_average_pooling() {
         ]),
         &ALL,
     );
+}
+
+/// `op` with a bias.
+fn biased(op: Op) -> Op {
+    match op {
+        Op::Conv(conv) => Op::Conv(Conv { bias: Bias::PerFilter, ..conv }),
+        other => other,
+    }
+}
+
+/// As in AlexNet and VGG: a bias, then pooling and ReLU; the last convolution's has a batch norm behind it.
+#[test]
+fn biases_of_hidden_convolutions() {
+    let float = WeightFormat::Float;
+    check(
+        &network(&[
+            ("c1", &[INPUT], biased(conv(4, 3, 1, 1, float))),
+            ("m1", &["c1"], Op::MaxPool(Window::square(2, 1, Padding::NONE))),
+            ("r1", &["m1"], Op::Relu),
+            ("c2", &["r1"], biased(conv(6, 3, 1, 2, float))),
+            ("r2", &["c2"], Op::Relu),
+            ("c3", &["r2"], biased(conv(4, 3, 2, 1, float))),
+            ("b3", &["c3"], Op::BatchNorm),
+            ("r3", &["b3"], Op::Relu),
+            ("f", &["r3"], Op::Flatten),
+            ("h", &["f"], Op::Linear(Linear { outputs: 7, weights: float, bias: Bias::PerFilter })),
+            ("rh", &["h"], Op::Relu),
+            ("l", &["rh"], linear()),
+        ]),
+        &ALL,
+    );
+}
+
+/// The bias of a layer with a codebook, or of an integer one, that reads codes: the loss is smooth in it.
+#[test]
+fn biases_of_quantized_layers() {
+    let codebook = |granularity| WeightFormat::Codebook { codebook: Codebook::Ternary, granularity };
+    let quantize = || Op::Quantize(ActivationQuantizer { bits: BitWidth::Two, range: ActivationRange::Unit });
+    for weights in [codebook(Granularity::Pixel), WeightFormat::EightBit] {
+        let linear_weights = if weights == WeightFormat::EightBit { weights } else { codebook(Granularity::Layer) };
+        check(
+            &network(&[
+                ("q", &[INPUT], quantize()),
+                ("c", &["q"], biased(conv(8, 3, 2, 1, weights))),
+                ("r", &["c"], Op::Relu),
+                ("f", &["r"], Op::Flatten),
+                ("l", &["f"], linear()),
+            ]),
+            &[Group::Scale, Group::Bias],
+        );
+        check(
+            &network(&[
+                ("f", &[INPUT], Op::Flatten),
+                ("q", &["f"], quantize()),
+                ("h", &["q"], Op::Linear(Linear { outputs: 9, weights: linear_weights, bias: Bias::PerFilter })),
+                ("r", &["h"], Op::Relu),
+                ("l", &["r"], linear()),
+            ]),
+            &[Group::Scale, Group::Bias],
+        );
+    }
 }
 
 #[test]

@@ -6,13 +6,21 @@ use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Padding, Shape, W
 
 pub(super) struct Builder {
     scheme: Scheme,
+    /// Of every layer but the last, which always has one.
+    biases: Bias,
     network: Network,
 }
 
 impl Builder {
     pub(super) fn new(name: &str, scheme: Scheme, image: usize) -> Self {
         let network = Network { name: name.to_owned(), input: Shape::new(image, image, 3), layers: Vec::new() };
-        Self { scheme, network }
+        Self { scheme, biases: Bias::None, network }
+    }
+
+    /// Whether the layers to come have biases; they have none otherwise, as a batch norm follows.
+    pub(super) fn with_biases(mut self, biases: Bias) -> Self {
+        self.biases = biases;
+        self
     }
 
     pub(super) fn push(&mut self, name: &str, inputs: &[&str], op: Op) -> String {
@@ -21,7 +29,7 @@ impl Builder {
         name.to_owned()
     }
 
-    /// The first convolution, without bias, on the picture.
+    /// The first convolution, on the picture.
     pub(super) fn first_conv(&mut self, name: &str, filters: usize, window: Window) -> String {
         match self.scheme.first_last() {
             FirstLast::Float => self.convolution(name, INPUT, filters, window, 1, WeightFormat::Float),
@@ -34,7 +42,7 @@ impl Builder {
         }
     }
 
-    /// The 1×1 convolution of a shortcut, without bias; `quantizer` is the name of what stands before it
+    /// The 1×1 convolution of a shortcut; `quantizer` is the name of what stands before it
     /// where it is an integer one.
     pub(super) fn shortcut(
         &mut self,
@@ -54,7 +62,7 @@ impl Builder {
         }
     }
 
-    /// A convolution without bias in the network's scheme.
+    /// A convolution in the network's scheme.
     pub(super) fn conv(&mut self, name: &str, from: &str, filters: usize, window: Window, groups: usize) -> String {
         self.convolution(name, from, filters, window, groups, self.scheme.conv())
     }
@@ -68,7 +76,7 @@ impl Builder {
         groups: usize,
         weights: WeightFormat,
     ) -> String {
-        let conv = Conv { filters, window, groups, weights, bias: Bias::None };
+        let conv = Conv { filters, window, groups, weights, bias: self.biases };
         self.push(name, &[from], Op::Conv(conv))
     }
 
@@ -92,9 +100,9 @@ impl Builder {
         }
     }
 
-    /// A fully connected layer in the network's scheme, without bias.
+    /// A fully connected layer in the network's scheme.
     pub(super) fn linear(&mut self, name: &str, from: &str, outputs: usize) -> String {
-        let linear = Linear { outputs, weights: self.scheme.linear(), bias: Bias::None };
+        let linear = Linear { outputs, weights: self.scheme.linear(), bias: self.biases };
         self.push(name, &[from], Op::Linear(linear))
     }
 

@@ -1,9 +1,10 @@
-//! Constructors of the known networks: ResNet-20 (CIFAR), VGG-small, the paper's AlexNet and
-//! ResNet-18, 34 and 50. Each builds a [`Network`] value; nothing else in the workspace knows them.
+//! Constructors of the known networks: ResNet-20 (CIFAR), VGG-small, the paper's AlexNet, ResNet-18, 34
+//! and 50, and torchvision's AlexNet and VGG-16. Each builds a [`Network`] value; nothing else in the workspace knows them.
 
 mod alexnet;
 mod builder;
 mod resnet;
+mod torchvision;
 mod vgg;
 
 use crate::network::{Network, WeightFormat};
@@ -92,12 +93,29 @@ pub enum Architecture {
     ResNet34,
     /// ResNet-50 with the stride in the 3×3 convolution.
     ResNet50,
+    /// AlexNet as torchvision has it, another network than [`Self::AlexNet`]: 11×11 first, biases, no batch norm.
+    #[serde(rename = "alexnet-torchvision")]
+    AlexNetTorchvision,
+    /// VGG-16, torchvision's `vgg16`: biases, no batch norm.
+    Vgg16,
+    /// VGG-16 with a batch norm behind each convolution, torchvision's `vgg16_bn`.
+    #[serde(rename = "vgg16-bn")]
+    Vgg16Bn,
 }
 
 impl Architecture {
     /// Every architecture.
-    pub const ALL: [Self; 6] =
-        [Self::ResNet20, Self::VggSmall, Self::AlexNet, Self::ResNet18, Self::ResNet34, Self::ResNet50];
+    pub const ALL: [Self; 9] = [
+        Self::ResNet20,
+        Self::VggSmall,
+        Self::AlexNet,
+        Self::ResNet18,
+        Self::ResNet34,
+        Self::ResNet50,
+        Self::AlexNetTorchvision,
+        Self::Vgg16,
+        Self::Vgg16Bn,
+    ];
 
     /// The name, as in configurations and on the command line.
     pub const fn name(self) -> &'static str {
@@ -108,6 +126,9 @@ impl Architecture {
             Self::ResNet18 => "resnet18",
             Self::ResNet34 => "resnet34",
             Self::ResNet50 => "resnet50",
+            Self::AlexNetTorchvision => "alexnet-torchvision",
+            Self::Vgg16 => "vgg16",
+            Self::Vgg16Bn => "vgg16-bn",
         }
     }
 
@@ -142,6 +163,9 @@ impl Architecture {
             Self::ResNet18 => resnet::resnet(self, scheme, image, classes, resnet::Block::Basic, [2, 2, 2, 2]),
             Self::ResNet34 => resnet::resnet(self, scheme, image, classes, resnet::Block::Basic, [3, 4, 6, 3]),
             Self::ResNet50 => resnet::resnet(self, scheme, image, classes, resnet::Block::Bottleneck, [3, 4, 6, 3]),
+            Self::AlexNetTorchvision => torchvision::alexnet(scheme, image, classes),
+            Self::Vgg16 => torchvision::vgg16(scheme, image, classes, torchvision::Norm::None),
+            Self::Vgg16Bn => torchvision::vgg16(scheme, image, classes, torchvision::Norm::Batch),
         }
     }
 }

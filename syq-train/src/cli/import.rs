@@ -5,7 +5,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
-use syq_core::{ActivationRange, BitWidth, Granularity};
+use syq_core::{ActivationRange, BitWidth, Granularity, WeightNormalization};
 use syq_pack::preprocess::Filter;
 use syq_pack::zoo::Architecture;
 use syq_train::config::{FirstLast, Weights};
@@ -38,6 +38,10 @@ pub(super) struct Arguments {
     /// η: ternary weights below η · max |W| are 0 [default: 0.05].
     #[arg(long, value_name = "ETA")]
     threshold: Option<f32>,
+    /// What the weights' mean and deviation are taken over before they are quantized: none, layer or filter
+    /// [default: none].
+    #[arg(long, value_name = "OVER", value_parser = plain::<WeightNormalization>)]
+    weight_normalization: Option<WeightNormalization>,
     /// First, last and shortcut layers of a quantized network: float or 8bit [default: float].
     #[arg(long, value_parser = plain::<FirstLast>)]
     first_last: Option<FirstLast>,
@@ -72,6 +76,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         activation_bits: arguments.acts,
         activation_range: arguments.range,
         threshold: arguments.threshold,
+        weight_normalization: arguments.weight_normalization,
         first_last: arguments.first_last,
         batch_norm_epsilon: arguments.epsilon,
         image_size: arguments.image_size,

@@ -69,7 +69,8 @@ pub enum FirstLast {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NetworkConfig {
-    /// "resnet20", "vgg-small", "alexnet", "resnet18", "resnet34" or "resnet50".
+    /// "resnet20", "vgg-small", "alexnet", "resnet18", "resnet34", "resnet50", "alexnet-torchvision", "vgg16" or
+    /// "vgg16-bn".
     pub name: Architecture,
     /// "float", "binary" or "ternary".
     pub weights: Weights,

@@ -6,7 +6,7 @@
 use super::error::ImportErrorKind;
 use crate::config::{FirstLast, Weights};
 use serde::{Deserialize, Serialize};
-use syq_core::{ActivationRange, BitWidth, Granularity};
+use syq_core::{ActivationRange, BitWidth, Granularity, WeightNormalization};
 use syq_pack::preprocess::{Filter, Resize};
 use syq_pack::zoo::Architecture;
 
@@ -38,6 +38,10 @@ pub struct Description {
     /// η, the threshold's fraction of max |W|; ternary weights only; 0.05 is assumed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f32>,
+    /// "none" (assumed), "layer" or "filter": what the weights' mean and deviation are taken over before
+    /// they are quantized; quantized networks only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight_normalization: Option<WeightNormalization>,
     /// "float" (assumed) or "8bit": the first, the last and the shortcut layers; quantized networks only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_last: Option<FirstLast>,
@@ -78,6 +82,7 @@ impl Description {
             activation_bits: agree("activation_bits", self.activation_bits, other.activation_bits)?,
             activation_range: agree("activation_range", self.activation_range, other.activation_range)?,
             threshold: agree("threshold", self.threshold, other.threshold)?,
+            weight_normalization: agree("weight_normalization", self.weight_normalization, other.weight_normalization)?,
             first_last: agree("first_last", self.first_last, other.first_last)?,
             batch_norm_epsilon: agree("batch_norm_epsilon", self.batch_norm_epsilon, other.batch_norm_epsilon)?,
             image_size: agree("image_size", self.image_size, other.image_size)?,

@@ -22,6 +22,7 @@ const FLOATS: [Dtype; 3] = [Dtype::F32, Dtype::F16, Dtype::BF16];
 /// The tensors of a file.
 #[derive(Debug)]
 pub struct Foreign<'a> {
+    architecture: Architecture,
     tensors: BTreeMap<String, (String, TensorView<'a>)>,
 }
 
@@ -57,12 +58,17 @@ impl<'a> Foreign<'a> {
             }
             tensors.insert(ours, (name, view));
         }
-        Ok(Self { tensors })
+        Ok(Self { architecture, tensors })
     }
 
     /// The shape of a tensor.
     pub fn shape(&self, name: &str) -> Option<&[usize]> {
         self.tensors.get(name).map(|(_, view)| view.shape())
+    }
+
+    /// Whose names the tensors have.
+    pub(super) fn architecture(&self) -> Architecture {
+        self.architecture
     }
 
     /// How the file calls the tensor, with its type and shape.
@@ -114,6 +120,12 @@ fn canonical(name: &str, architecture: Architecture) -> String {
         Architecture::ResNet20 => {
             let rest = rest.strip_prefix("linear.").map_or_else(|| rest.to_owned(), |tensor| format!("fc.{tensor}"));
             rest.replace(".shortcut.", ".downsample.")
+        }
+        // timm's VGG has the first two fully connected layers as convolutions, and a head.
+        Architecture::Vgg16 | Architecture::Vgg16Bn => {
+            let layers = [("pre_logits.fc1.", "0"), ("pre_logits.fc2.", "3"), ("head.fc.", "6")];
+            let found = layers.iter().find_map(|(theirs, place)| Some((rest.strip_prefix(theirs)?, place)));
+            found.map_or_else(|| rest.to_owned(), |(tensor, place)| format!("classifier.{place}.{tensor}"))
         }
         _ => rest.to_owned(),
     }

@@ -152,6 +152,8 @@ fn config(known: &Description, architecture: Architecture) -> Result<String, Imp
         #[serde(skip_serializing_if = "Option::is_none")]
         threshold: Option<f32>,
         #[serde(skip_serializing_if = "Option::is_none")]
+        weight_normalization: Option<syq_core::WeightNormalization>,
+        #[serde(skip_serializing_if = "Option::is_none")]
         first_last: Option<FirstLast>,
     }
     let network = Network {
@@ -161,6 +163,7 @@ fn config(known: &Description, architecture: Architecture) -> Result<String, Imp
         activation_bits: known.activation_bits,
         activation_range: known.activation_range,
         threshold: known.threshold,
+        weight_normalization: known.weight_normalization,
         first_last: known.first_last,
     };
     let [mean, std] = known.normalization(architecture)?;

@@ -5,6 +5,7 @@ use super::file::Foreign;
 use syq_core::{ActivationRange, Granularity, Shape};
 use syq_pack::Network;
 use syq_pack::network::{Bias, Op, Resolved, Source, WeightFormat};
+use syq_pack::zoo::Architecture;
 
 /// One tensor that the network needs.
 #[derive(Debug)]
@@ -46,10 +47,14 @@ pub(super) struct Slots {
 }
 
 impl Slots {
-    /// What `network` needs. A bias in front of a batch norm is taken along where `foreign` has one.
+    /// What `network` needs. A bias in front of a batch norm is taken along where `foreign` has one; VGG's
+    /// convolutions have them all or none has, so that one alone that is missing is an error.
     pub(super) fn new(network: &Network, resolved: &Resolved, foreign: &Foreign<'_>) -> Self {
         let places = Places { network, resolved };
         let mut all = Self::default();
+        let has = |bias: &String| foreign.shape(bias).is_some();
+        let together = foreign.architecture() == Architecture::Vgg16Bn;
+        let any = together && (0..network.layers.len()).filter_map(|index| places.folded_bias(index)).any(|b| has(&b));
         for (index, layer) in network.layers.iter().enumerate() {
             let name = layer.name.as_str();
             match &layer.op {
@@ -88,8 +93,7 @@ impl Slots {
                     ] {
                         all.vector(name, there, here, channels);
                     }
-                    let folded_bias = places.convolution_before(index).map(|conv| format!("{conv}.bias"));
-                    let folded_bias = folded_bias.filter(|bias| foreign.shape(bias).is_some());
+                    let folded_bias = places.folded_bias(index).filter(|bias| any || has(bias));
                     if let Some(bias) = &folded_bias {
                         let (name, shapes) = (bias.clone(), vec![vec![channels]]);
                         all.slots.push(Slot { target: bias.clone(), name, shapes, order: Order::Same });
@@ -155,8 +159,12 @@ impl<'a> Places<'a> {
         None
     }
 
-    /// The convolution or fully connected layer that the batch norm `index` alone reads.
-    fn convolution_before(&self, index: usize) -> Option<&'a str> {
+    /// The bias that the convolution or fully connected layer may have there which the batch norm `index`
+    /// alone reads.
+    fn folded_bias(&self, index: usize) -> Option<String> {
+        if self.network.layers[index].op != Op::BatchNorm {
+            return None;
+        }
         let source = *self.resolved.layers[index].inputs.first()?;
         let Source::Layer(before) = source else { return None };
         let alone = self.resolved.layers.iter().flat_map(|layer| &layer.inputs).filter(|read| **read == source);
@@ -166,7 +174,7 @@ impl<'a> Places<'a> {
             Op::Linear(linear) => linear.bias == Bias::None,
             _ => false,
         };
-        (without_bias && alone.count() == 1).then_some(layer.name.as_str())
+        (without_bias && alone.count() == 1).then(|| format!("{}.bias", layer.name))
     }
 
     /// The first layer with weights that reads the codes of quantizer `index`.

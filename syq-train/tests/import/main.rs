@@ -9,3 +9,4 @@ mod layer;
 mod mismatch;
 mod parity;
 mod run;
+mod torchvision;

@@ -48,7 +48,7 @@ macro_rules! parity {
 
         #[test]
         fn no_fixture_is_left_out() {
-            let mut tested = vec![$($name.to_owned(),)* "layer".to_owned()];
+            let mut tested = vec![$($name.to_owned(),)* "layer".to_owned(), "names".to_owned()];
             let files = std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
             let mut found: Vec<_> = files.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
             tested.sort();
@@ -74,4 +74,12 @@ parity! {
     eight_bit_ends_resnet20: "resnet20-w2a2-8bit",
     eight_bit_ends_vgg_small: "vgg-small-w2a2-8bit",
     ternary_row_resnet50: "resnet50-w2a8-row",
+    filter_normalized_resnet20: "resnet20-w2a2-filter",
+    layer_normalized_resnet20: "resnet20-w1a2-layer",
+    torchvisions_alexnet: "alexnet-torchvision",
+    ternary_pixel_torchvisions_alexnet: "alexnet-torchvision-w2a2-pixel",
+    vgg16: "vgg16",
+    binary_row_vgg16: "vgg16-w1a4-row",
+    vgg16_with_batch_norm: "vgg16-bn",
+    eight_bit_ends_vgg16_with_batch_norm: "vgg16-bn-w2a2-8bit",
 }

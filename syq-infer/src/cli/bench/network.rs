@@ -14,7 +14,7 @@ use syq_pack::{Model, ModelView, Origin};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "A known network with random weights")]
 pub(super) struct NetworkArguments {
-    /// resnet18, resnet34, resnet50, alexnet, vgg-small or resnet20
+    /// resnet18, resnet34, resnet50, alexnet, alexnet-torchvision, vgg16, vgg16-bn, vgg-small or resnet20
     #[arg(long, value_name = "NAME", value_parser = architecture)]
     net: Option<Architecture>,
     /// Bits of a weight, 1 or 2; float for the float twin

@@ -106,7 +106,10 @@ fn describe(summary: &Summary) -> String {
         "resnet34" => "ResNet-34",
         "resnet50" => "ResNet-50",
         "alexnet" => "AlexNet",
+        "alexnet-torchvision" => "AlexNet (torchvision's)",
         "vgg-small" => "VGG-small",
+        "vgg16" => "VGG-16",
+        "vgg16-bn" => "VGG-16 with batch norm",
         other => other,
     });
     let granularity = summary.granularity.as_ref().map(|name| format!("{name}-wise scales"));
