@@ -53,8 +53,11 @@ impl Model {
         let mut filler = Filler { random: SplitMix64::new(seed), magnitudes: Vec::new() };
         let mut parameters = Parameters::new();
         for (index, (layer, place)) in network.layers.iter().zip(&resolved.layers).enumerate() {
-            let target = target(&network, &resolved.layers, index);
-            let (filled, magnitude) = filler.layer(layer, place, target)?;
+            let aim = Aim {
+                target: target(&network, &resolved.layers, index),
+                biases: biases(&network, &resolved.layers, index),
+            };
+            let (filled, magnitude) = filler.layer(layer, place, aim)?;
             filler.magnitudes.push(magnitude);
             parameters.extend(filled.map(|filled| (layer.name.clone(), filled)));
         }
@@ -95,6 +98,31 @@ fn target(network: &Network, places: &[ResolvedLayer], mut index: usize) -> f32 
     1.0 / lift
 }
 
+/// The range of a layer's biases, in parts of its target. Where an activation follows they lie as the offsets
+/// of batch norms do: most units are then alive, and a network without batch norms keeps its magnitudes.
+fn biases(network: &Network, places: &[ResolvedLayer], mut index: usize) -> [f32; 2] {
+    while let Some(next) = (index + 1..places.len()).find(|&next| places[next].inputs.contains(&Source::Layer(index))) {
+        match &network.layers[next].op {
+            Op::Quantize(_) | Op::Relu => return OFFSETS,
+            Op::MaxPool(_) => index = next,
+            _ => break,
+        }
+    }
+    [-0.5, 0.5]
+}
+
+/// The offsets of batch norms, in parts of their target.
+const OFFSETS: [f32; 2] = [-0.25, 1.25];
+
+/// What a layer's output should be like.
+#[derive(Clone, Copy)]
+struct Aim {
+    /// Its root mean square.
+    target: f32,
+    /// The range of its biases, in parts of that.
+    biases: [f32; 2],
+}
+
 struct Filler {
     random: SplitMix64,
     /// Estimated root mean square of each layer's output.
@@ -114,14 +142,15 @@ impl Filler {
         &mut self,
         layer: &Layer,
         place: &ResolvedLayer,
-        target: f32,
+        aim: Aim,
     ) -> Result<(Option<LayerParameters>, f32), ModelError> {
+        let target = aim.target;
         let input = self.magnitude(place.inputs[0]);
         let channels = place.output.channels;
         Ok(match (&layer.op, place.geometry) {
             (Op::Conv(_) | Op::Linear(_), Some(geometry)) => {
                 let deviation = target / (input * (geometry.filter_len() as f32).sqrt());
-                let parameters = self.weights(layer, &geometry, deviation, target)?;
+                let parameters = self.weights(layer, &geometry, deviation, aim)?;
                 (Some(parameters), target)
             }
             (Op::BatchNorm, _) => {
@@ -132,7 +161,7 @@ impl Filler {
                     sign * gain * self.random.uniform(0.5, 1.5)
                 });
                 let scale: Vec<f32> = scale.collect();
-                let offset = self.vector(channels, -0.25 * target, 1.25 * target);
+                let offset = self.vector(channels, OFFSETS[0] * target, OFFSETS[1] * target);
                 (Some(LayerParameters::BatchNorm { scale, offset }), target)
             }
             (Op::Quantize(quantizer), _) => {
@@ -155,13 +184,14 @@ impl Filler {
         layer: &Layer,
         geometry: &ConvGeometry,
         deviation: f32,
-        target: f32,
+        aim: Aim,
     ) -> Result<LayerParameters, ModelError> {
         let with_bias = match &layer.op {
             Op::Conv(conv) => conv.bias == Bias::PerFilter,
             Op::Linear(linear) => linear.bias == Bias::PerFilter,
             _ => false,
         };
+        let [low, high] = aim.biases.map(|bias| bias * aim.target);
         let weights = geometry.weights();
         let (codebook, granularity) = match layer.op.weights() {
             Some(WeightFormat::Codebook { codebook, granularity }) => (codebook, granularity),
@@ -170,14 +200,14 @@ impl Filler {
                 // Uniform integers in [−127, 127] have deviation √(127 · 128 / 3).
                 let scale = deviation / (127.0f32 * 128.0 / 3.0).sqrt();
                 let scales = self.vector(geometry.filters(), 0.6 * scale, 1.4 * scale);
-                let bias = with_bias.then(|| self.vector(geometry.filters(), -0.5 * target, 0.5 * target));
+                let bias = with_bias.then(|| self.vector(geometry.filters(), low, high));
                 return Ok(LayerParameters::EightBit { codes, scales, bias });
             }
             Some(WeightFormat::Float) | None => {
                 // A uniform distribution over ±√3·σ has deviation σ.
                 let bound = deviation * 3f32.sqrt();
                 let weights = self.vector(weights, -bound, bound);
-                let bias = with_bias.then(|| self.vector(geometry.filters(), -0.5 * target, 0.5 * target));
+                let bias = with_bias.then(|| self.vector(geometry.filters(), low, high));
                 return Ok(LayerParameters::Float { weights, bias });
             }
         };
@@ -191,7 +221,7 @@ impl Filler {
             Codebook::Ternary => deviation * 1.5f32.sqrt(),
         };
         let scales = self.vector(granularity.subgroups(geometry.window.kernel), 0.6 * scale, 1.4 * scale);
-        let bias = with_bias.then(|| self.vector(geometry.filters(), -0.5 * target, 0.5 * target));
+        let bias = with_bias.then(|| self.vector(geometry.filters(), low, high));
         Ok(LayerParameters::Coded { codes, scales, bias })
     }
 
