@@ -1,13 +1,14 @@
 //! `syq-train bench`.
 
 use super::progress::say;
+use super::values::checkpoint;
 use anyhow::{Context, bail};
 use serde::Serialize;
 use std::io::Write;
 use std::path::PathBuf;
 use syq_train::config::Config;
 use syq_train::kernels::Isa;
-use syq_train::run::{CHECKPOINT, DataPart, load_part, precision, speed, threads};
+use syq_train::run::{DataPart, load_part, precision, speed, threads};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -53,8 +54,7 @@ struct Report {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut config = Config::read(&arguments.config)?;
     config.train.init = match &arguments.init {
-        Some(init) if init.is_dir() => Some(init.join(CHECKPOINT)),
-        Some(init) => Some(init.clone()),
+        Some(init) => Some(checkpoint(init)),
         // The configuration's own, if it has been trained already.
         None => config.train.init.filter(|init| init.exists()),
     };

@@ -1,15 +1,14 @@
 //! `syq-train export`.
 
 use super::progress::{Reading, say, warn_skipped};
+use super::values::checkpoint;
 use anyhow::bail;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use syq_train::config::TensorBoardConfig;
 use syq_train::metrics::{Metrics, Part, Row};
-use syq_train::run::{
-    CHECKPOINT, DataPart, METRICS, RunMetadata, TENSORBOARD, accuracy, evaluate, export, load_part, threads,
-};
+use syq_train::run::{DataPart, METRICS, RunMetadata, TENSORBOARD, accuracy, evaluate, export, load_part, threads};
 use syq_train::tensorboard::TensorBoard;
 
 #[derive(Debug, clap::Args)]
@@ -34,7 +33,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let checkpoint = if arguments.run.is_dir() { arguments.run.join(CHECKPOINT) } else { arguments.run.clone() };
+    let checkpoint = checkpoint(&arguments.run);
     let (mut model, metadata) = export(&checkpoint)?;
     let mut config = metadata.config.clone();
     config.data.test = arguments.test.clone().or(config.data.test);

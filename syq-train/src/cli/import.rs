@@ -1,9 +1,9 @@
 //! `syq-train import`.
 
 use super::progress::say;
+use super::values::{architecture, bits, word};
 use anyhow::{Context, bail};
 use clap::Args;
-use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
 use syq_core::{ActivationRange, BitWidth, Granularity, WeightNormalization};
 use syq_pack::preprocess::Filter;
@@ -21,16 +21,16 @@ pub(super) struct Arguments {
     #[arg(long)]
     out: PathBuf,
     /// The network, such as resnet18.
-    #[arg(long, value_parser = architecture)]
+    #[arg(long, value_parser = architecture())]
     net: Option<Architecture>,
     /// float, binary or ternary [default: float].
-    #[arg(long, value_parser = plain::<Weights>)]
+    #[arg(long, value_parser = word::<Weights>)]
     weights: Option<Weights>,
     /// Bits of an activation: 1, 2, 3, 4 or 8.
     #[arg(long, value_name = "BITS", value_parser = bits)]
     acts: Option<BitWidth>,
     /// Which weights share a scale: layer, row or pixel.
-    #[arg(long, value_parser = plain::<Granularity>)]
+    #[arg(long, value_parser = word::<Granularity>)]
     granularity: Option<Granularity>,
     /// Range of the activations: unit, learned or fixed:F with F fractional bits [default: unit].
     #[arg(long, value_parser = range)]
@@ -40,10 +40,10 @@ pub(super) struct Arguments {
     threshold: Option<f32>,
     /// What the weights' mean and deviation are taken over before they are quantized: none, layer or filter
     /// [default: none].
-    #[arg(long, value_name = "OVER", value_parser = plain::<WeightNormalization>)]
+    #[arg(long, value_name = "OVER", value_parser = word::<WeightNormalization>)]
     weight_normalization: Option<WeightNormalization>,
     /// First, last and shortcut layers of a quantized network: float or 8bit [default: float].
-    #[arg(long, value_parser = plain::<FirstLast>)]
+    #[arg(long, value_parser = word::<FirstLast>)]
     first_last: Option<FirstLast>,
     /// ε of the batch norms [default: 1e-5].
     #[arg(long)]
@@ -61,7 +61,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "PIXELS")]
     short_side: Option<usize>,
     /// How they are resized: pillow_bilinear, pillow_bicubic or opencv_cubic [default: pillow_bilinear].
-    #[arg(long, value_parser = plain::<Filter>)]
+    #[arg(long, value_parser = word::<Filter>)]
     filter: Option<Filter>,
     /// Class names in the order of the logits: a file with one a line, or a folder of class folders.
     #[arg(long, value_name = "PATH")]
@@ -104,20 +104,6 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 /// A value by its name in configurations.
-fn plain<T: DeserializeOwned>(name: &str) -> Result<T, String> {
-    serde_json::from_value(name.into()).map_err(|error| error.to_string())
-}
-
-fn architecture(name: &str) -> Result<Architecture, String> {
-    let names = || Architecture::ALL.map(Architecture::name).join(", ");
-    Architecture::from_name(name).ok_or_else(|| format!("there is no such network; there are {}", names()))
-}
-
-fn bits(text: &str) -> Result<BitWidth, String> {
-    let bits: u32 = text.parse().map_err(|_| "not a number".to_owned())?;
-    BitWidth::try_from(bits).map_err(|error| error.to_string())
-}
-
 fn range(text: &str) -> Result<ActivationRange, String> {
     match text.strip_prefix("fixed:") {
         Some(fraction) => fraction.parse().map(ActivationRange::FixedPoint).map_err(|error| error.to_string()),

@@ -10,6 +10,7 @@ mod report;
 mod settings;
 mod signals;
 mod train;
+mod values;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

@@ -1,14 +1,14 @@
 //! The configuration of `syq-train float` and `syq-train quantize`: a file with changes, or what the flags stand for.
 
 use super::train::Arguments;
+use super::values::{architecture, bits, checkpoint, word};
 use anyhow::{Context, bail};
-use clap::builder::{PossibleValuesParser, TypedValueParser};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use syq_core::{BitWidth, Granularity};
 use syq_pack::zoo::Architecture;
 use syq_train::checkpoint::Checkpoint;
 use syq_train::config::{Config, DataConfig, NetworkConfig, NormalizationConfig, Weights, Written};
-use syq_train::run::{CHECKPOINT, RunMetadata};
+use syq_train::run::RunMetadata;
 
 /// What stands in for a configuration file.
 #[derive(Debug, clap::Args)]
@@ -31,43 +31,22 @@ pub(super) struct Pictures {
 #[group(skip)]
 #[command(next_help_heading = "Without --config")]
 pub(super) struct Scheme {
-    /// Codebook of the weights [default: ternary].
-    #[arg(long, conflicts_with = "config", value_parser = codebook())]
+    /// Codebook of the weights: ternary or binary [default: ternary].
+    #[arg(long, conflicts_with = "config", value_parser = word::<Weights>)]
     weights: Option<Weights>,
     /// Bits of the activations, 1, 2, 3, 4 or 8 [default: 2].
     #[arg(long, conflicts_with = "config", value_name = "BITS", value_parser = bits)]
     acts: Option<BitWidth>,
-    /// Which weights share a scale [default: pixel].
-    #[arg(long, conflicts_with = "config", value_parser = granularity())]
+    /// Which weights share a scale: layer, row or pixel [default: pixel].
+    #[arg(long, conflicts_with = "config", value_parser = word::<Granularity>)]
     granularity: Option<Granularity>,
-}
-
-fn architecture() -> impl TypedValueParser<Value = Architecture> {
-    PossibleValuesParser::new(Architecture::ALL.map(Architecture::name))
-        .try_map(|name| Architecture::from_name(&name).ok_or("no such network"))
-}
-
-fn codebook() -> impl TypedValueParser<Value = Weights> {
-    PossibleValuesParser::new(["ternary", "binary"])
-        .map(|name| if name == "binary" { Weights::Binary } else { Weights::Ternary })
-}
-
-fn granularity() -> impl TypedValueParser<Value = Granularity> {
-    let all = [Granularity::Pixel, Granularity::Row, Granularity::Layer];
-    PossibleValuesParser::new(all.map(Granularity::name))
-        .try_map(move |name| all.into_iter().find(|known| known.name() == name).ok_or("no such granularity"))
-}
-
-fn bits(text: &str) -> Result<BitWidth, String> {
-    let bits: u32 = text.parse().map_err(|error| format!("{error}"))?;
-    BitWidth::try_from(bits).map_err(|error| error.to_string())
 }
 
 /// Where a run's configuration comes from.
 #[derive(Debug)]
 pub(super) enum Settings {
-    /// A file, and changes to it.
-    File(PathBuf),
+    /// A file, its text, and what became of it with the changes that the flags make.
+    File(PathBuf, String, Box<Config>),
     /// The flags alone.
     Flags(Box<Written>),
 }
@@ -76,7 +55,11 @@ impl Settings {
     /// `scheme` is that of `quantize`.
     pub(super) fn new(arguments: &Arguments, scheme: Option<&Scheme>) -> anyhow::Result<Self> {
         Ok(match (&arguments.config, scheme) {
-            (Some(path), _) => Self::File(path.clone()),
+            (Some(path), _) => {
+                let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+                let config = changed(&text, arguments).with_context(|| path.display().to_string())?;
+                Self::File(path.clone(), text, Box::new(config))
+            }
             (None, None) => Self::Flags(Box::new(float(arguments)?)),
             (None, Some(scheme)) => Self::Flags(Box::new(quantized(arguments, scheme)?)),
         })
@@ -84,21 +67,9 @@ impl Settings {
 
     /// The configuration and its text. What the flags stand for depends on the number of `images`; `None` while that is
     /// not known.
-    pub(super) fn config(&self, arguments: &Arguments, images: Option<usize>) -> anyhow::Result<(Config, String)> {
+    pub(super) fn config(&self, images: Option<usize>) -> anyhow::Result<(Config, String)> {
         match self {
-            Self::File(path) => {
-                let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-                let mut config = Config::read(path)?;
-                if let Some(init) = &arguments.init {
-                    config.train.init = Some(checkpoint(init));
-                }
-                config.data.train = arguments.data.clone().unwrap_or(config.data.train);
-                config.train.epochs = arguments.epochs.unwrap_or(config.train.epochs);
-                config.train.seed = arguments.seed.unwrap_or(config.train.seed);
-                config.train.threads = arguments.threads.unwrap_or(config.train.threads);
-                config.validate().with_context(|| path.display().to_string())?;
-                Ok((config, text))
-            }
+            Self::File(_, text, config) => Ok((Config::clone(config), text.clone())),
             Self::Flags(written) => {
                 let text = written.text(images.unwrap_or(usize::MAX))?;
                 Ok((Config::from_toml_str(&text)?, text))
@@ -109,15 +80,24 @@ impl Settings {
     /// What an error names.
     pub(super) fn name(&self) -> String {
         match self {
-            Self::File(path) => path.display().to_string(),
+            Self::File(path, ..) => path.display().to_string(),
             Self::Flags(written) => written.data.train.display().to_string(),
         }
     }
 }
 
-/// The checkpoint that a run's folder or a path to a checkpoint means.
-fn checkpoint(path: &Path) -> PathBuf {
-    if path.is_dir() { path.join(CHECKPOINT) } else { path.to_owned() }
+/// A file's configuration with the flags in place of what it says.
+fn changed(text: &str, arguments: &Arguments) -> anyhow::Result<Config> {
+    let mut config = Config::from_toml_str(text)?;
+    if let Some(init) = &arguments.init {
+        config.train.init = Some(checkpoint(init));
+    }
+    config.data.train = arguments.data.clone().unwrap_or(config.data.train);
+    config.train.epochs = arguments.epochs.unwrap_or(config.train.epochs);
+    config.train.seed = arguments.seed.unwrap_or(config.train.seed);
+    config.train.threads = arguments.threads.unwrap_or(config.train.threads);
+    config.validate()?;
+    Ok(config)
 }
 
 fn float(arguments: &Arguments) -> anyhow::Result<Written> {

@@ -57,7 +57,7 @@ pub(super) struct QuantizeArguments {
 /// `float`, or `quantize` where a scheme is given.
 pub(super) fn run(arguments: &Arguments, scheme: Option<&Scheme>) -> anyhow::Result<ExitCode> {
     let settings = Settings::new(arguments, scheme)?;
-    let (config, _) = settings.config(arguments, None)?;
+    let (config, _) = settings.config(None)?;
     match (scheme, config.network.weights) {
         (None, Weights::Float) | (Some(_), Weights::Binary | Weights::Ternary) => {}
         (None, _) => bail!("{}: the weights are not float; use `quantize`", settings.name()),
@@ -71,7 +71,7 @@ pub(super) fn run(arguments: &Arguments, scheme: Option<&Scheme>) -> anyhow::Res
     drop(reading);
     warn_skipped(&data);
     say(&format!("{} training images of {} classes", data.len(), data.classes().len()));
-    let (config, text) = settings.config(arguments, Some(data.len()))?;
+    let (config, text) = settings.config(Some(data.len()))?;
     let epochs = config.train.epochs;
     let start = if arguments.resume { Start::Resume } else { Start::New };
     let mut run = Run::open(config, &arguments.out, data, start)?;
