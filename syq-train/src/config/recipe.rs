@@ -52,6 +52,21 @@ impl Recipe {
         }
     }
 
+    /// Its batch and learning rate.
+    pub(super) fn batch_and_rate(self) -> Result<(usize, f64), ConfigErrorKind> {
+        #[derive(Deserialize)]
+        struct Train {
+            batch: usize,
+            learning_rate: f64,
+        }
+        #[derive(Deserialize)]
+        struct Text {
+            train: Train,
+        }
+        let Text { train } = toml::from_str(self.text()).map_err(Box::new)?;
+        Ok((train.batch, train.learning_rate))
+    }
+
     /// Whether a configuration may give the recipe's keys other values.
     const fn is_open(self) -> bool {
         matches!(self, Self::Float | Self::SyqExtended)

@@ -15,8 +15,6 @@ const HELD_OUT: f64 = 0.1;
 const FLOAT_EPOCHS: u32 = 60;
 /// Epochs of a quantized network: the paper's released code has 30 to 60.
 const QUANTIZED_EPOCHS: u32 = 30;
-/// The batch of the recipes, which only small data sets fall below.
-const BATCH: usize = 128;
 /// Steps that an epoch should have at least, down to batches of [`SMALL`].
 const STEPS: usize = 16;
 /// The batch that is not made smaller for the sake of more steps.
@@ -82,14 +80,14 @@ impl Written {
     /// A path that is not Unicode.
     pub fn text(&self, images: usize) -> Result<String, ConfigErrorKind> {
         let Self { network, data, init, seed, epochs, threads } = self;
-        let batch = batch(images);
-        let part = batch as f64 / BATCH as f64;
-        let (recipe, epochs, learning_rate) = match network.weights {
-            Weights::Float => (Recipe::Float, epochs.unwrap_or(FLOAT_EPOCHS), 0.1 * part),
-            Weights::Binary | Weights::Ternary => {
-                (Recipe::SyqExtended, epochs.unwrap_or(QUANTIZED_EPOCHS), 1e-3 * part.sqrt())
-            }
+        let (recipe, default, power) = match network.weights {
+            Weights::Float => (Recipe::Float, FLOAT_EPOCHS, 1.0),
+            Weights::Binary | Weights::Ternary => (Recipe::SyqExtended, QUANTIZED_EPOCHS, 0.5),
         };
+        let epochs = epochs.unwrap_or(default);
+        let (most, rate) = recipe.batch_and_rate()?;
+        let batch = batch(images, most);
+        let learning_rate = rate * (batch as f64 / most as f64).powf(power);
         let tables = toml::to_string(&Whole { recipe, network, data }).map_err(Box::new)?;
         let mut text = format!(
             "# Written by syq-train from its command line and defaults; docs/training.md has every key.\n{tables}\n\
@@ -108,11 +106,11 @@ impl Written {
     }
 }
 
-/// A power of two: the largest one that leaves an epoch 16 steps, but 8 to 128, and never more than four fifths of the
+/// A power of two: the largest one that leaves an epoch 16 steps, but 8 to `most`, and never more than four fifths of the
 /// images, which is what trains at least where a tenth of each class is held out.
-fn batch(images: usize) -> usize {
+fn batch(images: usize, most: usize) -> usize {
     let trained = images.saturating_mul(4) / 5;
-    let most = (trained / STEPS).clamp(SMALL, BATCH).min(trained).max(1);
+    let most = (trained / STEPS).clamp(SMALL, most.max(SMALL)).min(trained).max(1);
     1 << most.ilog2()
 }
 
@@ -175,7 +173,7 @@ mod tests {
 
     #[test]
     fn every_data_set_has_a_batch_that_its_training_part_fills() {
-        let batches = [0, 1, 2, 3, 5, 9, 10, 100, 160, 320, 1000, 2560, 1_000_000].map(batch);
+        let batches = [0, 1, 2, 3, 5, 9, 10, 100, 160, 320, 1000, 2560, 1_000_000].map(|images| batch(images, 128));
         assert_eq!(batches, [1, 1, 1, 2, 4, 4, 8, 8, 8, 16, 32, 128, 128]);
     }
 }
