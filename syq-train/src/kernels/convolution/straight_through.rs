@@ -3,7 +3,7 @@
 
 use super::operand::code;
 use super::{GradMode, Producer};
-use crate::kernels::elementwise::{Block, ChannelAffine, ProductSums, Source, mask, padded};
+use crate::kernels::elementwise::{Block, ChannelAffine, ProductSums, Source, Stored, mask, padded};
 use syq_core::Levels;
 
 /// One image's gradient on its way out of a convolution.
@@ -44,7 +44,7 @@ impl PassOn<'_> {
         let (all, (x, rest)) = (self.x, self.x.as_chunks());
         match self.affine {
             Some(affine) => self.blocks::<QUANTIZED, ADD, PRODUCER>(affine.source(all), &[]),
-            None => self.blocks::<QUANTIZED, ADD, PRODUCER>(Stored(x.iter()), rest),
+            None => self.blocks::<QUANTIZED, ADD, PRODUCER>(Stored::new(x), rest),
         }
     }
 
@@ -131,14 +131,4 @@ fn one(levels: Levels, x: f32, g: &mut f32, step: &mut f32) {
     let bound = if t > largest { largest } else { smallest };
     *step += *g * if inside { code(levels, x) - t } else { bound };
     *g = if inside { *g } else { 0.0 };
-}
-
-/// An input that is there.
-struct Stored<'a>(std::slice::Iter<'a, Block>);
-
-impl Source for Stored<'_> {
-    #[inline(always)]
-    fn next(&mut self) -> Block {
-        *self.0.next().unwrap_or(&[0.0; 16])
-    }
 }

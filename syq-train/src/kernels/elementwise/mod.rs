@@ -22,7 +22,7 @@ use blocks::repeated;
 pub(super) use blocks::{Block, padded};
 use passes::{Affine, Gradient, GradientInPlace, MaskedSums, Sums};
 pub(super) use passes::{ProductSums, mask};
-pub(super) use source::Source;
+pub(super) use source::{Source, Stored};
 use syq_core::Shape;
 
 /// Σ x and Σ x² of each channel over the batch `x` of images of `shape`.

@@ -1,4 +1,4 @@
-//! Feature maps that are computed block by block while they are read, and so never stored.
+//! Feature maps that are read block by block: as they are stored, or computed while they are read and so never stored.
 
 use super::blocks::{Block, next};
 use super::passes::{gradient, normalize};
@@ -9,6 +9,24 @@ use std::slice::Iter;
 pub(in crate::kernels) trait Source {
     /// The next block; behind the end whatever comes of zeros.
     fn next(&mut self) -> Block;
+}
+
+/// Values that are there.
+pub(in crate::kernels) struct Stored<'a>(Iter<'a, Block>);
+
+impl<'a> Stored<'a> {
+    /// The blocks of one image.
+    #[inline(always)]
+    pub(in crate::kernels) fn new(blocks: &'a [Block]) -> Self {
+        Self(blocks.iter())
+    }
+}
+
+impl Source for Stored<'_> {
+    #[inline(always)]
+    fn next(&mut self) -> Block {
+        *self.0.next().unwrap_or(&[0.0; 16])
+    }
 }
 
 /// The output of a batch norm, from its input.
