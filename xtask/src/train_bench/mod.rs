@@ -129,10 +129,14 @@ fn contestants(
     options: &Options,
 ) -> anyhow::Result<Vec<Contestant>> {
     let mut all = Vec::new();
+    let emulated = cfg!(target_arch = "x86_64") && !Isa::Avx512Bf16.is_available();
+    if emulated {
+        say("skipped: PyTorch in bf16, which this processor has no instructions for, so that f32 is faster there")?;
+    }
     for (scheme, precision) in
         [(Scheme::Float, "bf16"), (Scheme::Float, "f32"), (Scheme::W2A2, "bf16"), (Scheme::W2A2, "f32")]
     {
-        if scheme == Scheme::W2A2 && options.no_fake_quantization {
+        if (scheme == Scheme::W2A2 && options.no_fake_quantization) || (precision == "bf16" && emulated) {
             continue;
         }
         let mut command = Command::new(&tools.python);
