@@ -1,8 +1,8 @@
 //! The SYQ inference engine: runs packed binary and ternary networks on ordinary CPUs, with the same
 //! bits on every instruction set.
 //!
-//! A [`Session`] holds a model that was compiled into a [`plan`] for the [`kernels`] of one
-//! instruction set, with its threads and memory. The logits depend on the model and the input alone:
+//! An [`Engine`] is a model that was compiled into a [`plan`] for the [`kernels`] of one instruction set; it is
+//! immutable and shared. A [`Session`] runs it with threads and memory of its own. The logits depend on the model and the input alone:
 //! not on the instruction set, the number of threads or how many images are given at once.
 //!
 #![cfg_attr(feature = "picture", doc = "```no_run")]
@@ -26,16 +26,18 @@
 //!
 //! | feature | what | on by default |
 //! | --- | --- | --- |
+//! | `threads` | sessions with more threads than the calling one | yes |
+//! | `fs` | model files are read and written | yes |
 //! | `picture` | decoding of JPEG and PNG | through `cli` |
 //! | `cli` | the `syq` command | yes |
 //!
-//! Without both, the library takes RGB bytes ([`rgb`]) and float tensors. The built-in network is there
+//! Without any of them the library takes a model's bytes, and RGB bytes ([`rgb`]) or float tensors. The built-in network is there
 //! in every case: [`builtin()`].
 //!
 //! # Dependencies
 //!
 //! `syq-core` and `syq-pack` are this workspace's own. `bytemuck` reinterprets arrays of lanes and words
-//! without `unsafe`; `rayon` gives a session its threads; `thiserror` derives the error types. With
+//! without `unsafe`; `rayon` gives a session its threads (`threads`); `thiserror` derives the error types. With
 //! `picture`: `png` and `zune-jpeg` decode, both pure Rust. With `cli`: `clap` reads the arguments,
 //! `indicatif` draws the progress bar, `serde` and `serde_json` write JSON.
 #![deny(unsafe_code)]
@@ -54,8 +56,9 @@ pub mod preprocess;
 pub mod rgb;
 pub mod session;
 pub mod topk;
+pub mod verify;
 
 pub use builtin::builtin;
 pub use exec::StepTimes;
 pub use isa::{ISA_VARIABLE, Isa, IsaError};
-pub use session::{Session, SessionError, SessionOptions};
+pub use session::{Control, Engine, Session, SessionError, SessionOptions};

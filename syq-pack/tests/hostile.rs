@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use support::{Parts, eight_bit, file, small};
 use syq_core::Codebook;
+use syq_pack::file::FileErrorKind;
 use syq_pack::model::ParameterError;
 use syq_pack::network::NetworkErrorKind;
 use syq_pack::{FormatError, Model, ModelError, PackError};
@@ -50,6 +51,47 @@ fn every_flipped_bit_is_noticed() {
     for model in [small(Codebook::Ternary), eight_bit()] {
         flip_every_bit(&model);
     }
+}
+
+#[test]
+fn damage_names_its_tensor() {
+    let folder = tempfile::tempdir().unwrap();
+    for model in [small(Codebook::Binary), small(Codebook::Ternary), eight_bit()] {
+        let good = Parts::of(&model);
+        for name in good.names() {
+            let mut parts = Parts::of(&model);
+            parts.data[good.range(&name).start] ^= 0x20;
+            let damaged = |error: FormatError| match error {
+                FormatError::TensorDigest { name, .. } => name,
+                other => panic!("{name}: {other}"),
+            };
+            let bytes = parts.bytes_undigested();
+            assert_eq!(damaged(Model::from_bytes(&bytes).unwrap_err()), name);
+            let path = folder.path().join("damaged");
+            std::fs::write(&path, &bytes).unwrap();
+            match Model::read(&path).unwrap_err().kind {
+                FileErrorKind::Format(error) => assert_eq!(damaged(error), name),
+                other => panic!("{name}: {other}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_without_tensor_digests_is_read_all_the_same() {
+    let model = small(Codebook::Ternary);
+    let mut parts = parts();
+    assert!(parts.metadata["tensor_digests"].is_object());
+    parts.metadata.as_object_mut().unwrap().remove("tensor_digests");
+    assert_eq!(Model::from_bytes(&parts.bytes()).unwrap(), model);
+    // They are never what a model is refused for: the digest of all contents is.
+    parts.metadata["tensor_digests"] = json!({"c.codes": "0123456789abcdef", "nowhere": ""});
+    assert_eq!(Model::from_bytes(&parts.bytes()).unwrap(), model);
+    let first = parts.range("c.codes").start;
+    parts.data[first] ^= 1;
+    assert!(
+        matches!(Model::from_bytes(&parts.bytes_undigested()), Err(FormatError::TensorDigest { name, .. }) if name == "c.codes")
+    );
 }
 
 fn flip_every_bit(model: &Model) {

@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask bench`, `cargo xtask reproduce`, `cargo xtask tidy`, `cargo xtask ci`.
+//! Developer commands: `cargo xtask bench`, `cargo xtask reproduce`, `cargo xtask soak`, `cargo xtask tidy`, `cargo xtask ci`.
 //!
 //! # Dependencies
 //!
@@ -13,6 +13,7 @@ mod ci;
 mod document;
 mod peers;
 mod reproduce;
+mod soak;
 mod tidy;
 mod train_bench;
 
@@ -32,6 +33,8 @@ struct Arguments {
 enum Command {
     Bench(bench::Options),
     Reproduce(reproduce::Options),
+    /// Classifies a million pictures on threads that share one model: constant memory, identical answers.
+    Soak(soak::Options),
     /// Checks the repository: file lengths, documentation, unsafe code, top-level entries.
     Tidy,
     /// Runs what the continuous integration runs: `.ci/run`.
@@ -64,6 +67,7 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Bench(options) => bench::run(&options),
         Command::Reproduce(options) => reproduce::run(&options),
+        Command::Soak(options) => soak::run(&options),
         Command::Tidy => tidy::run(repository()),
         Command::Ci => ci::run(repository()),
         Command::TrainWorker { config } => {

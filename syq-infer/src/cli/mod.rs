@@ -5,6 +5,7 @@ mod classify;
 mod eval;
 mod info;
 mod model;
+mod network;
 mod output;
 mod picture;
 mod profile;
@@ -42,7 +43,7 @@ enum Command {
     Eval(eval::Arguments),
     /// Describe a model: its layers, kernels, size and origin
     Info(info::Arguments),
-    /// Compare a model's logits with those that it carries, bit for bit
+    /// Compare a model's logits with the reference executor's, bit for bit, in every way it can run
     Verify(verify::Arguments),
     /// Time a model file, or a known network with random weights
     Bench(bench::Arguments),

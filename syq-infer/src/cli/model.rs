@@ -4,7 +4,9 @@ use super::Failure;
 use super::output::one_line;
 use clap::Args;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::io::Read;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use syq_infer::isa::IsaError;
 use syq_infer::{Isa, Session, SessionError, SessionOptions, builtin};
@@ -57,6 +59,11 @@ fn isa(name: &str) -> Result<IsaChoice, IsaError> {
 }
 
 impl EngineArguments {
+    /// Number of threads; `None` for one a core.
+    pub(super) fn threads(&self) -> Option<NonZeroUsize> {
+        NonZeroUsize::new(self.threads)
+    }
+
     /// The instruction set, if one was named.
     pub(super) fn isa(&self) -> Option<Isa> {
         match self.isa {
@@ -67,6 +74,33 @@ impl EngineArguments {
 
     pub(super) fn options(&self) -> SessionOptions {
         SessionOptions { threads: self.threads, isa: self.isa() }
+    }
+}
+
+/// The bytes of a model file and its name.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) file: String,
+    pub(super) bytes: Cow<'static, [u8]>,
+}
+
+impl Source {
+    pub(super) fn fail(&self, error: &impl ToString) -> Failure {
+        Failure::Model { file: self.file.clone(), reason: error.to_string() }
+    }
+}
+
+impl ModelArguments {
+    /// The bytes of the model file.
+    pub(super) fn source(&self) -> Result<Source, Failure> {
+        let Some(path) = &self.model else {
+            return Ok(Source { file: "built-in model".to_owned(), bytes: builtin().into() });
+        };
+        let file = one_line(&path.display());
+        match read_limited(path) {
+            Ok(bytes) => Ok(Source { file, bytes: bytes.into() }),
+            Err(reason) => Err(Failure::Model { file, reason }),
+        }
     }
 }
 
@@ -92,21 +126,13 @@ pub(super) struct ModelName {
 impl Loaded {
     /// Reads and checks the model.
     pub(super) fn read(arguments: &ModelArguments) -> Result<Self, Failure> {
-        let file = match &arguments.model {
-            Some(path) => one_line(&path.display()),
-            None => "built-in model".to_owned(),
-        };
-        let fail = |reason: String| Failure::Model { file: file.clone(), reason };
-        let owned;
-        let bytes = match &arguments.model {
-            Some(path) => {
-                owned = read_limited(path).map_err(fail)?;
-                &owned[..]
-            }
-            None => builtin(),
-        };
-        let model = Model::from_bytes(bytes).map_err(|error| fail(error.to_string()))?;
-        Ok(Self { bytes: bytes.len(), sha256: digest(bytes), model, file })
+        Self::of(arguments.source()?)
+    }
+
+    /// Checks the model.
+    pub(super) fn of(source: Source) -> Result<Self, Failure> {
+        let model = Model::from_bytes(&source.bytes).map_err(|error| source.fail(&error))?;
+        Ok(Self { bytes: source.bytes.len(), sha256: digest(&source.bytes), model, file: source.file })
     }
 
     /// A session of it.
@@ -135,7 +161,7 @@ impl Loaded {
 }
 
 /// The bytes of a file no larger than a model may be.
-pub(super) fn read_limited(path: &Path) -> Result<Vec<u8>, String> {
+fn read_limited(path: &Path) -> Result<Vec<u8>, String> {
     let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
     // One byte more lets the end be seen without growing; a pipe has no length.
     let len = file.metadata().map_or(0, |about| about.len().min(MAX_FILE));

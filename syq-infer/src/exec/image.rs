@@ -5,6 +5,7 @@ use super::few::Few;
 use super::profile::Observer;
 use super::sinks::PixelSink;
 use super::task::{Task, conv_input};
+use super::threads::join;
 use crate::kernels::{KernelError, Kernels, OutputRange, PackedConv};
 use crate::plan::{Plan, Producer, Slot, Step};
 use std::mem::take;
@@ -69,7 +70,7 @@ fn share(threads: usize, task: Task<'_>) -> Result<(), KernelError> {
     let left_threads = threads / 2;
     let Some(middle) = task.middle(left_threads, threads).filter(|_| threads > 1) else { return task.run() };
     let [left, right] = task.split(middle);
-    let (left, right) = rayon::join(|| share(left_threads, left), || share(threads - left_threads, right));
+    let (left, right) = join(|| share(left_threads, left), || share(threads - left_threads, right));
     left.and(right)
 }
 
@@ -102,7 +103,7 @@ impl Filters<'_> {
         }
         let (left, right) = output.split_at_mut(packed.filters(blocks.start..middle).len());
         let part = |blocks| Self { blocks, ..self.clone() };
-        let (left, right) = rayon::join(
+        let (left, right) = join(
             || part(blocks.start..middle).run(left_threads, left),
             || part(middle..blocks.end).run(threads - left_threads, right),
         );

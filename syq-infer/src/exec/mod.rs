@@ -8,17 +8,27 @@ mod pooled;
 mod profile;
 mod sinks;
 mod task;
+mod threads;
 
 pub(crate) use buffers::Buffers;
 pub use profile::StepTimes;
-use profile::{Observer, Unwatched};
+pub(crate) use threads::{Refused, Threads};
 
 use crate::kernels::KernelError;
 use crate::plan::Plan;
+use crate::session::Watch;
 use image::run_image;
+use profile::{Observer, Unwatched};
+use threads::join;
 
-/// Threads: a pool of one's own, or the calling thread alone.
-pub(crate) type Pool = Option<rayon::ThreadPool>;
+/// Why a run ended early.
+#[derive(Debug)]
+pub(crate) enum RunError {
+    /// A kernel refused.
+    Kernel(KernelError),
+    /// The caller wanted no more.
+    Cancelled,
+}
 
 /// Runs `logits.len() / classes` images. With at least as many images as threads each thread takes
 /// whole images; otherwise the pixels of each image are shared out. The bits are the same either way.
@@ -26,26 +36,23 @@ pub(crate) type Pool = Option<rayon::ThreadPool>;
 /// rayon needs to be called from outside.
 pub(crate) fn run_batch(
     plan: &Plan,
-    pool: &Pool,
+    pool: &Threads,
     states: &mut Vec<Buffers>,
     input: &[f32],
     logits: &mut [f32],
-) -> Result<(), KernelError> {
+    watch: &Watch<'_>,
+) -> Result<(), RunError> {
     let count = logits.len() / plan.classes.max(1);
-    let threads = pool.as_ref().map_or(1, rayon::ThreadPool::current_num_threads);
+    let threads = pool.count();
     // Small networks are run by the caller alone, unless there is an image for every thread.
     let threads = if count >= threads || plan.is_worth_sharing() { threads } else { 1 };
     let tasks = if count >= threads { threads } else { 1 };
     while states.len() < tasks {
         states.push(Buffers::new(plan));
     }
-    let images = Images { plan, threads: if tasks > 1 { 1 } else { threads }, input, logits };
+    let images = Images { plan, threads: if tasks > 1 { 1 } else { threads }, input, logits, watch };
     let states = &mut states[..tasks];
-    // Inside the pool from here on: steps that are shared need not be handed over one by one.
-    match pool {
-        Some(pool) if threads > 1 => pool.install(|| images.share(states)),
-        _ => images.share(states),
-    }
+    pool.install(threads, || images.share(states))
 }
 
 /// Consecutive images, each on `threads` threads.
@@ -54,26 +61,33 @@ struct Images<'a> {
     threads: usize,
     input: &'a [f32],
     logits: &'a mut [f32],
+    watch: &'a Watch<'a>,
 }
 
 impl Images<'_> {
     /// Halves the images until there is a part for each state.
-    fn share(self, states: &mut [Buffers]) -> Result<(), KernelError> {
-        let Self { plan, threads, input, logits } = self;
+    fn share(self, states: &mut [Buffers]) -> Result<(), RunError> {
+        let Self { plan, threads, input, logits, watch } = self;
         let (image, classes) = (plan.input_shape.len(), plan.classes);
         if let [buffers] = states {
             let mut images = input.chunks_exact(image).zip(logits.chunks_exact_mut(classes));
-            return images
-                .try_for_each(|(input, logits)| run_image(plan, threads, buffers, input, logits, &mut Unwatched));
+            return images.try_for_each(|(input, logits)| {
+                if watch.is_cancelled() {
+                    return Err(RunError::Cancelled);
+                }
+                run_image(plan, threads, buffers, input, logits, &mut Unwatched).map_err(RunError::Kernel)?;
+                watch.advance();
+                Ok(())
+            });
         }
         let count = input.len() / image;
         let (left_states, right_states) = states.split_at_mut(states.len() / 2);
         let left = count * left_states.len() / (left_states.len() + right_states.len());
         let (left_input, right_input) = input.split_at(left * image);
         let (left_logits, right_logits) = logits.split_at_mut(left * classes);
-        let (left, right) = rayon::join(
-            || Images { plan, threads, input: left_input, logits: left_logits }.share(left_states),
-            || Images { plan, threads, input: right_input, logits: right_logits }.share(right_states),
+        let (left, right) = join(
+            || Images { plan, threads, input: left_input, logits: left_logits, watch }.share(left_states),
+            || Images { plan, threads, input: right_input, logits: right_logits, watch }.share(right_states),
         );
         left.and(right)
     }
@@ -82,7 +96,7 @@ impl Images<'_> {
 /// Runs images one after another, watched, each on the threads that it would have alone.
 pub(crate) fn run_in_turn(
     plan: &Plan,
-    pool: &Pool,
+    pool: &Threads,
     states: &mut Vec<Buffers>,
     input: &[f32],
     logits: &mut [f32],
@@ -91,17 +105,10 @@ pub(crate) fn run_in_turn(
     if states.is_empty() {
         states.push(Buffers::new(plan));
     }
-    let threads = match pool {
-        Some(pool) if plan.is_worth_sharing() => pool.current_num_threads(),
-        _ => 1,
-    };
+    let threads = if plan.is_worth_sharing() { pool.count() } else { 1 };
     let buffers = &mut states[0];
-    let mut run = || {
+    pool.install(threads, || {
         let mut images = input.chunks_exact(plan.input_shape.len()).zip(logits.chunks_exact_mut(plan.classes));
         images.try_for_each(|(input, logits)| run_image(plan, threads, buffers, input, logits, observer))
-    };
-    match pool {
-        Some(pool) if threads > 1 => pool.install(run),
-        _ => run(),
-    }
+    })
 }

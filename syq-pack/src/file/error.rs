@@ -154,6 +154,16 @@ pub enum FormatError {
         /// SHA-256 that the file names.
         expected: String,
     },
+    /// A tensor that was changed.
+    #[error("tensor {name:?} is damaged: its SHA-256 begins with {found}, the file says {expected}")]
+    TensorDigest {
+        /// Name of the tensor.
+        name: String,
+        /// First digits of the SHA-256 of its bytes.
+        found: String,
+        /// The digits that the file names.
+        expected: String,
+    },
     /// Packed codes that are none.
     #[error("tensor {name:?}: {error}")]
     Codes {

@@ -8,6 +8,7 @@ use crate::preprocess::Preprocess;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 
 /// The schema that this version writes. A reader takes every minor version of the major one that it
 /// knows, as long as the file has no field that it does not know.
@@ -36,12 +37,28 @@ struct Metadata {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     preprocess: Option<Preprocess>,
     schema: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    tensor_digests: Option<TensorDigests>,
 }
 
 /// What is read before anything else.
 #[derive(Deserialize)]
 struct Head {
     schema: String,
+}
+
+/// By a tensor's name [`tensor_digest`] of its bytes. They tell which tensor of a damaged file is damaged; whether a
+/// file is damaged the one digest of all contents tells.
+pub(super) type TensorDigests = BTreeMap<String, String>;
+
+/// What the metadata says.
+pub(super) struct Contents {
+    /// The model without its parameters.
+    pub(super) model: Model,
+    /// SHA-256 that the contents should have.
+    pub(super) digest: String,
+    /// Empty in a file from before they were written.
+    pub(super) tensors: TensorDigests,
 }
 
 fn message(error: impl std::fmt::Display) -> FormatError {
@@ -51,8 +68,9 @@ fn message(error: impl std::fmt::Display) -> FormatError {
 /// The metadata of a model and tensors, in ascending order of their names, that hash to its digest.
 pub(super) fn write<'a>(
     model: &Model,
-    tensors: impl Iterator<Item = (&'a str, &'a [u8])>,
+    tensors: impl Iterator<Item = (&'a str, &'a [u8])> + Clone,
 ) -> Result<String, FormatError> {
+    let digest_of = |(name, data): (&str, &[u8])| (name.to_owned(), tensor_digest(Sha256::new_with_prefix(data)));
     let metadata = Metadata {
         digest: "0".repeat(DIGEST_LEN),
         golden: model.golden.clone(),
@@ -61,6 +79,7 @@ pub(super) fn write<'a>(
         origin: model.origin.clone(),
         preprocess: model.preprocess.clone(),
         schema: SCHEMA.to_owned(),
+        tensor_digests: Some(tensors.clone().map(digest_of).collect()),
     };
     let mut text = String::new();
     canonical::write(&serde_json::to_value(metadata).map_err(message)?, &mut text);
@@ -73,8 +92,8 @@ pub(super) fn write<'a>(
     Ok(text)
 }
 
-/// The model without its parameters, and the digest that the file names.
-pub(super) fn read(text: &str) -> Result<(Model, String), FormatError> {
+/// What the metadata says.
+pub(super) fn read(text: &str) -> Result<Contents, FormatError> {
     let separators = text.bytes().filter(|byte| b",[{".contains(byte)).count();
     if separators > MAX_SEPARATORS {
         return Err(message(format_args!("{separators} separators, more than the {MAX_SEPARATORS} allowed")));
@@ -92,9 +111,16 @@ pub(super) fn read(text: &str) -> Result<(Model, String), FormatError> {
     if let Some(path) = canonical::unknown_field(&given, &known) {
         return Err(FormatError::UnknownField { path });
     }
-    let Metadata { digest, golden, labels, network, origin, preprocess, .. } = metadata;
+    let Metadata { digest, golden, labels, network, origin, preprocess, tensor_digests, .. } = metadata;
     let model = Model { network, parameters: Default::default(), preprocess, labels, origin, golden };
-    Ok((model, digest))
+    Ok(Contents { model, digest, tensors: tensor_digests.unwrap_or_default() })
+}
+
+/// The first 16 digits of the SHA-256 of a tensor's bytes: enough to tell damage.
+pub(super) fn tensor_digest(hash: Sha256) -> String {
+    let mut digits = crate::digest::hex(&hash.finalize());
+    digits.truncate(16);
+    digits
 }
 
 /// SHA-256 over the metadata with 64 zeros in the digest's place, then name, line feed and bytes of

@@ -5,6 +5,8 @@
 
 mod canonical;
 mod data;
+#[cfg(feature = "fs")]
+mod disk;
 mod error;
 mod header;
 mod metadata;
@@ -15,7 +17,6 @@ mod write;
 pub use error::{FileError, FileErrorKind, FormatError};
 
 use crate::model::Model;
-use std::path::Path;
 
 /// The largest model file that is read, in bytes.
 pub const MAX_FILE: u64 = 1 << 31;
@@ -39,24 +40,5 @@ impl Model {
     /// The first thing that is wrong, with the tensor's or layer's name.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, FormatError> {
         read::from_bytes(bytes)
-    }
-
-    /// Writes the model file: a temporary file beside it, synchronized, then renamed over it. A
-    /// reader sees the old file or the new one.
-    ///
-    /// # Errors
-    /// A model that does not fit together, or what the file system says; names the file.
-    pub fn write(&self, path: &Path) -> Result<(), FileError> {
-        let fail = |kind| FileError { path: path.to_owned(), kind };
-        let bytes = self.to_bytes().map_err(|error| fail(error.into()))?;
-        write::atomically(path, &bytes).map_err(|error| fail(error.into()))
-    }
-
-    /// Reads a model file of at most [`MAX_FILE`] bytes.
-    ///
-    /// # Errors
-    /// A file that is too large, that cannot be read or that is no model; names the file.
-    pub fn read(path: &Path) -> Result<Self, FileError> {
-        read::from_file(path).map_err(|kind| FileError { path: path.to_owned(), kind })
     }
 }

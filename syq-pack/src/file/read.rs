@@ -1,49 +1,16 @@
 //! Bytes to model: everything around the tensors is checked before they are copied, and their digest
 //! before anything is made of them.
 
-use super::data::{Data, FileData};
-use super::error::{FileErrorKind, FormatError};
+use super::data::Data;
+use super::error::FormatError;
 use super::header::{self, Header, TensorInfo};
-use super::metadata::{self, ContentsDigest};
+use super::metadata::{self, Contents, ContentsDigest, TensorDigests, tensor_digest};
 use super::tensors::{self, needed, suffix};
-use super::{MAX_FILE, MAX_HEADER};
 use crate::model::{LayerParameters, Model, ModelError, Parameters};
 use crate::network::{Layer, Resolved, WeightFormat};
 use crate::packed::PackedCodes;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{Read, Seek};
-use std::path::Path;
-
-/// The model in the file at `path`, which is read piece by piece if it has a length and a header.
-pub(super) fn from_file(path: &Path) -> Result<Model, FileErrorKind> {
-    let mut file = File::open(path)?;
-    let about = file.metadata()?;
-    let len = about.len();
-    check_size(len)?;
-    if about.is_file() && len >= 8 {
-        let mut length = [0; 8];
-        file.read_exact(&mut length)?;
-        let header_len = u64::from_le_bytes(length);
-        let data_start = header_len.saturating_add(8);
-        if header_len <= MAX_HEADER && data_start <= len {
-            let mut header = vec![0; header_len as usize];
-            file.read_exact(&mut header)?;
-            let header = header::parse(&header, len - data_start)?;
-            return contents(&header, FileData::new(file, data_start));
-        }
-        file.rewind()?;
-    }
-    // A pipe has no length, and what has no header is described by those who read bytes.
-    let mut bytes = Vec::new();
-    file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
-    check_size(bytes.len() as u64)?;
-    Ok(from_bytes(&bytes)?)
-}
-
-fn check_size(found: u64) -> Result<(), FileErrorKind> {
-    if found > MAX_FILE { Err(FileErrorKind::TooLarge { found, limit: MAX_FILE }) } else { Ok(()) }
-}
 
 pub(super) fn from_bytes(bytes: &[u8]) -> Result<Model, FormatError> {
     let (header, data) = header::split(bytes)?;
@@ -51,8 +18,8 @@ pub(super) fn from_bytes(bytes: &[u8]) -> Result<Model, FormatError> {
 }
 
 /// The model of a header and the data behind it.
-fn contents<D: Data>(header: &Header, mut data: D) -> Result<Model, D::Error> {
-    let (mut model, expected) = metadata::read(&header.metadata)?;
+pub(super) fn contents<D: Data>(header: &Header, mut data: D) -> Result<Model, D::Error> {
+    let Contents { mut model, digest: expected, tensors: digests } = metadata::read(&header.metadata)?;
     let resolved = model.network.resolve().map_err(|error| FormatError::from(ModelError::from(error)))?;
     check_tensors(header, &model.network.layers, &resolved)?;
     let mut digest = ContentsDigest::new(&header.metadata)?;
@@ -63,11 +30,31 @@ fn contents<D: Data>(header: &Header, mut data: D) -> Result<Model, D::Error> {
     }
     let found = digest.finish();
     if found != expected {
-        return Err(FormatError::Digest { found, expected }.into());
+        let damaged = damaged_tensor(header, &mut data, &digests)?;
+        return Err(damaged.unwrap_or(FormatError::Digest { found, expected }).into());
     }
     model.parameters = parameters(tensors, &model.network.layers, &resolved)?;
     model.check().map_err(FormatError::from)?;
     Ok(model)
+}
+
+/// Which tensor of a damaged file is damaged, the first of them; `None` if all are as the file says, or it does not.
+fn damaged_tensor<D: Data>(
+    header: &Header,
+    data: &mut D,
+    digests: &TensorDigests,
+) -> Result<Option<FormatError>, D::Error> {
+    for (name, info) in &header.tensors {
+        let Some(expected) = digests.get(name) else { continue };
+        let mut hash = Sha256::new();
+        data.pieces(info.data_offsets, |piece| hash.update(piece))?;
+        let found = tensor_digest(hash);
+        if found != *expected {
+            let (name, expected) = (name.clone(), expected.clone());
+            return Ok(Some(FormatError::TensorDigest { name, found, expected }));
+        }
+    }
+    Ok(None)
 }
 
 /// The elements of a tensor.

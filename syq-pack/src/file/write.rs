@@ -1,12 +1,10 @@
-//! Model to bytes, and bytes to a file at one stroke.
+//! Model to bytes.
 
 use super::error::FormatError;
 use super::tensors::{needed, suffix};
 use super::{header, metadata, tensors};
 use crate::model::{LayerParameters, Model};
 use std::collections::BTreeMap;
-use std::io::{self, Write};
-use std::path::Path;
 
 struct Tensor {
     dtype: &'static str,
@@ -51,28 +49,4 @@ fn data(parameters: &LayerParameters, suffix: &str) -> Vec<u8> {
         (LayerParameters::Step(step), suffix::STEP) => floats(&[*step]),
         (parameters, _) => floats(parameters.bias().unwrap_or_default()),
     }
-}
-
-pub(super) fn atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".syq-");
-    #[cfg(unix)]
-    {
-        // The user's umask decides, as for any new file, not the private default of temporary files.
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    let mut file = builder.tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    // The rename is on disk only when the folder is; where folders cannot be opened, the system decides.
-    if let Ok(folder) = std::fs::File::open(folder) {
-        let _ = folder.sync_all();
-    }
-    Ok(())
 }

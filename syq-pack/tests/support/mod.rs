@@ -137,6 +137,16 @@ impl Parts {
         self.with_metadata(&json!({ "syq": self.signed() }).to_string())
     }
 
+    /// The file with the digests that stand in its metadata.
+    pub fn bytes_undigested(&self) -> Vec<u8> {
+        self.with_metadata(&json!({ "syq": self.metadata.to_string() }).to_string())
+    }
+
+    /// The tensors' names.
+    pub fn names(&self) -> Vec<String> {
+        self.tensors.iter().map(|(name, _)| name.clone()).collect()
+    }
+
     /// The file with this object as its metadata.
     pub fn with_metadata(&self, metadata: &str) -> Vec<u8> {
         let mut header = format!("{{\"__metadata__\":{metadata}");

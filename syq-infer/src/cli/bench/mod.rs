@@ -1,21 +1,21 @@
 //! `syq bench`: how fast this machine runs a model file, or a known network with random weights.
 
+mod description;
 mod measure;
-mod network;
 mod print;
 
-use super::model::{EngineArguments, read_limited};
-use super::output::{one_line, stdout};
+use super::model::{EngineArguments, ModelArguments};
+use super::network::NetworkArguments;
+use super::output::stdout;
 use super::profile::{Profile, ProfileFormat, Sums};
 use super::{Failure, Outcome};
 use clap::Args;
+use description::Description;
 use measure::{Times, peak_memory, restart_peak_memory};
-use network::{Description, NetworkArguments};
 use serde::Serialize;
 use std::io::Write;
-use std::path::PathBuf;
 use std::time::Instant;
-use syq_infer::{Session, SessionError, builtin};
+use syq_infer::{Session, SessionError};
 use syq_pack::{Golden, Model};
 
 const SCHEMA: &str = "syq.bench/1";
@@ -23,9 +23,8 @@ const SCHEMA: &str = "syq.bench/1";
 /// Arguments of `syq bench`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Model file; without it and without --net the network that is built into this program
-    #[arg(long, value_name = "FILE", conflicts_with = "net")]
-    model: Option<PathBuf>,
+    #[command(flatten)]
+    model: ModelArguments,
     /// Images given at once
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=1024))]
     batch: u32,
@@ -76,32 +75,11 @@ struct Report {
     profile: Option<Profile>,
 }
 
-/// The bytes of a model file and its name.
-struct Source {
-    file: String,
-    bytes: Vec<u8>,
-}
-
-impl Source {
-    fn of(arguments: &Arguments) -> Result<Self, Failure> {
-        match (&arguments.model, arguments.network.model()?) {
-            (_, Some(model)) => arguments.network.source(&model),
-            (Some(path), None) => {
-                let file = one_line(&path.display());
-                let bytes = read_limited(path).map_err(|reason| Failure::Model { file: file.clone(), reason })?;
-                Ok(Self { file, bytes })
-            }
-            (None, None) => Ok(Self { file: "built-in model".to_owned(), bytes: builtin().to_vec() }),
-        }
-    }
-
-    fn fail(&self, error: &impl ToString) -> Failure {
-        Failure::Model { file: self.file.clone(), reason: error.to_string() }
-    }
-}
-
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
-    let source = Source::of(arguments)?;
+    let source = match arguments.network.source()? {
+        Some(source) => source,
+        None => arguments.model.source()?,
+    };
     restart_peak_memory();
     let start = Instant::now();
     let model = Model::from_bytes(&source.bytes).map_err(|error| source.fail(&error))?;

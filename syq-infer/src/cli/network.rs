@@ -1,21 +1,19 @@
-//! Which network is timed: the flags that describe one, and what a model is found to be.
+//! The flags that describe a known network with random weights.
 
-use super::Source;
-use crate::cli::Failure;
+use super::Failure;
+use super::model::Source;
 use clap::{Args, ValueEnum};
-use serde::{Serialize, Serializer};
 use std::path::PathBuf;
 use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Codebook, Granularity};
-use syq_pack::network::{Domain, WeightFormat};
 use syq_pack::zoo::{self, Architecture, Scheme};
-use syq_pack::{Model, ModelView, Origin};
+use syq_pack::{Model, Origin};
 
 /// A known network with seeded random weights: the speed does not depend on them.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "A known network with random weights")]
 pub(super) struct NetworkArguments {
     /// resnet18, resnet34, resnet50, alexnet, alexnet-torchvision, vgg16, vgg16-bn, vgg-small or resnet20
-    #[arg(long, value_name = "NAME", value_parser = architecture)]
+    #[arg(long, value_name = "NAME", value_parser = architecture, conflicts_with = "model")]
     net: Option<Architecture>,
     /// Bits of a weight, 1 or 2; float for the float twin
     #[arg(long, value_name = "BITS", default_value = "2", requires = "net")]
@@ -74,8 +72,21 @@ fn granularity(name: &str) -> Result<Granularity, String> {
 }
 
 impl NetworkArguments {
-    /// The network that was asked for, with its parameters; `None` without `--net`.
-    pub(super) fn model(&self) -> Result<Option<Model>, Failure> {
+    /// The model file of the network that was asked for, which is written if that was asked for too; `None` without
+    /// `--net`.
+    pub(super) fn source(&self) -> Result<Option<Source>, Failure> {
+        let Some(model) = self.model()? else { return Ok(None) };
+        if let Some(path) = &self.save {
+            model.write(path).map_err(|error| Failure::Usage(error.to_string()))?;
+        }
+        let file = format!("random weights, seed {}", self.seed);
+        match model.to_bytes() {
+            Ok(bytes) => Ok(Some(Source { file, bytes: bytes.into() })),
+            Err(error) => Err(Failure::Model { file, reason: error.to_string() }),
+        }
+    }
+
+    fn model(&self) -> Result<Option<Model>, Failure> {
         let Some(architecture) = self.net else { return Ok(None) };
         let image = self.image.map_or_else(|| architecture.image(), |image| image as usize);
         let network = architecture.build(self.scheme(), image, architecture.classes());
@@ -85,23 +96,12 @@ impl NetworkArguments {
         network.resolve().map_err(|error| refuse(&error))?;
         let mut model = Model::random(network, self.seed).map_err(|error| refuse(&error))?;
         model.origin = Origin {
-            recipe: Some("random weights, to measure speed".to_owned()),
+            recipe: Some("random weights".to_owned()),
             seed: Some(self.seed),
             producer: Some(format!("syq {}", env!("CARGO_PKG_VERSION"))),
             ..Origin::default()
         };
         Ok(Some(model))
-    }
-
-    /// The bytes of a model file of `model`, which is written if that was asked for.
-    pub(super) fn source(&self, model: &Model) -> Result<Source, Failure> {
-        if let Some(path) = &self.save {
-            model.write(path).map_err(|error| Failure::Usage(error.to_string()))?;
-        }
-        let file = format!("random weights, seed {}", self.seed);
-        let bytes = model.to_bytes();
-        let bytes = bytes.map_err(|error| Failure::Model { file: file.clone(), reason: error.to_string() })?;
-        Ok(Source { file, bytes })
     }
 
     fn scheme(&self) -> Scheme {
@@ -116,73 +116,5 @@ impl NetworkArguments {
             FirstLast::EightBit => zoo::FirstLast::EIGHT_BIT,
         };
         Scheme::Quantized { codebook, granularity: self.granularity, activation, first_last }
-    }
-}
-
-/// Bits, or `float`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Bits {
-    Of(u32),
-    Float,
-}
-
-impl Serialize for Bits {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Of(bits) => serializer.serialize_u32(*bits),
-            Self::Float => serializer.serialize_str("float"),
-        }
-    }
-}
-
-/// How a model's network is quantized.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Description {
-    pub(super) net: String,
-    /// Bits of a weight, of the quantized layer with the most multiply-accumulates.
-    pub(super) weights: Bits,
-    /// Bits of the codes that this layer reads.
-    pub(super) acts: Bits,
-    /// Its granularity; null where no layer is quantized.
-    pub(super) granularity: Option<&'static str>,
-    /// Format of the weights of the first layer that has any.
-    pub(super) first_last: &'static str,
-}
-
-impl Description {
-    pub(super) fn of(view: &ModelView<'_>) -> Self {
-        let quantized = view.layers.iter().filter_map(|layer| match layer.layer.op.weights() {
-            Some(WeightFormat::Codebook { codebook, granularity }) => Some((layer, codebook, granularity)),
-            _ => None,
-        });
-        let largest = quantized.max_by_key(|(layer, ..)| layer.resolved.macs());
-        let acts = largest.map_or(Bits::Float, |(layer, ..)| match &layer.resolved.input_domain {
-            Domain::Codes { quantizer, .. } => Bits::Of(quantizer.bits.bits()),
-            Domain::Float => Bits::Float,
-        });
-        let first = view.layers.iter().find_map(|layer| layer.layer.op.weights());
-        Self {
-            net: view.model.network.name.clone(),
-            weights: largest.map_or(Bits::Float, |(_, codebook, _)| Bits::Of(codebook.bits())),
-            acts,
-            granularity: largest.map(|(_, _, granularity)| granularity.name()),
-            first_last: first.map_or("float", format_name),
-        }
-    }
-
-    /// Such as `W2A2 pixel`, or `float`.
-    pub(super) fn scheme(&self) -> String {
-        match (self.weights, self.acts, self.granularity) {
-            (Bits::Of(weights), Bits::Of(acts), Some(granularity)) => format!("W{weights}A{acts} {granularity}"),
-            _ => "float".to_owned(),
-        }
-    }
-}
-
-fn format_name(format: WeightFormat) -> &'static str {
-    match format {
-        WeightFormat::Float => "float",
-        WeightFormat::Codebook { codebook, .. } => codebook.name(),
-        WeightFormat::EightBit => "8bit",
     }
 }

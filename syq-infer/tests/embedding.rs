@@ -1,0 +1,130 @@
+//! What an application that embeds the engine relies on: sharing, progress, cancellation, panics.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use syq_infer::{Control, Engine, Session, SessionError, SessionOptions, builtin};
+use syq_pack::Golden;
+
+const IMAGES: usize = 13;
+
+fn engine() -> Engine {
+    Engine::from_bytes(builtin(), None).unwrap()
+}
+
+fn images(engine: &Engine) -> Vec<f32> {
+    (0..IMAGES as u64).flat_map(|seed| Golden::input(engine.plan().input(), seed)).collect()
+}
+
+fn room(engine: &Engine) -> Vec<f32> {
+    vec![0.0; IMAGES * engine.plan().classes()]
+}
+
+#[test]
+fn engines_are_shared_and_sessions_are_sent() {
+    fn shared<T: Send + Sync + Clone>() {}
+    fn sent<T: Send>() {}
+    shared::<Engine>();
+    sent::<Session>();
+    let engine = engine();
+    let (images, weights) = (images(&engine), engine.plan().weight_bytes());
+    let expected = Session::from_bytes(builtin(), SessionOptions::default()).unwrap().run(&images).unwrap();
+    std::thread::scope(|scope| {
+        for threads in [1, 1, 2, 3] {
+            let (engine, images, expected) = (engine.clone(), &images, &expected);
+            scope.spawn(move || {
+                let mut session = engine.session(threads).unwrap();
+                assert_eq!(session.threads(), threads);
+                // The weights are the engine's own, not a copy.
+                assert!(std::ptr::eq(session.plan(), engine.plan()) && session.plan().weight_bytes() == weights);
+                for _ in 0..3 {
+                    assert_eq!(session.run(images).unwrap(), *expected);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn progress_tells_each_image_once() {
+    let engine = engine();
+    let images = images(&engine);
+    let expected = engine.session(1).unwrap().run(&images).unwrap();
+    for threads in [1, 2, 5] {
+        let seen = Mutex::new(Vec::new());
+        let tell = |done| seen.lock().unwrap().push(done);
+        let mut logits = room(&engine);
+        let control = Control::new().progress(&tell);
+        engine.session(threads).unwrap().run_controlled(&images, &mut logits, &control).unwrap();
+        let mut seen = seen.into_inner().unwrap();
+        seen.sort_unstable();
+        assert!(seen.into_iter().eq(1..=IMAGES), "{threads} threads");
+        assert_eq!(logits, expected);
+    }
+}
+
+#[test]
+fn a_cancelled_run_stops_between_images_and_the_session_goes_on() {
+    let engine = engine();
+    let images = images(&engine);
+    let expected = engine.session(1).unwrap().run(&images).unwrap();
+    for threads in [1, 2, 5] {
+        let mut session = engine.session(threads).unwrap();
+        let mut logits = room(&engine);
+        let stop = AtomicBool::new(true);
+        let control = Control::new().cancelled_by(&stop);
+        let before = session.run_controlled(&images, &mut logits, &control).unwrap_err();
+        assert!(matches!(before, SessionError::Cancelled { done: 0, images: IMAGES }), "{before}");
+        assert_eq!(before.to_string(), format!("cancelled after 0 of {IMAGES} images"));
+        assert!(logits.iter().all(|logit| *logit == 0.0));
+
+        stop.store(false, Ordering::Relaxed);
+        let stop_at_three = |done| stop.store(stop.load(Ordering::Relaxed) || done >= 3, Ordering::Relaxed);
+        let control = control.progress(&stop_at_three);
+        match session.run_controlled(&images, &mut logits, &control).unwrap_err() {
+            // Each thread may be in the middle of an image when the flag is set.
+            SessionError::Cancelled { done, images: IMAGES } => assert!((3..3 + threads).contains(&done), "{done}"),
+            other => panic!("{other}"),
+        }
+        assert_eq!(session.run(&images).unwrap(), expected);
+    }
+}
+
+#[test]
+fn a_panicking_callback_leaves_the_session_usable() {
+    let engine = engine();
+    let images = images(&engine);
+    let expected = engine.session(1).unwrap().run(&images).unwrap();
+    for threads in [1, 2, 3] {
+        let mut session = engine.session(threads).unwrap();
+        let calls = AtomicUsize::new(0);
+        let panics = |done| {
+            calls.fetch_add(1, Ordering::Relaxed);
+            assert!(done != 4, "a callback's panic, as the test wants it");
+        };
+        let control = Control::new().progress(&panics);
+        let mut logits = room(&engine);
+        let result = catch_unwind(AssertUnwindSafe(|| session.run_controlled(&images, &mut logits, &control)));
+        assert!(result.is_err() && calls.into_inner() >= 4);
+        assert_eq!(session.run(&images).unwrap(), expected, "{threads} threads");
+    }
+}
+
+#[test]
+fn any_number_of_threads_is_defined() {
+    let engine = engine();
+    let images = images(&engine);
+    let expected = engine.session(1).unwrap().run(&images).unwrap();
+    let cores = std::thread::available_parallelism().unwrap().get();
+    for (asked, found) in [(0, cores), (1, 1), (64, 64)] {
+        let mut session = engine.session(asked).unwrap();
+        assert_eq!(session.threads(), found);
+        assert_eq!(session.run(&images).unwrap(), expected);
+    }
+    // A machine may refuse so many; then it is an error that says so.
+    match engine.session(1000) {
+        Ok(mut session) => assert_eq!(session.run(&images).unwrap(), expected),
+        Err(SessionError::Threads { threads: 1000, reason }) => assert!(!reason.is_empty()),
+        Err(other) => panic!("{other}"),
+    }
+}

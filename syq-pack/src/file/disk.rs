@@ -1,0 +1,121 @@
+//! Model files on disk: read piece by piece, written at one stroke.
+
+use super::data::{Data, PIECE};
+use super::error::{FileError, FileErrorKind};
+use super::read::{contents, from_bytes};
+use super::{MAX_FILE, MAX_HEADER, header};
+use crate::model::Model;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+impl Model {
+    /// Writes the model file: a temporary file beside it, synchronized, then renamed over it. A
+    /// reader sees the old file or the new one.
+    ///
+    /// # Errors
+    /// A model that does not fit together, or what the file system says; names the file.
+    pub fn write(&self, path: &Path) -> Result<(), FileError> {
+        let fail = |kind| FileError { path: path.to_owned(), kind };
+        let bytes = self.to_bytes().map_err(|error| fail(error.into()))?;
+        atomically(path, &bytes).map_err(|error| fail(error.into()))
+    }
+
+    /// Reads a model file of at most [`MAX_FILE`] bytes.
+    ///
+    /// # Errors
+    /// A file that is too large, that cannot be read or that is no model; names the file.
+    pub fn read(path: &Path) -> Result<Self, FileError> {
+        from_file(path).map_err(|kind| FileError { path: path.to_owned(), kind })
+    }
+}
+
+/// The model in the file at `path`, which is read piece by piece if it has a length and a header.
+fn from_file(path: &Path) -> Result<Model, FileErrorKind> {
+    let mut file = File::open(path)?;
+    let about = file.metadata()?;
+    let len = about.len();
+    check_size(len)?;
+    if about.is_file() && len >= 8 {
+        let mut length = [0; 8];
+        file.read_exact(&mut length)?;
+        let header_len = u64::from_le_bytes(length);
+        let data_start = header_len.saturating_add(8);
+        if header_len <= MAX_HEADER && data_start <= len {
+            let mut header = vec![0; header_len as usize];
+            file.read_exact(&mut header)?;
+            let header = header::parse(&header, len - data_start)?;
+            return contents(&header, FileData::new(file, data_start));
+        }
+        file.rewind()?;
+    }
+    // A pipe has no length, and what has no header is described by those who read bytes.
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+    check_size(bytes.len() as u64)?;
+    Ok(from_bytes(&bytes)?)
+}
+
+fn check_size(found: u64) -> Result<(), FileErrorKind> {
+    if found > MAX_FILE { Err(FileErrorKind::TooLarge { found, limit: MAX_FILE }) } else { Ok(()) }
+}
+
+/// The part of a file behind its header.
+struct FileData {
+    file: File,
+    /// Where the data starts, and where the file stands, both from the file's start.
+    start: u64,
+    position: u64,
+    piece: Vec<u8>,
+}
+
+impl FileData {
+    /// The data behind byte `start` of a file that stands there.
+    fn new(file: File, start: u64) -> Self {
+        Self { file, start, position: start, piece: vec![0; PIECE] }
+    }
+}
+
+impl Data for FileData {
+    type Error = FileErrorKind;
+
+    fn pieces(&mut self, [start, end]: [u64; 2], mut sink: impl FnMut(&[u8])) -> Result<(), FileErrorKind> {
+        let [start, end] = [start, end].map(|offset| self.start + offset);
+        if self.position != start {
+            self.position = self.file.seek(SeekFrom::Start(start))?;
+        }
+        while self.position < end {
+            let len = PIECE.min((end - self.position) as usize);
+            let piece = &mut self.piece[..len];
+            // A file that has become shorter meanwhile ends too early.
+            self.file.read_exact(piece)?;
+            self.position += len as u64;
+            sink(piece);
+        }
+        Ok(())
+    }
+}
+
+fn atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".syq-");
+    #[cfg(unix)]
+    {
+        // The user's umask decides, as for any new file, not the private default of temporary files.
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    let mut file = builder.tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    // The rename is on disk only when the folder is; where folders cannot be opened, the system decides.
+    if let Ok(folder) = std::fs::File::open(folder) {
+        let _ = folder.sync_all();
+    }
+    Ok(())
+}
