@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use syq_infer::{Control, Engine, Session, SessionError, SessionOptions, builtin};
-use syq_pack::Golden;
+use syq_pack::{Golden, Model};
 
 const IMAGES: usize = 13;
 
@@ -108,6 +108,11 @@ fn a_panicking_callback_leaves_the_session_usable() {
         assert!(result.is_err() && calls.into_inner() >= 4);
         assert_eq!(session.run(&images).unwrap(), expected, "{threads} threads");
     }
+}
+
+#[test]
+fn the_built_in_file_is_the_one_that_its_model_is_written_as() {
+    assert!(Model::from_bytes(builtin()).unwrap().to_bytes().unwrap() == builtin());
 }
 
 #[test]

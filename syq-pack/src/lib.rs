@@ -12,6 +12,7 @@
 
 pub mod digest;
 pub mod file;
+pub mod limits;
 pub mod model;
 pub mod network;
 pub mod packed;
@@ -22,6 +23,7 @@ pub mod zoo;
 
 pub use digest::digest;
 pub use file::{FileError, FormatError};
+pub use limits::ModelLimits;
 pub use model::{Golden, LayerParameters, LayerView, Model, ModelError, ModelView, Origin, Parameters};
 pub use network::{Network, NetworkError};
 pub use packed::{PackError, PackedCodes};

@@ -154,7 +154,7 @@ fn files_are_written_at_one_stroke() {
     // A sparse file of 3 GiB is refused by its length alone.
     let sparse = folder.path().join("sparse");
     std::fs::File::create(&sparse).unwrap().set_len(3 << 30).unwrap();
-    assert!(matches!(Model::read(&sparse).unwrap_err().kind, FileErrorKind::TooLarge { .. }));
+    assert!(matches!(Model::read(&sparse).unwrap_err().kind, FileErrorKind::Format(FormatError::Length { .. })));
 }
 
 /// A file is read piece by piece; it must be taken or refused as its bytes are.

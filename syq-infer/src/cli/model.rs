@@ -10,8 +10,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use syq_infer::isa::IsaError;
 use syq_infer::{Isa, Session, SessionError, SessionOptions, builtin};
-use syq_pack::file::MAX_FILE;
-use syq_pack::{Model, digest};
+use syq_pack::{Model, ModelLimits, digest};
 
 /// More threads than any machine has are a slip of the finger.
 const MOST_THREADS: usize = 1024;
@@ -164,8 +163,12 @@ impl Loaded {
 fn read_limited(path: &Path) -> Result<Vec<u8>, String> {
     let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
     // One byte more lets the end be seen without growing; a pipe has no length.
-    let len = file.metadata().map_or(0, |about| about.len().min(MAX_FILE));
+    let len = file.metadata().map_or(0, |about| about.len().min(ModelLimits::DEFAULT.file));
     let mut bytes = Vec::with_capacity(len as usize + 1);
-    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-    if bytes.len() as u64 > MAX_FILE { Err(format!("larger than {MAX_FILE} bytes")) } else { Ok(bytes) }
+    file.take(ModelLimits::DEFAULT.file + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if bytes.len() as u64 > ModelLimits::DEFAULT.file {
+        Err(format!("larger than {} bytes", ModelLimits::DEFAULT.file))
+    } else {
+        Ok(bytes)
+    }
 }

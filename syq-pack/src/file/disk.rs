@@ -3,7 +3,8 @@
 use super::data::{Data, PIECE};
 use super::error::{FileError, FileErrorKind};
 use super::read::{contents, from_bytes};
-use super::{MAX_FILE, MAX_HEADER, header};
+use super::{FormatError, header};
+use crate::limits::ModelLimits;
 use crate::model::Model;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -21,43 +22,51 @@ impl Model {
         atomically(path, &bytes).map_err(|error| fail(error.into()))
     }
 
-    /// Reads a model file of at most [`MAX_FILE`] bytes.
+    /// Reads a model file.
     ///
     /// # Errors
     /// A file that is too large, that cannot be read or that is no model; names the file.
     pub fn read(path: &Path) -> Result<Self, FileError> {
-        from_file(path).map_err(|kind| FileError { path: path.to_owned(), kind })
+        Self::read_within(path, &ModelLimits::DEFAULT)
+    }
+
+    /// [`Self::read`] with limits of one's own.
+    ///
+    /// # Errors
+    /// As [`Self::read`], or the first limit that is exceeded.
+    pub fn read_within(path: &Path, limits: &ModelLimits) -> Result<Self, FileError> {
+        from_file(path, limits).map_err(|kind| FileError { path: path.to_owned(), kind })
     }
 }
 
 /// The model in the file at `path`, which is read piece by piece if it has a length and a header.
-fn from_file(path: &Path) -> Result<Model, FileErrorKind> {
+fn from_file(path: &Path, limits: &ModelLimits) -> Result<Model, FileErrorKind> {
     let mut file = File::open(path)?;
     let about = file.metadata()?;
     let len = about.len();
-    check_size(len)?;
+    check_size(len, limits)?;
     if about.is_file() && len >= 8 {
         let mut length = [0; 8];
         file.read_exact(&mut length)?;
         let header_len = u64::from_le_bytes(length);
         let data_start = header_len.saturating_add(8);
-        if header_len <= MAX_HEADER && data_start <= len {
+        if header_len <= limits.header && data_start <= len {
             let mut header = vec![0; header_len as usize];
             file.read_exact(&mut header)?;
             let header = header::parse(&header, len - data_start)?;
-            return contents(&header, FileData::new(file, data_start));
+            return contents(&header, FileData::new(file, data_start), limits);
         }
         file.rewind()?;
     }
     // A pipe has no length, and what has no header is described by those who read bytes.
     let mut bytes = Vec::new();
-    file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
-    check_size(bytes.len() as u64)?;
-    Ok(from_bytes(&bytes)?)
+    file.take(limits.file.saturating_add(1)).read_to_end(&mut bytes)?;
+    Ok(from_bytes(&bytes, limits)?)
 }
 
-fn check_size(found: u64) -> Result<(), FileErrorKind> {
-    if found > MAX_FILE { Err(FileErrorKind::TooLarge { found, limit: MAX_FILE }) } else { Ok(()) }
+fn check_size(found: u64, limits: &ModelLimits) -> Result<(), FormatError> {
+    let limit = limits.file;
+    if found > limit { Err(FormatError::Length { found, limit }) } else { Ok(()) }
 }
 
 /// The part of a file behind its header.

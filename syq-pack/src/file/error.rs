@@ -22,14 +22,6 @@ pub enum FileErrorKind {
     /// What the file system says.
     #[error(transparent)]
     Io(#[from] std::io::Error),
-    /// Larger than any model.
-    #[error("the file has {found} bytes, more than the {limit} allowed")]
-    TooLarge {
-        /// Its size in bytes.
-        found: u64,
-        /// The largest allowed.
-        limit: u64,
-    },
     /// Its contents.
     #[error(transparent)]
     Format(#[from] FormatError),
@@ -46,6 +38,14 @@ pub enum FormatError {
         found: usize,
         /// Bytes needed.
         expected: u64,
+    },
+    /// More bytes than a model may have.
+    #[error("the file has {found} bytes, more than the {limit} allowed")]
+    Length {
+        /// Bytes found.
+        found: u64,
+        /// Most bytes.
+        limit: u64,
     },
     /// A header larger than any model's.
     #[error("the header has {found} bytes, more than the {limit} allowed")]

@@ -2,9 +2,9 @@
 //!
 //! The `safetensors` crate takes duplicate names silently, so the header is parsed here.
 
+use super::canonical;
 use super::error::FormatError;
 use super::tensors::element_bytes;
-use super::{MAX_HEADER, canonical};
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
@@ -60,18 +60,18 @@ pub(super) fn write<'a>(
     bytes
 }
 
-/// The header's bytes and those behind it.
-pub(super) fn split(bytes: &[u8]) -> Result<(&[u8], &[u8]), FormatError> {
+/// The header's bytes, at most `limit`, and those behind it.
+pub(super) fn split(bytes: &[u8], limit: u64) -> Result<(&[u8], &[u8]), FormatError> {
     let found = bytes.len();
     let Some((length, rest)) = bytes.split_first_chunk::<8>() else {
         return Err(FormatError::Truncated { found, expected: 8 });
     };
     let length = u64::from_le_bytes(*length);
-    if length > MAX_HEADER {
-        return Err(FormatError::HeaderLength { found: length, limit: MAX_HEADER });
+    if length > limit {
+        return Err(FormatError::HeaderLength { found: length, limit });
     }
-    // At most MAX_HEADER, which fits any usize.
-    rest.split_at_checked(length as usize).ok_or(FormatError::Truncated { found, expected: 8 + length })
+    let split = usize::try_from(length).ok().and_then(|length| rest.split_at_checked(length));
+    split.ok_or(FormatError::Truncated { found, expected: length.saturating_add(8) })
 }
 
 /// Parses the header and checks that the tensors fill the `data_len` bytes behind it without gap or overlap.

@@ -16,13 +16,8 @@ mod write;
 
 pub use error::{FileError, FileErrorKind, FormatError};
 
+use crate::limits::ModelLimits;
 use crate::model::Model;
-
-/// The largest model file that is read, in bytes.
-pub const MAX_FILE: u64 = 1 << 31;
-
-/// The largest header of a model file, in bytes.
-pub const MAX_HEADER: u64 = 8 << 20;
 
 impl Model {
     /// The bytes of the model file: the same for the same model.
@@ -39,6 +34,14 @@ impl Model {
     /// # Errors
     /// The first thing that is wrong, with the tensor's or layer's name.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, FormatError> {
-        read::from_bytes(bytes)
+        Self::from_bytes_within(bytes, &ModelLimits::DEFAULT)
+    }
+
+    /// [`Self::from_bytes`] with limits of one's own.
+    ///
+    /// # Errors
+    /// As [`Self::from_bytes`], or the first limit that is exceeded.
+    pub fn from_bytes_within(bytes: &[u8], limits: &ModelLimits) -> Result<Self, FormatError> {
+        read::from_bytes(bytes, limits)
     }
 }

@@ -6,21 +6,27 @@ use super::error::FormatError;
 use super::header::{self, Header, TensorInfo};
 use super::metadata::{self, Contents, ContentsDigest, TensorDigests, tensor_digest};
 use super::tensors::{self, needed, suffix};
+use crate::limits::ModelLimits;
 use crate::model::{LayerParameters, Model, ModelError, Parameters};
 use crate::network::{Layer, Resolved, WeightFormat};
 use crate::packed::PackedCodes;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
-pub(super) fn from_bytes(bytes: &[u8]) -> Result<Model, FormatError> {
-    let (header, data) = header::split(bytes)?;
-    contents(&header::parse(header, data.len() as u64)?, data)
+pub(super) fn from_bytes(bytes: &[u8], limits: &ModelLimits) -> Result<Model, FormatError> {
+    let (found, limit) = (bytes.len() as u64, limits.file);
+    if found > limit {
+        return Err(FormatError::Length { found, limit });
+    }
+    let (header, data) = header::split(bytes, limits.header)?;
+    contents(&header::parse(header, data.len() as u64)?, data, limits)
 }
 
 /// The model of a header and the data behind it.
-pub(super) fn contents<D: Data>(header: &Header, mut data: D) -> Result<Model, D::Error> {
+pub(super) fn contents<D: Data>(header: &Header, mut data: D, limits: &ModelLimits) -> Result<Model, D::Error> {
     let Contents { mut model, digest: expected, tensors: digests } = metadata::read(&header.metadata)?;
     let resolved = model.network.resolve().map_err(|error| FormatError::from(ModelError::from(error)))?;
+    limits.check(&model.network, &resolved).map_err(|error| FormatError::from(ModelError::from(error)))?;
     check_tensors(header, &model.network.layers, &resolved)?;
     let mut digest = ContentsDigest::new(&header.metadata)?;
     let mut tensors = BTreeMap::new();

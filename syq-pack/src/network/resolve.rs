@@ -2,16 +2,12 @@
 
 use super::layer::{Layer, Op, WeightFormat};
 use super::{INPUT, Network, NetworkError, NetworkErrorKind};
+use crate::limits::ModelLimits;
 use std::collections::HashMap;
 use std::fmt;
 use syq_core::eight_bit::check_sums;
 use syq_core::reference::check_exact;
 use syq_core::{ActivationQuantizer, ConvGeometry, Granularity, Padding, Shape, WeightShape, Window};
-
-/// Limits that keep a hostile description from asking for gigabytes: ResNet-50 at 1024×1024 is far
-/// inside them.
-const MAX_LAYERS: usize = 4096;
-const MAX_ELEMENTS: usize = 1 << 28;
 
 /// Where a layer reads one of its inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -101,9 +97,10 @@ impl Network {
         if self.layers.is_empty() || self.input.is_empty() {
             return fail(NetworkErrorKind::Empty);
         }
-        for (what, found, limit) in
-            [("the number of layers", self.layers.len(), MAX_LAYERS), ("the input", self.input.len(), MAX_ELEMENTS)]
-        {
+        for (what, found, limit) in [
+            ("the number of layers", self.layers.len(), ModelLimits::LAYERS),
+            ("the input", self.input.len(), ModelLimits::ELEMENTS),
+        ] {
             if found > limit {
                 return fail(NetworkErrorKind::Limit { what, found, limit });
             }
@@ -134,9 +131,9 @@ impl<'a> Resolver<'a> {
         }
         let inputs = layer.inputs.iter().map(|name| self.source(name)).collect::<Result<Vec<_>, _>>()?;
         let resolved = self.infer(layer, inputs)?;
-        if resolved.output.len() > MAX_ELEMENTS {
+        if resolved.output.len() > ModelLimits::ELEMENTS {
             let found = resolved.output.len();
-            return Err(NetworkErrorKind::Limit { what: "the output", found, limit: MAX_ELEMENTS });
+            return Err(NetworkErrorKind::Limit { what: "the output", found, limit: ModelLimits::ELEMENTS });
         }
         if self.names.insert(&layer.name, self.layers.len()).is_some() {
             return Err(NetworkErrorKind::Duplicate);
@@ -250,8 +247,12 @@ impl<'a> Resolver<'a> {
 /// Checks the number of weights, and that integer sums stay exact.
 fn check_weights(geometry: &ConvGeometry, weights: WeightFormat, domain: Domain) -> Result<(), NetworkErrorKind> {
     let shape = WeightShape::from(geometry);
-    if shape.len() > MAX_ELEMENTS {
-        return Err(NetworkErrorKind::Limit { what: "the weight tensor", found: shape.len(), limit: MAX_ELEMENTS });
+    if shape.len() > ModelLimits::ELEMENTS {
+        return Err(NetworkErrorKind::Limit {
+            what: "the weight tensor",
+            found: shape.len(),
+            limit: ModelLimits::ELEMENTS,
+        });
     }
     match (weights, domain) {
         (WeightFormat::Codebook { granularity, .. }, Domain::Codes { quantizer, .. }) => {

@@ -1,0 +1,111 @@
+//! What the fuzz targets do with their input. `syq-infer/tests/fuzzed.rs` does the same with the inputs that are kept.
+//!
+//! Nothing here may panic on any input, and whatever can be run gives the reference executor's bits.
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
+use syq_infer::picture::{PictureLimits, decode};
+use syq_infer::rgb::RgbView;
+use syq_infer::{Engine, Isa, SessionError, builtin};
+use syq_pack::{Golden, Model, ModelLimits, Network, reference};
+
+/// What a target may compute: an input is done within milliseconds.
+const LIMITS: ModelLimits =
+    ModelLimits { file: 1 << 20, header: 1 << 20, layers: 64, elements: 1 << 13, macs: 1 << 18 };
+
+const PICTURE_LIMITS: PictureLimits = PictureLimits { bytes: 1 << 20, side: 400, pixels: 40_000 };
+
+/// The model reader: as the bytes are, and with the digest that they should have, so that what stands behind the
+/// digest's check is reached too.
+pub fn model(bytes: &[u8]) {
+    for bytes in [Some(bytes.to_vec()), signed(bytes)].into_iter().flatten() {
+        if let Ok(model) = Model::from_bytes_within(&bytes, &LIMITS) {
+            let written = model.to_bytes().expect("what was read can be written");
+            let again = Model::from_bytes(&written).expect("what was written can be read");
+            assert!(model == again, "reading, writing and reading gives another model");
+        }
+    }
+}
+
+/// The plan builder: a network's description with random weights, on every instruction set.
+pub fn plan(bytes: &[u8]) {
+    let Ok(network) = serde_json::from_slice::<Network>(bytes) else { return };
+    let Ok(resolved) = network.resolve() else { return };
+    if LIMITS.check(&network, &resolved).is_err() {
+        return;
+    }
+    if let Ok(model) = Model::random(network, 1) {
+        run(&model);
+    }
+}
+
+/// A whole classification with whatever model the bytes hold.
+pub fn classify(bytes: &[u8]) {
+    let signed = signed(bytes);
+    let Ok(model) = Model::from_bytes_within(signed.as_deref().unwrap_or(bytes), &LIMITS) else { return };
+    run(&model);
+    let Ok(engine) = Engine::new(&model, None) else { return };
+    let pixels: Vec<u8> = (0..5 * 7 * 3).map(|index| (index * 37) as u8).collect();
+    let picture = RgbView::new(5, 7, &pixels).expect("the pixels are as many as the size says");
+    let mut session = engine.session(1).expect("the calling thread is there");
+    match session.classify(picture, 3) {
+        Ok(candidates) => assert!(!candidates.is_empty() && candidates.len() <= 3),
+        Err(SessionError::NoRecipe | SessionError::Preprocess(_)) => {}
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// A picture, and the built-in network's answer to it.
+pub fn picture(bytes: &[u8]) {
+    let Ok(picture) = decode(bytes, &PICTURE_LIMITS) else { return };
+    assert!(picture.height() * picture.width() <= PICTURE_LIMITS.pixels);
+    let engine = Engine::from_bytes(builtin(), None).expect("the built-in network compiles");
+    let mut input = vec![0.0; engine.plan().input().len()];
+    if engine.prepare(picture.view(), &mut input).is_ok() {
+        assert!(input.iter().all(|x| x.is_finite()));
+    }
+}
+
+/// Runs a model on every instruction set and compares with the reference executor, bit by bit. NaN is NaN: which one it
+/// is the contract leaves open.
+fn run(model: &Model) {
+    let input = Golden::input(model.network.input, 1);
+    let Ok(expected) = reference::logits(model, &input) else { return };
+    let bits = |logits: &[f32]| -> Vec<u32> {
+        logits.iter().map(|x| if x.is_nan() { f32::NAN.to_bits() } else { x.to_bits() }).collect()
+    };
+    for isa in Isa::available() {
+        let Ok(engine) = Engine::new(model, Some(isa)) else { continue };
+        let mut session = engine.session(1).expect("the calling thread is there");
+        let logits = session.run(&input).expect("a compiled model runs");
+        assert_eq!(bits(&logits), bits(&expected), "{isa}");
+    }
+}
+
+/// The file with the digest that its contents have; `None` if it is not so far a model file that it has one.
+pub fn signed(bytes: &[u8]) -> Option<Vec<u8>> {
+    let (length, rest) = bytes.split_first_chunk::<8>()?;
+    let (header, data) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
+    let mut header: Value = serde_json::from_slice(header).ok()?;
+    let text = header.get("__metadata__")?.get("syq")?.as_str()?.to_owned();
+    let digits = "{\"digest\":\"".len()..;
+    let rest = text.get(digits.start + 64..)?;
+    let mut hash = Sha256::new_with_prefix(text.get(..digits.start)?);
+    hash.update([b'0'; 64]);
+    hash.update(rest);
+    // `serde_json` keeps the names in ascending order.
+    for (name, tensor) in header.as_object()?.iter().filter(|(name, _)| *name != "__metadata__") {
+        let offset = |index: usize| Some(tensor.get("data_offsets")?.get(index)?.as_u64()? as usize);
+        hash.update(name);
+        hash.update("\n");
+        hash.update(data.get(offset(0)?..offset(1)?)?);
+    }
+    let mut digest = text[..digits.start].to_owned();
+    for byte in hash.finalize() {
+        write!(digest, "{byte:02x}").ok()?;
+    }
+    header["__metadata__"] = json!({ "syq": digest + rest });
+    let header = header.to_string();
+    Some([&(header.len() as u64).to_le_bytes(), header.as_bytes(), data].concat())
+}
