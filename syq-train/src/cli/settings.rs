@@ -89,8 +89,10 @@ impl Settings {
 /// A file's configuration with the flags in place of what it says.
 fn changed(text: &str, arguments: &Arguments) -> anyhow::Result<Config> {
     let mut config = Config::from_toml_str(text)?;
-    if let Some(init) = &arguments.init {
-        config.train.init = Some(checkpoint(init));
+    // In a configuration too a run's folder means its checkpoint.
+    config.train.init = arguments.init.as_deref().or(config.train.init.as_deref()).map(checkpoint);
+    if let Some(distillation) = &mut config.train.distillation {
+        distillation.teacher = checkpoint(&distillation.teacher);
     }
     config.data.train = arguments.data.clone().unwrap_or(config.data.train);
     config.train.epochs = arguments.epochs.unwrap_or(config.train.epochs);

@@ -55,7 +55,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         ("w8a8", network(BitWidth::Eight, WeightFormat::EightBit, ActivationRange::Symmetric(2.5), 1)),
         ("float", network(BitWidth::Three, WeightFormat::Float, ActivationRange::Learned, 1)),
     ] {
-        write("plan", name, &serde_json::to_vec(&network)?)?;
+        write("plan", name, format!("{}\n", serde_json::to_string(&network)?).as_bytes())?;
         let mut model = Model::random(network, 7)?;
         if model.network.input.channels == 3 || name == "w2a2" {
             model.network.input.channels = 3;

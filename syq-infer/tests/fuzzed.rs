@@ -1,0 +1,42 @@
+//! The inputs that the fuzz targets started from or found (`fuzz/seeds`), through the same functions as there.
+#![cfg(feature = "picture")]
+
+#[path = "../fuzz/src/lib.rs"]
+#[allow(missing_docs, unreachable_pub, reason = "a crate of its own, outside the workspace's rules")]
+mod targets;
+
+use std::path::Path;
+
+fn each(target: &str, run: impl Fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
+    let mut inputs = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        run(&std::fs::read(entry.unwrap().path()).unwrap());
+        inputs += 1;
+    }
+    assert!(inputs >= 5, "{target}: {inputs} inputs");
+}
+
+#[test]
+fn models() {
+    each("model", |bytes| {
+        // A seed is a model file as it is, and signing it changes nothing that counts.
+        targets::model(bytes);
+        assert!(syq_pack::Model::from_bytes(&targets::signed(bytes).unwrap()).is_ok());
+    });
+}
+
+#[test]
+fn plans() {
+    each("plan", targets::plan);
+}
+
+#[test]
+fn classifications() {
+    each("classify", targets::classify);
+}
+
+#[test]
+fn pictures() {
+    each("picture", targets::picture);
+}
