@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
+use std::sync::LazyLock;
 use syq_infer::picture::{PictureLimits, decode};
 use syq_infer::rgb::RgbView;
 use syq_infer::{Engine, Isa, SessionError, builtin};
@@ -15,6 +16,10 @@ const LIMITS: ModelLimits =
     ModelLimits { file: 1 << 20, header: 1 << 20, layers: 64, elements: 1 << 13, macs: 1 << 18 };
 
 const PICTURE_LIMITS: PictureLimits = PictureLimits { bytes: 1 << 20, side: 400, pixels: 40_000 };
+
+/// Compiled once: the pictures differ, not the network.
+static BUILT_IN: LazyLock<Engine> =
+    LazyLock::new(|| Engine::from_bytes(builtin(), None).expect("the built-in network compiles"));
 
 /// The model reader: as the bytes are, and with the digest that they should have, so that what stands behind the
 /// digest's check is reached too.
@@ -56,13 +61,12 @@ pub fn classify(bytes: &[u8]) {
     }
 }
 
-/// A picture, and the built-in network's answer to it.
+/// A picture, and what the built-in network would see of it.
 pub fn picture(bytes: &[u8]) {
     let Ok(picture) = decode(bytes, &PICTURE_LIMITS) else { return };
     assert!(picture.height() * picture.width() <= PICTURE_LIMITS.pixels);
-    let engine = Engine::from_bytes(builtin(), None).expect("the built-in network compiles");
-    let mut input = vec![0.0; engine.plan().input().len()];
-    if engine.prepare(picture.view(), &mut input).is_ok() {
+    let mut input = vec![0.0; BUILT_IN.plan().input().len()];
+    if BUILT_IN.prepare(picture.view(), &mut input).is_ok() {
         assert!(input.iter().all(|x| x.is_finite()));
     }
 }
