@@ -5,8 +5,8 @@
 //! immutable and shared. A [`Session`] runs it with threads and memory of its own. The logits depend on the model and the input alone:
 //! not on the instruction set, the number of threads or how many images are given at once.
 //!
-#![cfg_attr(feature = "picture", doc = "```no_run")]
-#![cfg_attr(not(feature = "picture"), doc = "```text")]
+#![cfg_attr(all(feature = "fs", feature = "picture"), doc = "```no_run")]
+#![cfg_attr(not(all(feature = "fs", feature = "picture")), doc = "```text")]
 //! use syq_infer::picture::{self, PictureLimits};
 //! use syq_infer::{Session, SessionOptions};
 //!

@@ -1,8 +1,8 @@
 //! How much a model may ask for: an application that reads models of strangers may want less than the defaults allow.
 
-use crate::network::{Network, NetworkError, NetworkErrorKind, Resolved};
+use crate::network::NetworkErrorKind;
 
-/// Limits of what is read. The defaults are larger than any real network: ResNet-50 at 1024×1024 is far inside them.
+/// Limits of what is read. They can be lowered: what runs a model never allows more than the defaults, which are larger than any real network: ResNet-50 at 1024×1024 is far inside them.
 ///
 /// ```
 /// use syq_pack::{Model, ModelLimits};
@@ -17,50 +17,23 @@ pub struct ModelLimits {
     pub file: u64,
     /// Bytes of its header.
     pub header: u64,
-    /// Layers of a network; more than [`ModelLimits::LAYERS`] are never read.
+    /// Layers of a network.
     pub layers: usize,
-    /// Elements of the input, of a feature map and of a weight tensor; more than [`ModelLimits::ELEMENTS`] are never read.
+    /// Elements of the input, of a feature map and of a weight tensor.
     pub elements: usize,
     /// Multiply-accumulates of one picture.
     pub macs: usize,
 }
 
 impl ModelLimits {
-    /// The most layers that any network may have.
-    pub const LAYERS: usize = 4096;
-
-    /// The most elements that any feature map or weight tensor may have.
-    pub const ELEMENTS: usize = 1 << 28;
-
     /// The defaults.
     pub const DEFAULT: Self =
-        Self { file: 1 << 31, header: 8 << 20, layers: Self::LAYERS, elements: Self::ELEMENTS, macs: usize::MAX };
+        Self { file: 1 << 31, header: 8 << 20, layers: 4096, elements: 1 << 28, macs: usize::MAX };
 
-    /// Checks a network that fits together.
-    ///
-    /// # Errors
-    /// The first thing that is too large.
-    pub fn check(&self, network: &Network, resolved: &Resolved) -> Result<(), NetworkError> {
-        let fail = |layer: &str, what, found, limit| {
-            Err(NetworkError { layer: layer.to_owned(), kind: NetworkErrorKind::Limit { what, found, limit } })
-        };
-        let whole = [
-            ("the number of layers", network.layers.len(), self.layers),
-            ("the input", network.input.len(), self.elements),
-            ("the number of multiply-accumulates", resolved.macs(), self.macs),
-        ];
-        if let Some((what, found, limit)) = whole.into_iter().find(|(_, found, limit)| found > limit) {
-            return fail(&network.name, what, found, limit);
-        }
-        for (layer, resolved) in network.layers.iter().zip(&resolved.layers) {
-            let weights = resolved.geometry.map_or(0, |geometry| geometry.weights());
-            for (what, found) in [("the output", resolved.output.len()), ("the weight tensor", weights)] {
-                if found > self.elements {
-                    return fail(&layer.name, what, found, self.elements);
-                }
-            }
-        }
-        Ok(())
+    /// Whether something may have that many elements.
+    pub(crate) fn elements(&self, what: &'static str, found: usize) -> Result<(), NetworkErrorKind> {
+        let limit = self.elements;
+        if found > limit { Err(NetworkErrorKind::Limit { what, found, limit }) } else { Ok(()) }
     }
 }
 

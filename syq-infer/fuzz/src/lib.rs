@@ -36,8 +36,7 @@ pub fn model(bytes: &[u8]) {
 /// The plan builder: a network's description with random weights, on every instruction set.
 pub fn plan(bytes: &[u8]) {
     let Ok(network) = serde_json::from_slice::<Network>(bytes) else { return };
-    let Ok(resolved) = network.resolve() else { return };
-    if LIMITS.check(&network, &resolved).is_err() {
+    if network.resolve_within(&LIMITS).is_err() {
         return;
     }
     if let Ok(model) = Model::random(network, 1) {

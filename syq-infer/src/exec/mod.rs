@@ -12,7 +12,7 @@ mod threads;
 
 pub(crate) use buffers::Buffers;
 pub use profile::StepTimes;
-pub(crate) use threads::{Refused, Threads};
+pub(crate) use threads::Threads;
 
 use crate::kernels::KernelError;
 use crate::plan::Plan;

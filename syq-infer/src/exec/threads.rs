@@ -1,5 +1,7 @@
 //! The threads of a session: a pool of its own, or the calling thread alone. All of `rayon` that the engine uses is here.
 
+use crate::session::SessionError;
+
 /// A pool, or the calling thread alone.
 #[derive(Debug)]
 pub(crate) struct Threads {
@@ -7,17 +9,10 @@ pub(crate) struct Threads {
     pool: Option<rayon::ThreadPool>,
 }
 
-/// Threads that cannot be started.
-#[derive(Debug)]
-pub(crate) struct Refused {
-    pub(crate) threads: usize,
-    pub(crate) reason: String,
-}
-
 #[cfg(feature = "threads")]
 impl Threads {
     /// That many threads; 0 means one for each core, 1 the calling thread.
-    pub(crate) fn start(threads: usize) -> Result<Self, Refused> {
+    pub(crate) fn start(threads: usize) -> Result<Self, SessionError> {
         let threads = match threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             threads => threads,
@@ -28,7 +23,7 @@ impl Threads {
         let name = |index| format!("syq-{index}");
         match rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(name).build() {
             Ok(pool) => Ok(Self { pool: Some(pool) }),
-            Err(error) => Err(Refused { threads, reason: error.to_string() }),
+            Err(error) => Err(SessionError::Threads { threads, reason: error.to_string() }),
         }
     }
 
@@ -48,10 +43,12 @@ impl Threads {
 #[cfg(not(feature = "threads"))]
 impl Threads {
     /// The calling thread, if no more is asked for: 0 leaves the number to the library.
-    pub(crate) fn start(threads: usize) -> Result<Self, Refused> {
+    pub(crate) fn start(threads: usize) -> Result<Self, SessionError> {
         match threads {
             0 | 1 => Ok(Self {}),
-            threads => Err(Refused { threads, reason: "the library was built without threads".to_owned() }),
+            threads => {
+                Err(SessionError::Threads { threads, reason: "the library was built without threads".to_owned() })
+            }
         }
     }
 

@@ -9,8 +9,7 @@ pub(crate) use control::Watch;
 pub use engine::Engine;
 pub use error::SessionError;
 
-use crate::exec::{self, Buffers, RunError, StepTimes};
-use crate::exec::{Refused, Threads};
+use crate::exec::{self, Buffers, RunError, StepTimes, Threads};
 use crate::isa::Isa;
 use crate::plan::Plan;
 use crate::rgb::RgbView;
@@ -63,9 +62,7 @@ impl Session {
     }
 
     pub(super) fn with_engine(engine: Engine, threads: usize) -> Result<Self, SessionError> {
-        let threads =
-            Threads::start(threads).map_err(|Refused { threads, reason }| SessionError::Threads { threads, reason })?;
-        Ok(Self { engine, threads, states: Vec::new(), input: Vec::new() })
+        Ok(Self { engine, threads: Threads::start(threads)?, states: Vec::new(), input: Vec::new() })
     }
 
     /// What the session runs, to share it with others.

@@ -93,28 +93,42 @@ impl Network {
     /// # Errors
     /// The first layer that does not fit, with its name and what disagrees.
     pub fn resolve(&self) -> Result<Resolved, NetworkError> {
+        self.resolve_within(&ModelLimits::DEFAULT)
+    }
+
+    /// [`Self::resolve`] with limits of one's own.
+    ///
+    /// # Errors
+    /// As [`Self::resolve`], or the first limit that is exceeded.
+    pub fn resolve_within(&self, limits: &ModelLimits) -> Result<Resolved, NetworkError> {
         let fail = |kind| Err(NetworkError { layer: self.name.clone(), kind });
         if self.layers.is_empty() || self.input.is_empty() {
             return fail(NetworkErrorKind::Empty);
         }
         for (what, found, limit) in [
-            ("the number of layers", self.layers.len(), ModelLimits::LAYERS),
-            ("the input", self.input.len(), ModelLimits::ELEMENTS),
+            ("the number of layers", self.layers.len(), limits.layers),
+            ("the input", self.input.len(), limits.elements),
         ] {
             if found > limit {
                 return fail(NetworkErrorKind::Limit { what, found, limit });
             }
         }
-        let mut resolver = Resolver { network: self, names: HashMap::new(), layers: Vec::new() };
+        let mut resolver = Resolver { network: self, limits, names: HashMap::new(), layers: Vec::new() };
         for layer in &self.layers {
             resolver.layer(layer).map_err(|kind| NetworkError { layer: layer.name.clone(), kind })?;
         }
-        resolver.finish()
+        let resolved = resolver.finish()?;
+        let (found, limit) = (resolved.macs(), limits.macs);
+        if found > limit {
+            return fail(NetworkErrorKind::Limit { what: "the number of multiply-accumulates", found, limit });
+        }
+        Ok(resolved)
     }
 }
 
 struct Resolver<'a> {
     network: &'a Network,
+    limits: &'a ModelLimits,
     names: HashMap<&'a str, usize>,
     layers: Vec<ResolvedLayer>,
 }
@@ -131,10 +145,7 @@ impl<'a> Resolver<'a> {
         }
         let inputs = layer.inputs.iter().map(|name| self.source(name)).collect::<Result<Vec<_>, _>>()?;
         let resolved = self.infer(layer, inputs)?;
-        if resolved.output.len() > ModelLimits::ELEMENTS {
-            let found = resolved.output.len();
-            return Err(NetworkErrorKind::Limit { what: "the output", found, limit: ModelLimits::ELEMENTS });
-        }
+        self.limits.elements("the output", resolved.output.len())?;
         if self.names.insert(&layer.name, self.layers.len()).is_some() {
             return Err(NetworkErrorKind::Duplicate);
         }
@@ -185,7 +196,7 @@ impl<'a> Resolver<'a> {
         let (output, domain) = match &layer.op {
             Op::Conv(conv) => {
                 let g = ConvGeometry::new(input, conv.filters, conv.window, conv.groups)?;
-                check_weights(&g, conv.weights, input_domain)?;
+                self.check_weights(&g, conv.weights, input_domain)?;
                 geometry = Some(g);
                 (g.output, Domain::Float)
             }
@@ -198,7 +209,7 @@ impl<'a> Resolver<'a> {
                     return Err(NetworkErrorKind::LinearGranularity);
                 }
                 let g = ConvGeometry::new(input, linear.outputs, Window::square(1, 1, Padding::NONE), 1)?;
-                check_weights(&g, linear.weights, input_domain)?;
+                self.check_weights(&g, linear.weights, input_domain)?;
                 geometry = Some(g);
                 (g.output, Domain::Float)
             }
@@ -242,24 +253,23 @@ impl<'a> Resolver<'a> {
         }
         Ok(Resolved { layers: self.layers })
     }
-}
 
-/// Checks the number of weights, and that integer sums stay exact.
-fn check_weights(geometry: &ConvGeometry, weights: WeightFormat, domain: Domain) -> Result<(), NetworkErrorKind> {
-    let shape = WeightShape::from(geometry);
-    if shape.len() > ModelLimits::ELEMENTS {
-        return Err(NetworkErrorKind::Limit {
-            what: "the weight tensor",
-            found: shape.len(),
-            limit: ModelLimits::ELEMENTS,
-        });
-    }
-    match (weights, domain) {
-        (WeightFormat::Codebook { granularity, .. }, Domain::Codes { quantizer, .. }) => {
-            check_exact("", shape, granularity, quantizer.bits.largest()).map_err(|error| error.kind)?;
+    /// Checks the number of weights, and that integer sums stay exact.
+    fn check_weights(
+        &self,
+        geometry: &ConvGeometry,
+        weights: WeightFormat,
+        domain: Domain,
+    ) -> Result<(), NetworkErrorKind> {
+        let shape = WeightShape::from(geometry);
+        self.limits.elements("the weight tensor", shape.len())?;
+        match (weights, domain) {
+            (WeightFormat::Codebook { granularity, .. }, Domain::Codes { quantizer, .. }) => {
+                check_exact("", shape, granularity, quantizer.bits.largest()).map_err(|error| error.kind)?;
+            }
+            (WeightFormat::EightBit, _) => check_sums("", geometry).map_err(|error| error.kind)?,
+            _ => {}
         }
-        (WeightFormat::EightBit, _) => check_sums("", geometry).map_err(|error| error.kind)?,
-        _ => {}
+        Ok(())
     }
-    Ok(())
 }

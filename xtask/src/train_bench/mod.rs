@@ -130,15 +130,14 @@ fn contestants(
 ) -> anyhow::Result<Vec<Contestant>> {
     let mut all = Vec::new();
     let emulated = cfg!(target_arch = "x86_64") && !Isa::Avx512Bf16.is_available();
+    let precisions = if emulated { &["f32"][..] } else { &["bf16", "f32"] };
     if emulated {
         say("skipped: PyTorch in bf16, which this processor has no instructions for, so that f32 is faster there")?;
     }
-    for (scheme, precision) in
-        [(Scheme::Float, "bf16"), (Scheme::Float, "f32"), (Scheme::W2A2, "bf16"), (Scheme::W2A2, "f32")]
+    let schemes = if options.no_fake_quantization { &[Scheme::Float][..] } else { &[Scheme::Float, Scheme::W2A2] };
+    for (&scheme, &precision) in
+        schemes.iter().flat_map(|scheme| precisions.iter().map(move |precision| (scheme, precision)))
     {
-        if (scheme == Scheme::W2A2 && options.no_fake_quantization) || (precision == "bf16" && emulated) {
-            continue;
-        }
         let mut command = Command::new(&tools.python);
         command.arg(tools.source.join("train_torch.py")).args([precision, scheme.name()]).arg(pictures);
         command.arg(trial.network.name());
