@@ -25,6 +25,7 @@ pub mod error;
 pub mod kernel;
 pub mod layer;
 pub mod machine;
+pub mod memory;
 pub mod network;
 pub mod peak;
 pub mod peers;

@@ -8,12 +8,12 @@ use syq_pack::{Golden, Model};
 
 const IMAGES: usize = 13;
 
-fn engine() -> Engine {
-    Engine::from_bytes(builtin(), None).unwrap()
-}
-
-fn images(engine: &Engine) -> Vec<f32> {
-    (0..IMAGES as u64).flat_map(|seed| Golden::input(engine.plan().input(), seed)).collect()
+/// The built-in network, images, and their logits on the calling thread.
+fn built_in() -> (Engine, Vec<f32>, Vec<f32>) {
+    let engine = Engine::from_bytes(builtin(), None).unwrap();
+    let images: Vec<f32> = (0..IMAGES as u64).flat_map(|seed| Golden::input(engine.plan().input(), seed)).collect();
+    let logits = engine.session(1).unwrap().run(&images).unwrap();
+    (engine, images, logits)
 }
 
 fn room(engine: &Engine) -> Vec<f32> {
@@ -26,9 +26,10 @@ fn engines_are_shared_and_sessions_are_sent() {
     fn sent<T: Send>() {}
     shared::<Engine>();
     sent::<Session>();
-    let engine = engine();
-    let (images, weights) = (images(&engine), engine.plan().weight_bytes());
-    let expected = Session::from_bytes(builtin(), SessionOptions::default()).unwrap().run(&images).unwrap();
+    let (engine, images, expected) = built_in();
+    let weights = engine.plan().weight_bytes();
+    let mut alone = Session::from_bytes(builtin(), SessionOptions::default()).unwrap();
+    assert_eq!(alone.run(&images).unwrap(), expected);
     std::thread::scope(|scope| {
         for threads in [1, 1, 2, 3] {
             let (engine, images, expected) = (engine.clone(), &images, &expected);
@@ -47,9 +48,7 @@ fn engines_are_shared_and_sessions_are_sent() {
 
 #[test]
 fn progress_tells_each_image_once() {
-    let engine = engine();
-    let images = images(&engine);
-    let expected = engine.session(1).unwrap().run(&images).unwrap();
+    let (engine, images, expected) = built_in();
     for threads in [1, 2, 5] {
         let seen = Mutex::new(Vec::new());
         let tell = |done| seen.lock().unwrap().push(done);
@@ -65,9 +64,7 @@ fn progress_tells_each_image_once() {
 
 #[test]
 fn a_cancelled_run_stops_between_images_and_the_session_goes_on() {
-    let engine = engine();
-    let images = images(&engine);
-    let expected = engine.session(1).unwrap().run(&images).unwrap();
+    let (engine, images, expected) = built_in();
     for threads in [1, 2, 5] {
         let mut session = engine.session(threads).unwrap();
         let mut logits = room(&engine);
@@ -92,9 +89,7 @@ fn a_cancelled_run_stops_between_images_and_the_session_goes_on() {
 
 #[test]
 fn a_panicking_callback_leaves_the_session_usable() {
-    let engine = engine();
-    let images = images(&engine);
-    let expected = engine.session(1).unwrap().run(&images).unwrap();
+    let (engine, images, expected) = built_in();
     for threads in [1, 2, 3] {
         let mut session = engine.session(threads).unwrap();
         let calls = AtomicUsize::new(0);
@@ -117,9 +112,7 @@ fn the_built_in_file_is_the_one_that_its_model_is_written_as() {
 
 #[test]
 fn any_number_of_threads_is_defined() {
-    let engine = engine();
-    let images = images(&engine);
-    let expected = engine.session(1).unwrap().run(&images).unwrap();
+    let (engine, images, expected) = built_in();
     let cores = std::thread::available_parallelism().unwrap().get();
     for (asked, found) in [(0, cores), (1, 1), (64, 64)] {
         let mut session = engine.session(asked).unwrap();

@@ -1,4 +1,4 @@
-//! The inputs that the fuzz targets started from or found (`fuzz/seeds`), through the same functions as there.
+//! The inputs that the fuzz targets start from or found, through the same functions as there.
 #![cfg(feature = "picture")]
 
 #[path = "../fuzz/src/lib.rs"]
@@ -7,19 +7,19 @@ mod targets;
 
 use std::path::Path;
 
-fn each(target: &str, run: impl Fn(&[u8])) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
+fn each(folder: &str, run: impl Fn(&[u8])) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut inputs = 0;
-    for entry in std::fs::read_dir(folder).unwrap() {
+    for entry in std::fs::read_dir(path).unwrap() {
         run(&std::fs::read(entry.unwrap().path()).unwrap());
         inputs += 1;
     }
-    assert!(inputs >= 5, "{target}: {inputs} inputs");
+    assert!(inputs >= 5, "{folder}: {inputs} inputs");
 }
 
 #[test]
 fn models() {
-    each("model", |bytes| {
+    each("fuzz/seeds/model", |bytes| {
         // A seed is a model file as it is, and signing it changes nothing that counts.
         targets::model(bytes);
         assert!(syq_pack::Model::from_bytes(&targets::signed(bytes).unwrap()).is_ok());
@@ -28,15 +28,15 @@ fn models() {
 
 #[test]
 fn plans() {
-    each("plan", targets::plan);
+    each("fuzz/seeds/plan", targets::plan);
 }
 
 #[test]
 fn classifications() {
-    each("classify", targets::classify);
+    each("fuzz/seeds/model", targets::classify);
 }
 
 #[test]
 fn pictures() {
-    each("picture", targets::picture);
+    each("tests/fixtures/pictures", targets::picture);
 }

@@ -9,6 +9,7 @@ use std::io::{Write, stdout};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
+use syq_bench::memory::resident_mb;
 use syq_infer::rgb::RgbImage;
 use syq_infer::{Engine, builtin};
 use syq_pack::random::SplitMix64;
@@ -130,14 +131,6 @@ fn picture(seed: u64) -> anyhow::Result<RgbImage> {
     let [height, width] = [32 + 5 * seed as usize, 32 + 3 * seed as usize];
     let pixels = (0..height * width * 3).map(|_| (random.next_u64() >> 56) as u8).collect();
     Ok(RgbImage::new(height, width, pixels)?)
-}
-
-/// Resident memory of this process in 10⁶ bytes, where the system tells (Linux).
-fn resident_mb() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib * 1024.0 / 1e6)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::error::PeerError;
 use super::process::{Answer, Loaded};
 use crate::error::BenchError;
+use crate::memory::peak_mb;
 use std::io::{BufRead, Write};
 use std::path::Path;
 use std::time::Instant;
@@ -38,7 +39,7 @@ pub fn serve(
             session.run(&input)?;
             ms.push(milliseconds(start));
         }
-        say(&mut answers, &Answer { ms, peak_mb: peak_mb() })?;
+        say(&mut answers, &Answer { ms, peak_mb: peak_mb().unwrap_or(0.0) })?;
     }
     Ok(())
 }
@@ -65,14 +66,6 @@ fn say(out: &mut impl Write, line: &impl serde::Serialize) -> Result<(), BenchEr
     let mut text = serde_json::to_vec(line).map_err(|error| protocol(error.into()))?;
     text.push(b'\n');
     out.write_all(&text).and_then(|()| out.flush()).map_err(protocol)
-}
-
-/// The largest resident size of this process in 10⁶ bytes; 0 where the system does not tell.
-pub fn peak_mb() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-    let kib: f64 = line.trim().trim_end_matches("kB").trim().parse().unwrap_or(0.0);
-    kib * 1024.0 / 1e6
 }
 
 #[cfg(test)]

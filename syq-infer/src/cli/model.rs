@@ -136,10 +136,15 @@ impl Loaded {
 
     /// A session of it.
     pub(super) fn session(&self, options: SessionOptions) -> Result<Session, Failure> {
-        Session::new(&self.model, options).map_err(|error| match error {
+        Session::new(&self.model, options).map_err(|error| self.refuse(error))
+    }
+
+    /// Why the model cannot be used, or what was asked for that the machine does not have.
+    pub(super) fn refuse(&self, error: SessionError) -> Failure {
+        match error {
             SessionError::Isa(_) | SessionError::Threads { .. } => Failure::Usage(error.to_string()),
             error => self.fail(error),
-        })
+        }
     }
 
     /// A session that takes pictures.

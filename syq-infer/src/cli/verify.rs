@@ -8,7 +8,7 @@ use clap::Args;
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
 use syq_infer::verify::{Comparison, Expected};
-use syq_infer::{Isa, SessionOptions};
+use syq_infer::{Engine, Isa};
 
 const SCHEMA: &str = "syq.verify/2";
 
@@ -112,10 +112,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     let isas = arguments.engine.isa().map_or_else(Isa::available, |isa| vec![isa]);
     let threads = arguments.engine.threads().map_or_else(thread_counts, |threads| vec![threads.get()]);
     for isa in &isas {
+        let engine = Engine::new(&loaded.model, Some(*isa)).map_err(|error| loaded.refuse(error))?;
         for threads in &threads {
-            let mut session = loaded.session(SessionOptions { isa: Some(*isa), threads: *threads })?;
+            let mut session = engine.session(*threads).map_err(|error| loaded.refuse(error))?;
             for batch in BATCHES {
-                let found = expected.compare(&mut session, batch).map_err(|error| loaded.fail(error))?;
+                let found = expected.compare(&mut session, batch).map_err(|error| loaded.refuse(error))?;
                 add(Row::of(isa.name(), Some(*threads), Some(batch), found))?;
             }
         }

@@ -5,8 +5,8 @@ use anyhow::Context;
 use std::io::{BufRead, Write};
 use std::path::Path;
 use std::time::Instant;
+use syq_bench::memory::peak_mb;
 use syq_bench::peers::process::{Answer, Loaded};
-use syq_bench::peers::worker::peak_mb;
 use syq_train::config::Config;
 use syq_train::run::{DataPart, load_part, speed, threads};
 
@@ -28,7 +28,7 @@ pub(crate) fn serve(config: &Path, questions: impl BufRead, mut answers: impl Wr
         let steps = question.trim().parse().with_context(|| format!("{question:?} is no number of steps"))?;
         let times = speed::time(&mut run, steps)?;
         let ms = times.iter().map(|time| time.whole.as_secs_f64() * 1e3).collect();
-        say(&mut answers, &Answer { ms, peak_mb: peak_mb() })?;
+        say(&mut answers, &Answer { ms, peak_mb: peak_mb().unwrap_or(0.0) })?;
     }
     Ok(())
 }
