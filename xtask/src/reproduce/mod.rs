@@ -8,6 +8,7 @@ mod compare;
 mod docs;
 mod entry;
 mod groups;
+mod judge;
 mod list;
 mod metrics;
 mod plan;

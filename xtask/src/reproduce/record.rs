@@ -4,6 +4,7 @@
 
 use super::compare;
 use super::entry::{Entry, FILE, Kept, Kind, Split, Top1};
+use super::judge::judge;
 use super::metrics::Metrics;
 use super::registry::{RUNS, Registry};
 use super::retrain;
@@ -11,9 +12,9 @@ use crate::bench::say;
 use anyhow::{Context, bail, ensure};
 use std::path::{Path, PathBuf};
 use syq_bench::Machine;
-use syq_train::config::{Config, Weights};
+use syq_train::config::{Config, DataFormat, Weights};
 use syq_train::metrics::{Metrics as Log, Part, Row};
-use syq_train::run::{CHECKPOINT, CONFIG, DataPart, METRICS, accuracy, evaluate, export, load_part, threads};
+use syq_train::run::{CHECKPOINT, CONFIG, METRICS, accuracy, export};
 
 /// Files that are kept of a run where they exist.
 const FILES: [&str; 2] = ["log.txt", "layers.csv"];
@@ -162,7 +163,8 @@ fn same(a: &Config, b: &Config) -> bool {
     a == *b
 }
 
-/// Counts the right answers on the test images, and sees to it that the metrics say the same.
+/// Counts the right answers on the test images, or where the configuration names none on those that it holds out, and
+/// sees to it that the metrics say the same.
 fn measure(
     folder: &Path,
     config: &Config,
@@ -170,24 +172,24 @@ fn measure(
     metrics: &Metrics,
     step: u64,
 ) -> anyhow::Result<Top1> {
-    let threads = threads(config);
-    let images = load_part(config, DataPart::Test, threads, &|_, _| {})?;
-    let images = images.context("the configuration names no test images")?;
+    // CIFAR-10's binary files hold the test images beside the others.
+    let tests = config.data.test.is_some() || config.data.format == DataFormat::Cifar10;
+    let (split, part) = if tests { (Split::Test, Part::Test) } else { (Split::Validation, Part::Validation) };
     let started = std::time::Instant::now();
-    let indices: Vec<u32> = (0..images.len() as u32).collect();
-    let loss = evaluate(model, &images, &indices, threads)?;
+    let loss = judge(config, model, split)?;
     let count = accuracy(&loss);
-    let top1 = Top1 { right: count.right, of: count.total, split: Split::Test };
-    match metrics.last(Split::Test.name()) {
+    let top1 = Top1 { right: count.right, of: count.total, split };
+    match metrics.last(split.name()) {
         Some(row) => ensure!(
             (row.top1 - top1.percent()).abs() < 1e-6,
-            "{}: the metrics say {} % of the test images, the engine counts {top1}",
+            "{}: the metrics say {} % of the {} images, the engine counts {top1}",
             folder.display(),
-            row.top1
+            row.top1,
+            split.name()
         ),
         None => {
             let trained = Row::at(step, metrics.epochs());
-            let row = Row::after(&trained, Part::Test, &loss, started.elapsed().as_secs_f64());
+            let row = Row::after(&trained, part, &loss, started.elapsed().as_secs_f64());
             Log::open(&folder.join(METRICS), step)?.append(&row)?;
         }
     }

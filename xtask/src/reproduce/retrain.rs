@@ -5,6 +5,7 @@
 
 use super::compare::{self, Expectation};
 use super::entry::{Split, Top1};
+use super::judge::judge;
 use super::plan::{From, Step, plan};
 use super::registry::Registry;
 use crate::bench::say;
@@ -14,9 +15,7 @@ use serde::Serialize;
 use std::path::{Path, PathBuf};
 use syq_train::config::{Config, DataFormat};
 use syq_train::metrics::Row;
-use syq_train::run::{
-    CHECKPOINT, DataPart, Observer, Progress, Run, Start, accuracy, evaluate, export, load_part, threads,
-};
+use syq_train::run::{CHECKPOINT, DataPart, Observer, Progress, Run, Start, accuracy, export, load_part, threads};
 
 /// Name of the exported model in the last run's folder.
 const MODEL: &str = "model.safetensors";
@@ -143,19 +142,8 @@ fn train(repository: &Path, step: &Step<'_>, data: Option<&Path>) -> anyhow::Res
 fn measure(repository: &Path, step: &Step<'_>, data: Option<&Path>) -> anyhow::Result<(Top1, PathBuf)> {
     let config = config(repository, step, data)?;
     let (mut model, _) = export(&step.folder.join(CHECKPOINT))?;
-    let threads = threads(&config);
     let split = step.run.entry.top1.map_or(Split::Test, |top1| top1.split);
-    let loss = match split {
-        Split::Test => {
-            let images = load_part(&config, DataPart::Test, threads, &|_, _| {})?.context("no test images")?;
-            let indices: Vec<u32> = (0..images.len() as u32).collect();
-            evaluate(&model, &images, &indices, threads)?
-        }
-        Split::Validation => {
-            let run = open(config, &step.folder)?;
-            evaluate(&model, run.data(), &run.split().validation, threads)?
-        }
-    };
+    let loss = judge(&config, &model, split)?;
     let entry = &step.run.entry;
     model.origin.recipe = Some(entry.recipe.clone());
     model.origin.data_set = Some(entry.data_set.clone());
