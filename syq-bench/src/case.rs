@@ -67,7 +67,7 @@ pub struct Description {
     /// Images of a run.
     pub batch: usize,
     /// Multiply-accumulates of the problem for one image.
-    pub macs: usize,
+    pub macs: u64,
     /// The same, by the kernel that does them.
     #[serde(skip)]
     pub parts: Vec<Part>,
@@ -81,7 +81,7 @@ pub struct Part {
     /// Bits of its activations.
     pub bits: BitWidth,
     /// Multiply-accumulates for one image.
-    pub macs: usize,
+    pub macs: u64,
 }
 
 /// The scheme of the float twins.

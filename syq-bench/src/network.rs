@@ -116,6 +116,6 @@ mod tests {
         assert!(packed.is_twin(float) && packed.macs == float.macs);
         assert!(!cases[1].description().is_twin(float), "another number of threads");
         assert!(!cases[2].description().is_twin(float), "another batch");
-        assert_eq!(packed.parts.iter().map(|part| part.macs).sum::<usize>(), packed.macs);
+        assert_eq!(packed.parts.iter().map(|part| part.macs).sum::<u64>(), packed.macs);
     }
 }

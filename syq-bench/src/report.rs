@@ -66,7 +66,7 @@ impl Report {
                 case: case.clone(),
                 median_us: timing.median * 1e6,
                 min_us: timing.min * 1e6,
-                gmacs: (case.macs * case.batch) as f64 / timing.median / 1e9,
+                gmacs: (case.macs * case.batch as u64) as f64 / timing.median / 1e9,
                 of_peak: ideal.map(|ideal| ideal / timing.median),
                 float_ratio: twin.filter(|_| case.scheme != FLOAT).map(|(_, twin)| twin.median / timing.median),
             });
@@ -127,7 +127,7 @@ fn ideal(case: &Description, peaks: &mut Peaks) -> Result<Option<f64>, BenchErro
     let mut seconds = 0.0;
     for part in case.parts.iter().filter(|part| part.macs > 0) {
         let Some(peak) = peaks.of(&part.kernel, part.bits)? else { return Ok(None) };
-        seconds += (part.macs * case.batch) as f64 / peak;
+        seconds += (part.macs * case.batch as u64) as f64 / peak;
     }
     Ok(Some(seconds / case.threads as f64))
 }

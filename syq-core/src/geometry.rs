@@ -188,8 +188,9 @@ impl ConvGeometry {
     }
 
     /// Multiply-accumulates for one image, padding included; saturating instead of overflowing.
-    pub const fn macs(&self) -> usize {
-        self.output.height.saturating_mul(self.output.width).saturating_mul(self.weights())
+    pub const fn macs(&self) -> u64 {
+        let pixels = (self.output.height as u64).saturating_mul(self.output.width as u64);
+        pixels.saturating_mul(self.weights() as u64)
     }
 }
 

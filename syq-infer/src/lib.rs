@@ -39,7 +39,7 @@
 //! `syq-core` and `syq-pack` are this workspace's own. `bytemuck` reinterprets arrays of lanes and words
 //! without `unsafe`; `rayon` gives a session its threads (`threads`); `thiserror` derives the error types. With
 //! `picture`: `png` and `zune-jpeg` decode, both pure Rust. With `cli`: `clap` reads the arguments,
-//! `indicatif` draws the progress bar, `serde` and `serde_json` write JSON.
+//! `clap_complete` and `clap_mangen` write completions and manual pages from them, `indicatif` draws the progress bar, `serde` and `serde_json` write JSON.
 #![deny(unsafe_code)]
 
 pub mod builtin;

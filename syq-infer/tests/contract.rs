@@ -11,6 +11,9 @@ use syq_pack::{Model, reference};
 
 const IMAGES: usize = 3;
 
+/// What a session may be asked for: without the feature `threads` the calling thread alone.
+const THREADS: &[usize] = if cfg!(feature = "threads") { &[1, 2, 3] } else { &[1] };
+
 /// Every scheme: codebooks × granularities × bit widths, with the three kinds of range in turn.
 fn schemes() -> Vec<Scheme> {
     let ranges = [ActivationRange::Learned, ActivationRange::Unit, ActivationRange::FixedPoint(1)];
@@ -55,7 +58,7 @@ fn check(network: Network, seed: u64) {
     let classes = model.labels.len();
     assert!(expected[..classes] != expected[classes..2 * classes], "{name}: the logits do not depend on the input");
     for isa in isas() {
-        for threads in [1, 2, 3] {
+        for &threads in THREADS {
             let options = SessionOptions { threads, isa: Some(isa) };
             let mut session = Session::new(&model, options).unwrap();
             // All images at once, then one at a time, then a repetition in the used session.

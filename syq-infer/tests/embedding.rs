@@ -1,5 +1,6 @@
 //! What an application that embeds the engine relies on: sharing, progress, cancellation, panics.
 
+#[cfg(panic = "unwind")]
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -7,6 +8,9 @@ use syq_infer::{Control, Engine, Session, SessionError, SessionOptions, builtin}
 use syq_pack::{Golden, Model};
 
 const IMAGES: usize = 13;
+
+/// What a session may be asked for: without the feature `threads` the calling thread alone.
+const THREADS: &[usize] = if cfg!(feature = "threads") { &[1, 2, 3, 5] } else { &[1] };
 
 /// The built-in network, images, and their logits on the calling thread.
 fn built_in() -> (Engine, Vec<f32>, Vec<f32>) {
@@ -21,6 +25,7 @@ fn room(engine: &Engine) -> Vec<f32> {
 }
 
 #[test]
+#[cfg(not(target_family = "wasm"))]
 fn engines_are_shared_and_sessions_are_sent() {
     fn shared<T: Send + Sync + Clone>() {}
     fn sent<T: Send>() {}
@@ -31,7 +36,7 @@ fn engines_are_shared_and_sessions_are_sent() {
     let mut alone = Session::from_bytes(builtin(), SessionOptions::default()).unwrap();
     assert_eq!(alone.run(&images).unwrap(), expected);
     std::thread::scope(|scope| {
-        for threads in [1, 1, 2, 3] {
+        for &threads in THREADS.iter().chain(THREADS) {
             let (engine, images, expected) = (engine.clone(), &images, &expected);
             scope.spawn(move || {
                 let mut session = engine.session(threads).unwrap();
@@ -49,7 +54,7 @@ fn engines_are_shared_and_sessions_are_sent() {
 #[test]
 fn progress_tells_each_image_once() {
     let (engine, images, expected) = built_in();
-    for threads in [1, 2, 5] {
+    for &threads in THREADS {
         let seen = Mutex::new(Vec::new());
         let tell = |done| seen.lock().unwrap().push(done);
         let mut logits = room(&engine);
@@ -65,7 +70,7 @@ fn progress_tells_each_image_once() {
 #[test]
 fn a_cancelled_run_stops_between_images_and_the_session_goes_on() {
     let (engine, images, expected) = built_in();
-    for threads in [1, 2, 5] {
+    for &threads in THREADS {
         let mut session = engine.session(threads).unwrap();
         let mut logits = room(&engine);
         let stop = AtomicBool::new(true);
@@ -88,9 +93,10 @@ fn a_cancelled_run_stops_between_images_and_the_session_goes_on() {
 }
 
 #[test]
+#[cfg(panic = "unwind")]
 fn a_panicking_callback_leaves_the_session_usable() {
     let (engine, images, expected) = built_in();
-    for threads in [1, 2, 3] {
+    for &threads in THREADS {
         let mut session = engine.session(threads).unwrap();
         let calls = AtomicUsize::new(0);
         let panics = |done| {
@@ -111,6 +117,7 @@ fn the_built_in_file_is_the_one_that_its_model_is_written_as() {
 }
 
 #[test]
+#[cfg(feature = "threads")]
 fn any_number_of_threads_is_defined() {
     let (engine, images, expected) = built_in();
     let cores = std::thread::available_parallelism().unwrap().get();

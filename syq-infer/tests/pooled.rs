@@ -5,6 +5,9 @@ use syq_infer::{Isa, Session, SessionOptions};
 use syq_pack::network::{Bias, Conv, INPUT, Layer, Linear, Network, Op, WeightFormat};
 use syq_pack::{Golden, Model, reference};
 
+/// More threads than pooled rows among them: without the feature `threads` the calling thread alone.
+const THREADS: &[usize] = if cfg!(feature = "threads") { &[1, 2, 3, 7] } else { &[1] };
+
 /// Pooling windows: overlapping, apart, with gaps, with padding that differs, one row high, and wide ones.
 fn windows() -> Vec<Window> {
     let padding = |top, bottom, left, right| Padding { top, bottom, left, right };
@@ -73,8 +76,7 @@ fn pooled_rows_are_those_of_the_reference() {
         let input = Golden::input(model.network.input, 3);
         let expected = bits(&reference::logits(&model, &input).unwrap());
         for isa in Isa::available() {
-            // More threads than pooled rows among them.
-            for threads in [1, 2, 3, 7] {
+            for &threads in THREADS {
                 let mut session = Session::new(&model, SessionOptions { threads, isa: Some(isa) }).unwrap();
                 for _ in 0..2 {
                     let logits = session.run(&input).unwrap();
@@ -94,6 +96,6 @@ fn a_step_takes_along_the_pooling_that_alone_reads_it() {
         let first = session.plan().steps().nth(1).unwrap();
         let [height, width] = window.output(13, 12).unwrap();
         assert_eq!((first.output.height, first.output.width, first.layers), (height, width, &[1, 2, 3, 4][..]));
-        assert_eq!(first.macs, 13 * 12 * 27 * first.output.channels);
+        assert_eq!(first.macs, 13 * 12 * 27 * first.output.channels as u64);
     }
 }

@@ -5,6 +5,9 @@ use syq_infer::{Session, SessionError, SessionOptions};
 use syq_pack::zoo::{Architecture, FirstLast, Scheme};
 use syq_pack::{Golden, Model};
 
+/// What a session may be asked for: without the feature `threads` the calling thread alone.
+const THREADS: &[usize] = if cfg!(feature = "threads") { &[1, 2] } else { &[1] };
+
 #[test]
 fn a_profiled_run_is_a_run() {
     let activation = ActivationQuantizer { bits: BitWidth::Two, range: ActivationRange::Learned };
@@ -14,7 +17,7 @@ fn a_profiled_run_is_a_run() {
     for architecture in [Architecture::ResNet20, Architecture::VggSmall] {
         let model = Model::random(architecture.build(scheme, 16, 10), 3).unwrap();
         let input: Vec<f32> = (0..3).flat_map(|seed| Golden::input(model.network.input, seed)).collect();
-        for threads in [1, 2] {
+        for &threads in THREADS {
             let mut session = Session::new(&model, SessionOptions { threads, isa: None }).unwrap();
             let expected = session.run(&input).unwrap();
             let (logits, times) = session.run_profiled(&input).unwrap();

@@ -1,4 +1,5 @@
 //! Networks large enough that the steps of one image are shared: the same bits on every number of threads.
+#![cfg(feature = "threads")]
 
 use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Codebook, Granularity};
 use syq_infer::{Isa, Session, SessionOptions};

@@ -22,18 +22,20 @@ pub struct ModelLimits {
     /// Elements of the input, of a feature map and of a weight tensor.
     pub elements: usize,
     /// Multiply-accumulates of one picture.
-    pub macs: usize,
+    pub macs: u64,
 }
 
 impl ModelLimits {
     /// The defaults.
-    pub const DEFAULT: Self =
-        Self { file: 1 << 31, header: 8 << 20, layers: 4096, elements: 1 << 28, macs: usize::MAX };
+    pub const DEFAULT: Self = Self { file: 1 << 31, header: 8 << 20, layers: 4096, elements: 1 << 28, macs: u64::MAX };
 
     /// Whether something may have that many elements.
     pub(crate) fn elements(&self, what: &'static str, found: usize) -> Result<(), NetworkErrorKind> {
         let limit = self.elements;
-        if found > limit { Err(NetworkErrorKind::Limit { what, found, limit }) } else { Ok(()) }
+        if found <= limit {
+            return Ok(());
+        }
+        Err(NetworkErrorKind::Limit { what, found: found as u64, limit: limit as u64 })
     }
 }
 

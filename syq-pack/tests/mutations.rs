@@ -78,7 +78,7 @@ fn what_is_read_runs() {
                 let resolved = model.network.resolve().unwrap();
                 let elements: usize = resolved.layers.iter().map(|layer| layer.output.len()).sum();
                 // Not worth a test's time; the limits of shape inference bound it.
-                if model.network.input.len() + elements + resolved.macs() < 1 << 22 {
+                if (model.network.input.len() + elements) as u64 + resolved.macs() < 1 << 22 {
                     let logits = reference::logits(&model, &Golden::input(model.network.input, 1)).unwrap();
                     assert_eq!(logits.len(), resolved.classes(), "{path} = {value}");
                 }

@@ -92,7 +92,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 op.backward(&workers, input, weights, OutputGradient { dy: &z, normalized: None }, into, &mut dw);
                 best = [best[0].min(forward), best[1].min(start.elapsed().as_secs_f64())];
             }
-            let macs = (geometry.macs() * batch) as f64 / 1e9;
+            let macs = (geometry.macs() * batch as u64) as f64 / 1e9;
             let passes = if first { 1.0 } else { 2.0 };
             println!(
                 "{operands:?} {precision:?} {size}x{size}x{channels} -> {filters}, {kernel}x{kernel} /{stride}: \

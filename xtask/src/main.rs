@@ -1,4 +1,5 @@
-//! Developer commands: `cargo xtask bench`, `cargo xtask reproduce`, `cargo xtask soak`, `cargo xtask tidy`, `cargo xtask ci`.
+//! Developer commands: `cargo xtask bench`, `cargo xtask reproduce`, `cargo xtask soak`,
+//! `cargo xtask targets`, `cargo xtask tidy`, `cargo xtask ci`.
 //!
 //! # Dependencies
 //!
@@ -14,6 +15,7 @@ mod document;
 mod peers;
 mod reproduce;
 mod soak;
+mod targets;
 mod tidy;
 mod train_bench;
 
@@ -35,6 +37,8 @@ enum Command {
     Reproduce(reproduce::Options),
     /// Classifies a million pictures on threads that share one model: constant memory, identical answers.
     Soak(soak::Options),
+    /// Runs the tests on other processors under emulation, and tells which could not be run.
+    Targets(targets::Options),
     /// Checks the repository: file lengths, documentation, unsafe code, top-level entries.
     Tidy,
     /// Runs what the continuous integration runs: `.ci/run`.
@@ -68,6 +72,7 @@ fn main() -> anyhow::Result<()> {
         Command::Bench(options) => bench::run(&options),
         Command::Reproduce(options) => reproduce::run(&options),
         Command::Soak(options) => soak::run(&options),
+        Command::Targets(options) => targets::run(repository(), &options),
         Command::Tidy => tidy::run(repository()),
         Command::Ci => ci::run(repository()),
         Command::TrainWorker { config } => {

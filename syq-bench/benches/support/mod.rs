@@ -19,7 +19,7 @@ pub(crate) fn run(mut cases: Vec<Case>) -> Result<(), BenchError> {
         let mut group = criterion.benchmark_group(name);
         for case in cases {
             let description = case.description().clone();
-            group.throughput(Throughput::Elements(description.macs as u64));
+            group.throughput(Throughput::Elements(description.macs));
             let name = format!("{} {}", description.problem, description.scheme);
             let id = BenchmarkId::new(name, format!("{} threads", description.threads));
             let mut outcome = Ok(());

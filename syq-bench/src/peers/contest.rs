@@ -33,7 +33,7 @@ pub fn contest(job: Job, contestants: Vec<Contestant>, turns: Turns) -> Result<S
     let (times, rounds) = turns::take(&mut processes, turns);
     let foreign = before.zip(Spent::now(&ids)).and_then(|(before, after)| before.foreign(&after));
     for (((place, name, file), process), times) in names.into_iter().zip(&processes).zip(times) {
-        let measured = figures(file, process, times, macs * job.batch).into();
+        let measured = figures(file, process, times, macs * job.batch as u64).into();
         rows[place] = Some(Row { name, measured });
     }
     let Job { network, batch, threads } = job;
@@ -41,7 +41,7 @@ pub fn contest(job: Job, contestants: Vec<Contestant>, turns: Turns) -> Result<S
     Ok(Setting { network: network.name().to_owned(), batch, threads, macs, rounds, foreign, rows })
 }
 
-fn figures(file: PathBuf, process: &Process, times: Times, macs: usize) -> Result<Figures, PeerError> {
+fn figures(file: PathBuf, process: &Process, times: Times, macs: u64) -> Result<Figures, PeerError> {
     let metadata = std::fs::metadata(&file).map_err(|source| PeerError::Io { path: file, source })?;
     let mut ms = match times {
         Times::Ran(ms) => ms,

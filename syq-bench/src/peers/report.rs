@@ -34,7 +34,7 @@ pub struct Setting {
     /// Threads.
     pub threads: usize,
     /// Multiply-accumulates of an image.
-    pub macs: usize,
+    pub macs: u64,
     /// Rounds that were made.
     pub rounds: usize,
     /// Share of the machine that other programs used meanwhile, where the system tells. Above a few

@@ -4,6 +4,7 @@ mod bench;
 mod classify;
 mod eval;
 mod info;
+mod manual;
 mod model;
 mod network;
 mod output;
@@ -47,6 +48,10 @@ enum Command {
     Verify(verify::Arguments),
     /// Time a model file, or a known network with random weights
     Bench(bench::Arguments),
+    /// Write the completions of a shell: syq completions bash > /etc/bash_completion.d/syq
+    Completions(manual::CompletionArguments),
+    /// Write the manual page: syq man > syq.1; syq man classify > syq-classify.1
+    Man(manual::ManArguments),
 }
 
 /// How a command ended that could do its work.
@@ -103,6 +108,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Info(arguments) => info::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Completions(arguments) => manual::complete(&arguments),
+        Command::Man(arguments) => manual::man(&arguments),
     };
     match result {
         Ok(Outcome::Complete) => ExitCode::SUCCESS,

@@ -34,7 +34,7 @@ pub(super) struct Profile {
     /// Wall time of a run.
     us: f64,
     /// Multiply-accumulates of a run.
-    macs: usize,
+    macs: u64,
     gmacs: f64,
     rows: Vec<Row>,
 }
@@ -47,7 +47,7 @@ struct Row {
     kernel: Option<String>,
     /// Rows, columns and channels of the feature map that the step makes.
     shape: Option<[usize; 3]>,
-    macs: usize,
+    macs: u64,
     us: f64,
     /// 10⁹ multiply-accumulates a second; null without any.
     gmacs: Option<f64>,
@@ -94,7 +94,7 @@ impl Sums {
         };
         let mut rows: Vec<Row> = self.before.iter().map(|(name, sum)| outside(name, mean(*sum))).collect();
         rows.extend(plan.steps().zip(&self.steps).map(|(step, sum)| {
-            let (shape, macs, us) = (step.output, batch * step.macs, mean(*sum));
+            let (shape, macs, us) = (step.output, batch as u64 * step.macs, mean(*sum));
             Row {
                 step: step.name.to_owned(),
                 kernel: Some(step.kernel.clone()),
@@ -114,7 +114,7 @@ impl Sums {
 }
 
 /// 10⁹ multiply-accumulates a second.
-fn rate(macs: usize, us: f64) -> Option<f64> {
+fn rate(macs: u64, us: f64) -> Option<f64> {
     (macs > 0 && us > 0.0).then(|| macs as f64 / us / 1e3)
 }
 

@@ -124,7 +124,7 @@ impl Step {
     }
 
     /// Multiply-accumulates.
-    pub(crate) fn macs(&self) -> usize {
+    pub(crate) fn macs(&self) -> u64 {
         match &self.producer {
             Producer::Conv { packed, .. } => packed.geometry().macs(),
             _ => 0,
@@ -200,7 +200,7 @@ pub struct PlanStep<'a> {
     /// Its kernel's full name, or what it does.
     pub kernel: String,
     /// Multiply-accumulates.
-    pub macs: usize,
+    pub macs: u64,
     /// Bytes of its weights in memory.
     pub weight_bytes: usize,
     /// The feature map that it makes.

@@ -27,9 +27,9 @@ pub enum NetworkErrorKind {
         /// What is too large.
         what: &'static str,
         /// Its size.
-        found: usize,
+        found: u64,
         /// The largest allowed.
-        limit: usize,
+        limit: u64,
     },
     /// An empty or over-long name, or one with characters other than letters, digits, `.`, `_`, `-`.
     #[error("a layer name needs 1 to 100 letters, digits, '.', '_' or '-', and may not be \"input\"")]

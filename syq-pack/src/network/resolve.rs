@@ -63,7 +63,7 @@ pub struct ResolvedLayer {
 
 impl ResolvedLayer {
     /// Multiply-accumulates for one picture.
-    pub fn macs(&self) -> usize {
+    pub fn macs(&self) -> u64 {
         self.geometry.map_or(0, |geometry| geometry.macs())
     }
 }
@@ -82,8 +82,8 @@ impl Resolved {
     }
 
     /// Multiply-accumulates of the whole network for one picture; saturating instead of overflowing.
-    pub fn macs(&self) -> usize {
-        self.layers.iter().map(ResolvedLayer::macs).fold(0, usize::saturating_add)
+    pub fn macs(&self) -> u64 {
+        self.layers.iter().map(ResolvedLayer::macs).fold(0, u64::saturating_add)
     }
 }
 
@@ -110,7 +110,7 @@ impl Network {
             ("the input", self.input.len(), limits.elements),
         ] {
             if found > limit {
-                return fail(NetworkErrorKind::Limit { what, found, limit });
+                return fail(NetworkErrorKind::Limit { what, found: found as u64, limit: limit as u64 });
             }
         }
         let mut resolver = Resolver { network: self, limits, names: HashMap::new(), layers: Vec::new() };

@@ -62,7 +62,7 @@ struct Report {
     min_ms: f64,
     runs: usize,
     /// Multiply-accumulates of an image.
-    macs: usize,
+    macs: u64,
     /// 10⁹ multiply-accumulates a second, by the median.
     gmacs: f64,
     images_per_second: f64,
@@ -112,7 +112,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         min_ms: times.min() * 1e3,
         runs: times.runs(),
         macs,
-        gmacs: (macs * batch) as f64 / times.median() / 1e9,
+        gmacs: (macs * batch as u64) as f64 / times.median() / 1e9,
         images_per_second: batch as f64 / times.median(),
         peak_mb,
         file_mb: source.bytes.len() as f64 / 1e6,

@@ -27,7 +27,7 @@ pub(super) struct LayerInfo<'a> {
     /// Bytes of all parameters in the file: with biases, batch norms and steps.
     pub(super) bytes: usize,
     /// Multiply-accumulates for one picture.
-    pub(super) macs: usize,
+    pub(super) macs: u64,
     /// The kernel that runs the layer; for a layer that is run along with another, `with` and its name.
     pub(super) kernel: Option<String>,
     /// Why a layer with weights is float.
@@ -39,8 +39,8 @@ pub(super) struct LayerInfo<'a> {
 pub(super) struct Totals {
     pub(super) weights: usize,
     pub(super) quantized_weights: usize,
-    pub(super) macs: usize,
-    pub(super) quantized_macs: usize,
+    pub(super) macs: u64,
+    pub(super) quantized_macs: u64,
     /// Bytes of all parameters in the file.
     pub(super) bytes: usize,
     /// Stored bits of codes and scales, for each weight of the quantized layers; null without any.
@@ -51,17 +51,16 @@ pub(super) struct Totals {
 
 impl Totals {
     pub(super) fn of(layers: &[LayerInfo<'_>]) -> Self {
+        let with_codes = || layers.iter().filter(|layer| layer.granularity.is_some());
         let sum = |of: fn(&LayerInfo<'_>) -> usize| layers.iter().map(of).sum::<usize>();
-        let quantized = |of: fn(&LayerInfo<'_>) -> usize| {
-            layers.iter().filter(|layer| layer.granularity.is_some()).map(of).sum::<usize>()
-        };
+        let quantized = |of: fn(&LayerInfo<'_>) -> usize| with_codes().map(of).sum::<usize>();
         let bits = |bytes: usize, weights: usize| (weights > 0).then(|| 8.0 * bytes as f64 / weights as f64);
         let (weights, quantized_weights) = (sum(|l| l.weights), quantized(|l| l.weights));
         Self {
             weights,
             quantized_weights,
-            macs: sum(|l| l.macs),
-            quantized_macs: quantized(|l| l.macs),
+            macs: layers.iter().map(|layer| layer.macs).sum(),
+            quantized_macs: with_codes().map(|layer| layer.macs).sum(),
             bytes: sum(|l| l.bytes),
             bits_per_quantized_weight: bits(quantized(|l| l.weight_bytes), quantized_weights),
             bits_per_weight: bits(sum(|l| l.weight_bytes), weights),
