@@ -1,5 +1,5 @@
 //! Developer commands: `cargo xtask bench`, `cargo xtask reproduce`, `cargo xtask soak`,
-//! `cargo xtask targets`, `cargo xtask tidy`, `cargo xtask ci`.
+//! `cargo xtask footprint`, `cargo xtask targets`, `cargo xtask tidy`, `cargo xtask ci`.
 //!
 //! # Dependencies
 //!
@@ -12,6 +12,7 @@
 mod bench;
 mod ci;
 mod document;
+mod footprint;
 mod peers;
 mod reproduce;
 mod soak;
@@ -37,6 +38,8 @@ enum Command {
     Reproduce(reproduce::Options),
     /// Classifies a million pictures on threads that share one model: constant memory, identical answers.
     Soak(soak::Options),
+    /// Measures what embedding the engine costs a program, beside rten, tract and ort.
+    Footprint(footprint::Options),
     /// Runs the tests on other processors under emulation, and tells which could not be run.
     Targets(targets::Options),
     /// Checks the repository: file lengths, documentation, unsafe code, top-level entries.
@@ -72,6 +75,7 @@ fn main() -> anyhow::Result<()> {
         Command::Bench(options) => bench::run(&options),
         Command::Reproduce(options) => reproduce::run(&options),
         Command::Soak(options) => soak::run(&options),
+        Command::Footprint(options) => footprint::run(&options),
         Command::Targets(options) => targets::run(repository(), &options),
         Command::Tidy => tidy::run(repository()),
         Command::Ci => ci::run(repository()),

@@ -103,7 +103,7 @@ fn attempt<T>(what: &str, result: anyhow::Result<T>) -> anyhow::Result<()> {
 }
 
 /// Runs a program whose output belongs on standard error.
-fn call(command: &mut Command) -> anyhow::Result<()> {
+pub(crate) fn call(command: &mut Command) -> anyhow::Result<()> {
     let program = command.get_program().to_owned();
     let status = command.stdin(Stdio::null()).stdout(std::io::stderr()).env("PYTHONDONTWRITEBYTECODE", "1").status();
     let status = status.with_context(|| format!("cannot run {}", program.display()))?;
