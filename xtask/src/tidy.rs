@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// The entries at the top of the repository.
-const TOP: [&str; 21] = [
+const TOP: [&str; 22] = [
     ".cargo",
     ".ci",
     ".gitattributes",
@@ -22,6 +22,7 @@ const TOP: [&str; 21] = [
     "README.md",
     "SECURITY.md",
     "clippy.toml",
+    "deny.toml",
     "docs",
     "rustfmt.toml",
     "syq-bench",

@@ -63,9 +63,9 @@ pub(super) const TARGETS: [Target; 4] = [
     },
     Target {
         triple: "wasm32-wasip1",
-        linker: None,
+        linker: Some("wasm-ld"),
         runner: &["node", "--no-warnings", "{repository}/xtask/src/targets/wasi.mjs"],
-        packages: "libstd-rust-dev-wasm32 lld nodejs",
+        packages: "libstd-rust-dev-wasm32 lld wasi-libc nodejs",
         steps: &EMULATED,
     },
     // 32 bits.
