@@ -4,6 +4,7 @@
 use super::error::check_len;
 use super::generic::rows::{FinishWork, RowWork};
 use super::{InputFormat, InputLayout, KernelError, Kernels};
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use crate::isa::Isa;
 use syq_core::Levels;
 

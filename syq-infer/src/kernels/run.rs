@@ -6,6 +6,7 @@ use super::generic::tile::Job;
 use super::layout::{InputFormat, Selectors, product};
 use super::packed::Weights;
 use super::{InputLayout, KernelError, Kernels, PackedConv};
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use crate::isa::Isa;
 use std::ops::Range;
 use syq_core::Padding;
