@@ -104,7 +104,7 @@ fn graphs(parts: &Parts) -> Vec<Case> {
         p.metadata["network"]["layers"].as_array_mut().into_iter().for_each(|layers| layers.insert(1, spare.clone()));
     });
     let no_layers = parts.with(|p| p.metadata["network"]["layers"] = json!([]));
-    let unknown = Error(&["Network/UnknownInput"]);
+    let unknown = Error(&["NetworkError/UnknownInput"]);
     vec![
         row(
             "forward",
@@ -135,26 +135,36 @@ fn graphs(parts: &Parts) -> Vec<Case> {
         row(
             "arity",
             "layers with no input, or too many",
-            Error(&["Network/Arity"]),
+            Error(&["NetworkError/Arity"]),
             vec![inputs("c", json!([])), inputs("c", json!(["a", "a"])), inputs("c", json!(vec!["a"; 100_000]))],
         ),
-        row("layer-twice", "two layers of one name", Error(&["Network/Duplicate"]), vec![renamed("c"), renamed("a")]),
+        row(
+            "layer-twice",
+            "two layers of one name",
+            Error(&["NetworkError/Duplicate"]),
+            vec![renamed("c"), renamed("a")],
+        ),
         row(
             "layer-names",
             "names that are none",
-            Error(&["Network/Name"]),
+            Error(&["NetworkError/Name"]),
             ["", "input", "a/b", "..\\x", "é", "a b", "\u{0}", &"x".repeat(101), &"x".repeat(1 << 20)]
                 .map(renamed)
                 .to_vec(),
         ),
-        row("layer-unused", "a layer that nobody reads", Error(&["Network/Unused"]), vec![unused.bytes()]),
-        row("no-layers", "no layers", Error(&["Network/Empty"]), vec![no_layers.bytes()]),
+        row("layer-unused", "a layer that nobody reads", Error(&["NetworkError/Unused"]), vec![unused.bytes()]),
+        row("no-layers", "no layers", Error(&["NetworkError/Empty"]), vec![no_layers.bytes()]),
         row("layers-4096", "as many layers as are allowed", Valid, vec![two_labels(chain(4096))]),
-        row("layers-4097", "one layer more than are allowed", Error(&["Network/Limit"]), vec![two_labels(chain(4097))]),
+        row(
+            "layers-4097",
+            "one layer more than are allowed",
+            Error(&["NetworkError/Limit"]),
+            vec![two_labels(chain(4097))],
+        ),
         row(
             "layers-100000",
             "as many layers as the header can hold",
-            Error(&["Network/Limit", "Format/Metadata"]),
+            Error(&["NetworkError/Limit", "Format/Metadata"]),
             vec![chain(50_000).bytes(), chain(100_000).bytes(), chain(140_000).bytes()],
         ),
     ]
@@ -189,8 +199,8 @@ fn layers(parts: &Parts) -> Vec<Case> {
         json!("none"),
         json!(null),
     ];
-    let shape = Error(&["Network/Shape", "Format/Metadata"]);
-    let limit = Error(&["Network/Limit", "Network/Shape", "Format/Metadata", "Network/Core"]);
+    let shape = Error(&["NetworkError/Shape", "Format/Metadata"]);
+    let limit = Error(&["NetworkError/Limit", "NetworkError/Shape", "Format/Metadata", "NetworkError/Core"]);
     let input = |field: &str, value: u64| parts.with(|p| p.metadata["network"]["input"][field] = json!(value)).bytes();
     let sides = ["height", "width", "channels"];
     vec![
@@ -198,7 +208,7 @@ fn layers(parts: &Parts) -> Vec<Case> {
         row(
             "stride-huge",
             "strides of 2³¹ and more: one output",
-            Error(&["Network", "Format/Shape", "Format/Metadata"]),
+            Error(&["NetworkError", "Format/Shape", "Format/Metadata"]),
             huge.map(|stride| conv("stride", json!([stride, stride]))).to_vec(),
         ),
         row("kernel-zero", "a kernel of 0", shape, vec![conv("kernel", json!([0, 3])), conv("kernel", json!([3, 0]))]),
@@ -229,7 +239,7 @@ fn layers(parts: &Parts) -> Vec<Case> {
         row(
             "filters",
             "no filters, and up to 2⁶⁴ − 1",
-            Error(&["Network", "Format/Shape"]),
+            Error(&["NetworkError", "Format/Shape"]),
             [0, 1 << 31, 1 << 40, u64::MAX].map(|filters| conv("filters", json!(filters))).to_vec(),
         ),
         row(
@@ -249,7 +259,7 @@ fn layers(parts: &Parts) -> Vec<Case> {
         row(
             "ranges",
             "ranges that are none",
-            Error(&["Network/Core", "Model/Layer/Core", "Format/Metadata"]),
+            Error(&["NetworkError/Domain", "NetworkError/Core", "Model/Layer/Core", "Format/Metadata"]),
             ranges
                 .map(|range| {
                     parts
@@ -264,13 +274,13 @@ fn layers(parts: &Parts) -> Vec<Case> {
         row(
             "input-zero",
             "an input without elements",
-            Error(&["Network/Empty"]),
+            Error(&["NetworkError/Empty"]),
             sides.map(|side| input(side, 0)).to_vec(),
         ),
         row(
             "input-huge",
             "inputs whose product overflows",
-            Error(&["Network"]),
+            Error(&["NetworkError"]),
             sides.into_iter().flat_map(|side| huge.map(|size| input(side, size))).collect(),
         ),
         row(
@@ -319,7 +329,7 @@ fn metadata(parts: &Parts) -> Vec<Case> {
     let recipe = |field: &str, value: Value| parts.with(|p| p.metadata["preprocess"][field] = value).bytes();
     let exact = |side: u64| json!({"exact": {"height": side, "width": side, "filter": "pillow_bilinear"}});
     let short = |side: u64| json!({"short_side": {"pixels": side, "filter": "opencv_cubic"}});
-    let content = Error(&["Model/Preprocess", "Format/Metadata"]);
+    let content = Error(&["Model/Preprocess", "Format/Metadata", "Format/UnknownField"]);
     let nested = |unit: &str, count: usize| {
         let text = vec![unit; count].join(",");
         let metadata = parts.signed().replacen("\"op\":\"relu\"", "", 1);
@@ -469,7 +479,7 @@ fn bombs() -> Vec<Case> {
         layers.push(json!({"name": "p", "inputs": ["s0"], "op": "global_average_pool"}));
         move |side: u64| network(side, side, 1, json!(layers.clone())).bytes()
     };
-    let limit = Error(&["Network/Limit"]);
+    let limit = Error(&["NetworkError/Limit"]);
     let macs = || convolutions(64).bytes();
     vec![
         row(
@@ -482,7 +492,7 @@ fn bombs() -> Vec<Case> {
         row(
             "bomb-growing",
             "feature maps that grow with every layer",
-            Error(&["Network/Limit"]),
+            Error(&["NetworkError/Limit"]),
             vec![growing(4000, 50), growing(60, 1 << 20)],
         ),
         row("bomb-forks", "2,000 feature maps that are all kept until the end", Valid, vec![forks(1), forks(512)]),

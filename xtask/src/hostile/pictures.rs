@@ -76,12 +76,10 @@ pub(super) fn cases() -> Vec<Case> {
         one("png-order", "chunks in another order, twice or not at all", broken, order()),
         one("png-chunk", "an unknown critical chunk, and lengths up to 2³² − 1", broken, unknown_chunks()),
         one(
-            "png-palette-none",
-            "a palette picture without a palette, or with one of no or of half a color",
+            "png-palettes",
+            "a palette picture without a palette, or with one of no whole colors, of too many, or of fewer than alphas",
             broken,
-            [vec![], chunk(b"PLTE", &[]), chunk(b"PLTE", &[0; 4])]
-                .map(|palette| png(9, 9, 8, INDEXED, &palette, 9 * 10))
-                .to_vec(),
+            palettes(),
         ),
         one(
             "png-palette-index",
@@ -132,6 +130,16 @@ pub(super) fn cases() -> Vec<Case> {
         case.files.push(Source::Sparse(RGB.to_vec(), 257 << 20));
     }
     cases
+}
+
+/// Lengths of palettes and of their alphas.
+fn palettes() -> Vec<Vec<u8>> {
+    let lengths = [(0, 0), (1, 0), (4, 0), (767, 0), (771, 0), (3_000, 0), (3, 2), (6, 256), (768, 257)];
+    let chunks = lengths.map(|(colors, alphas)| {
+        let alphas = if alphas == 0 { Vec::new() } else { chunk(b"tRNS", &vec![9; alphas]) };
+        [chunk(b"PLTE", &vec![7; colors]), alphas].concat()
+    });
+    [vec![Vec::new()], chunks.to_vec()].concat().iter().map(|before| png(9, 9, 8, INDEXED, before, 9 * 10)).collect()
 }
 
 fn others() -> Vec<Vec<u8>> {

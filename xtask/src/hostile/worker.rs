@@ -43,6 +43,8 @@ pub(super) fn answer(reader: Reader, path: &Path) -> Answer {
         Ok(message) => (None, message),
         Err((variants, message)) => (Some(variants), message),
     };
+    // A message may quote a name of megabytes.
+    let message = message.chars().take(300).collect();
     Answer { error, message, ms, peak_mb: peak_mb() }
 }
 
