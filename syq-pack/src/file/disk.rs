@@ -50,7 +50,7 @@ fn from_file(path: &Path, limits: &ModelLimits) -> Result<Model, FileErrorKind> 
     let len = about.len();
     check_size(len, limits)?;
     let mut length = Vec::with_capacity(8);
-    file.by_ref().take(8).read_to_end(&mut length)?;
+    (&file).take(8).read_to_end(&mut length)?;
     let start = header::start(&length, len, limits.header)?;
     let mut header = vec![0; start as usize - 8];
     file.read_exact(&mut header)?;

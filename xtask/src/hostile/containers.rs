@@ -34,7 +34,8 @@ pub(super) fn cases() -> anyhow::Result<Vec<Case>> {
 
 const CUT: Expected = Error(&["Format/Truncated", "Format/Header", "Format/DataLength", "Format/Offsets"]);
 
-fn row(name: &'static str, wrong: &'static str, expected: Expected, files: Vec<Vec<u8>>) -> Case {
+/// A row of model files, read with the default limits.
+pub(super) fn row(name: &'static str, wrong: &'static str, expected: Expected, files: Vec<Vec<u8>>) -> Case {
     Case::new(name, wrong, Model, files.into_iter().map(Source::Bytes).collect(), expected)
 }
 

@@ -8,6 +8,7 @@ macro_rules! fixture {
     };
 }
 
+mod bombs;
 mod case;
 mod containers;
 mod jpegs;
@@ -15,6 +16,7 @@ mod networks;
 mod parts;
 mod pictures;
 mod report;
+mod values;
 mod worker;
 
 pub(crate) use case::Reader;
@@ -52,7 +54,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let folder = options.out.as_deref().unwrap_or(temporary.path());
     std::fs::create_dir_all(folder)?;
     ensure!(std::fs::read_dir(folder)?.next().is_none(), "{} is not empty", folder.display());
-    let cases = [containers::cases()?, networks::cases()?, pictures::cases(), jpegs::cases()];
+    let cases =
+        [containers::cases()?, values::cases()?, networks::cases()?, bombs::cases(), pictures::cases(), jpegs::cases()];
     let mut cases: Vec<Case> = cases.into_iter().flatten().collect();
     cases.retain(|case| options.only.is_empty() || options.only.iter().any(|text| case.name.contains(text.as_str())));
     ensure!(!cases.is_empty(), "no case has such a name");

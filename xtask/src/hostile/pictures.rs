@@ -134,7 +134,7 @@ pub(super) fn cases() -> Vec<Case> {
 
 /// Lengths of palettes and of their alphas.
 fn palettes() -> Vec<Vec<u8>> {
-    let lengths = [(0, 0), (1, 0), (4, 0), (767, 0), (771, 0), (3_000, 0), (3, 2), (6, 256), (768, 257)];
+    let lengths = [(0, 0), (1, 0), (4, 0), (767, 0), (771, 0), (3_000, 0), (3, 2), (6, 256)];
     let chunks = lengths.map(|(colors, alphas)| {
         let alphas = if alphas == 0 { Vec::new() } else { chunk(b"tRNS", &vec![9; alphas]) };
         [chunk(b"PLTE", &vec![7; colors]), alphas].concat()
