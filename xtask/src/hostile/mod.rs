@@ -54,9 +54,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let folder = options.out.as_deref().unwrap_or(temporary.path());
     std::fs::create_dir_all(folder)?;
     ensure!(std::fs::read_dir(folder)?.next().is_none(), "{} is not empty", folder.display());
-    let cases =
-        [containers::cases()?, values::cases()?, networks::cases()?, bombs::cases(), pictures::cases(), jpegs::cases()];
-    let mut cases: Vec<Case> = cases.into_iter().flatten().collect();
+    let mut cases = cases()?;
     cases.retain(|case| options.only.is_empty() || options.only.iter().any(|text| case.name.contains(text.as_str())));
     ensure!(!cases.is_empty(), "no case has such a name");
     let bar = ProgressBar::new(cases.iter().map(|case| case.files.len() as u64).sum());
@@ -74,6 +72,13 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     }
     ensure!(report.failed == 0, "{} cases failed", report.failed);
     Ok(())
+}
+
+/// All rows of the table.
+fn cases() -> anyhow::Result<Vec<Case>> {
+    let cases =
+        [containers::cases()?, values::cases()?, networks::cases()?, bombs::cases(), pictures::cases(), jpegs::cases()];
+    Ok(cases.into_iter().flatten().collect())
 }
 
 /// What the worker's process does.
@@ -125,4 +130,35 @@ fn ends(child: &mut Child) -> anyhow::Result<bool> {
         std::thread::sleep(Duration::from_millis(1));
     }
     Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use case::{Expected, Source};
+    use std::collections::HashSet;
+
+    /// What is small is read in this process; the command reads all of it, each file in a process of its own.
+    #[test]
+    fn small_crafted_files_come_out_as_the_table_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let cases = cases().unwrap();
+        let names: HashSet<_> = cases.iter().map(|case| case.name).collect();
+        assert_eq!(names.len(), cases.len(), "a name is used twice");
+        let small = |source: &Source| matches!(source, Source::Bytes(bytes) if bytes.len() < 1 << 20);
+        let small = |case: &&Case| case.files.iter().all(small) && !matches!(case.expected, Expected::Large);
+        let mut read = 0;
+        for case in cases.iter().filter(small) {
+            for (index, source) in case.files.iter().enumerate() {
+                let path = folder.path().join(case.file(index));
+                source.write(&path).unwrap();
+                let mut answer = worker::answer(case.reader, &path);
+                // The memory is that of all tests together, and the processor may be busy with others.
+                (answer.peak_mb, answer.ms) = (None, 0.0);
+                assert_eq!(report::fault(case.expected, &answer), None, "{}: {answer:?}", case.file(index));
+                read += 1;
+            }
+        }
+        assert!(read > 1000, "{read}");
+    }
 }

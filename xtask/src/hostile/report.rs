@@ -82,7 +82,7 @@ impl Row {
 }
 
 /// What is wrong with an answer.
-fn fault(expected: Expected, answer: &Answer) -> Option<String> {
+pub(super) fn fault(expected: Expected, answer: &Answer) -> Option<String> {
     let told = format!("{}: {}", answer.error.as_deref().unwrap_or("valid"), answer.message);
     let wanted = match (expected, &answer.error) {
         (Expected::Error(any), Some(_)) => any.iter().any(|part| told.contains(part)),
