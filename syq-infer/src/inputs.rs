@@ -59,11 +59,19 @@ impl Input {
     /// The bytes of the file, or of standard input up to its end.
     ///
     /// # Errors
-    /// A file that cannot be read, or one beyond the limit, of which no more is read.
+    /// A file that cannot be read, or one beyond the limit, of which no more is read, and nothing of a file that has a length.
     pub fn read(&self, limits: &PictureLimits) -> Result<Vec<u8>, InputError> {
         let read = || match self {
             Self::Stdin => read_limited(std::io::stdin().lock(), limits.bytes),
-            Self::File(path) => read_limited(std::fs::File::open(path)?, limits.bytes),
+            Self::File(path) => {
+                let file = std::fs::File::open(path)?;
+                // What says that it is too long is not read at all; a pipe does not say.
+                let len = file.metadata()?.len();
+                if len > limits.bytes as u64 {
+                    return Err(InputErrorKind::TooManyBytes { limit: limits.bytes });
+                }
+                read_limited(file, limits.bytes)
+            }
         };
         read().map_err(|reason| InputError { path: self.path().to_path_buf(), reason })
     }

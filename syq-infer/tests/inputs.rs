@@ -40,6 +40,10 @@ fn folders_give_their_pictures_sorted() {
     let error = Input::File(root.join("b.jpg")).read(&limits).unwrap_err();
     assert!(error.to_string().ends_with("b.jpg: larger than 4 bytes"), "{error}");
     assert!(Input::File(root.join("a")).read(&limits).is_err());
+    // Of a file that is too long nothing is read: this one would not fit into memory.
+    std::fs::File::create(root.join("b.jpg")).unwrap().set_len(1 << 40).unwrap();
+    let error = Input::File(root.join("b.jpg")).read(&PictureLimits::default()).unwrap_err();
+    assert!(matches!(error.reason, InputErrorKind::TooManyBytes { limit: 268_435_456 }), "{error}");
 }
 
 #[cfg(unix)]

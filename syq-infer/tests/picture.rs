@@ -98,6 +98,47 @@ fn sizes_are_checked_before_anything_is_allocated() {
     assert_eq!(error.to_string(), "50000×50000 pixels are too many: at most 20000 a side and 64000000 in all");
 }
 
+/// The `png` crate panics where a palette has no whole colors, too many of them, or fewer than alphas.
+#[test]
+fn palettes_of_wrong_lengths_are_refused() {
+    let with = |colors: usize, alphas: usize| {
+        let mut bytes = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bytes, 2, 2);
+        encoder.set_color(png::ColorType::Indexed);
+        encoder.set_palette(vec![7; colors]);
+        if alphas > 0 {
+            encoder.set_trns(vec![9; alphas]);
+        }
+        encoder.write_header().unwrap().write_image_data(&[0; 4]).unwrap();
+        decode(&bytes, &LIMITS)
+    };
+    assert_eq!(with(3, 1).unwrap().into_pixels(), [7; 12]);
+    for (colors, alphas) in [(1, 0), (2, 0), (4, 0), (767, 0), (771, 0), (3, 2), (6, 256)] {
+        let error = with(colors, alphas).unwrap_err();
+        assert!(
+            matches!(error, PictureError::Damaged { format: PictureFormat::Png, .. }),
+            "{colors} {alphas}: {error}"
+        );
+    }
+}
+
+/// A JPEG that ends properly, but has the data of another size or more scans than any encoder makes.
+#[test]
+fn jpegs_that_promise_more_than_they_have_are_refused() {
+    let message = |bytes: &[u8]| decode(bytes, &LIMITS).unwrap_err().to_string();
+    for name in ["baseline.jpg", "progressive.jpg", "cmyk.jpg"] {
+        let mut bytes = fixture(name);
+        let frame = bytes.windows(2).position(|marker| matches!(marker, [0xFF, 0xC0 | 0xC2])).unwrap();
+        bytes[frame + 5..frame + 9].copy_from_slice(&[4, 0, 4, 0]);
+        assert_eq!(message(&bytes), "the JPEG is damaged: it has too few data for its size", "{name}");
+    }
+    let bytes = fixture("progressive.jpg");
+    let scan = (0..bytes.len() - 1).rev().find(|at| bytes[*at..*at + 2] == [0xFF, 0xDA]).unwrap();
+    let again = bytes[scan..bytes.len() - 2].repeat(100);
+    let bytes = [&bytes[..bytes.len() - 2], &again, &[0xFF, 0xD9]].concat();
+    assert_eq!(message(&bytes), "the JPEG is damaged: it has more than 100 scans");
+}
+
 #[test]
 fn damaged_pictures_never_panic_and_keep_to_one_line() {
     // A fixed sequence: the same bytes are damaged in every run.

@@ -1,11 +1,11 @@
 //! Developer commands: `cargo xtask bench`, `cargo xtask reproduce`, `cargo xtask soak`,
-//! `cargo xtask footprint`, `cargo xtask targets`, `cargo xtask tidy`, `cargo xtask ci`.
+//! `cargo xtask footprint`, `cargo xtask hostile`, `cargo xtask targets`, `cargo xtask tidy`, `cargo xtask ci`.
 //!
 //! # Dependencies
 //!
 //! `syq-core`, `syq-pack`, `syq-infer`, `syq-train` and `syq-bench` are this workspace's own. `clap` reads the arguments,
 //! `anyhow` carries errors, `indicatif` draws the progress bar; `serde`, `toml` and `serde_json` are the forms of the
-//! recorded runs; `image` writes the pictures that the training bench trains on, `tempfile` makes the folder of
+//! recorded runs; `sha2` signs crafted model files; `image` writes the pictures that the training bench trains on, `tempfile` makes the folder of
 //! its run.
 #![forbid(unsafe_code)]
 
@@ -13,6 +13,7 @@ mod bench;
 mod ci;
 mod document;
 mod footprint;
+mod hostile;
 mod peers;
 mod reproduce;
 mod soak;
@@ -42,6 +43,16 @@ enum Command {
     Footprint(footprint::Options),
     /// Runs the tests on other processors under emulation, and tells which could not be run.
     Targets(targets::Options),
+    /// Crafted model files and pictures, each read by a process of its own: a typed error within a second and 64 MB.
+    Hostile(hostile::Options),
+    /// Reads one crafted file; `hostile` calls it.
+    #[command(name = HOSTILE_WORKER, hide = true)]
+    HostileWorker {
+        /// How it is read.
+        reader: hostile::Reader,
+        /// The file.
+        file: PathBuf,
+    },
     /// Checks the repository: file lengths, documentation, unsafe code, top-level entries.
     Tidy,
     /// Runs what the continuous integration runs: `.ci/run`.
@@ -67,6 +78,9 @@ enum Command {
 /// The name of the command that is our training worker.
 const TRAIN_WORKER: &str = "bench-train-worker";
 
+/// The name of the command that reads one crafted file.
+const HOSTILE_WORKER: &str = "hostile-worker";
+
 /// The name of the command that is our worker.
 const WORKER: &str = "bench-worker";
 
@@ -77,6 +91,8 @@ fn main() -> anyhow::Result<()> {
         Command::Soak(options) => soak::run(&options),
         Command::Footprint(options) => footprint::run(&options),
         Command::Targets(options) => targets::run(repository(), &options),
+        Command::Hostile(options) => hostile::run(&options),
+        Command::HostileWorker { reader, file } => hostile::serve(reader, &file),
         Command::Tidy => tidy::run(repository()),
         Command::Ci => ci::run(repository()),
         Command::TrainWorker { config } => {

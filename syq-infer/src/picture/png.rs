@@ -2,7 +2,7 @@
 
 use super::{PictureError, PictureFormat, PictureLimits};
 use crate::rgb::RgbImage;
-use png::{BitDepth, ColorType, Decoder, DecodingError, Limits, Transformations};
+use png::{BitDepth, ColorType, Decoder, DecodingError, Info, Limits, Transformations};
 use std::io::{Cursor, ErrorKind};
 
 const FORMAT: PictureFormat = PictureFormat::Png;
@@ -23,6 +23,7 @@ pub(super) fn decode(bytes: &[u8], limits: &PictureLimits) -> Result<RgbImage, P
     limits.check(height, width)?;
 
     let mut reader = decoder.read_info().map_err(explain)?;
+    check_palette(reader.info())?;
     let bytes = reader.output_buffer_size().ok_or(PictureError::TooLarge { height, width, limits: *limits })?;
     let mut pixels = vec![0; bytes];
     let frame = reader.next_frame(&mut pixels).map_err(explain)?;
@@ -37,6 +38,20 @@ pub(super) fn decode(bytes: &[u8], limits: &PictureLimits) -> Result<RgbImage, P
         ColorType::Indexed => return Err(PictureError::damaged(FORMAT, "its palette is missing")),
     };
     RgbImage::new(height, width, pixels).map_err(PictureError::size(FORMAT))
+}
+
+/// The decoder takes these lengths on trust: it panics where they are wrong.
+fn check_palette(info: &Info<'_>) -> Result<(), PictureError> {
+    let colors = info.palette.as_ref().map_or(0, |palette| palette.len() / 3);
+    let whole = info.palette.as_ref().is_none_or(|palette| palette.len().is_multiple_of(3));
+    let alphas = info.trns.as_ref().map_or(0, |alphas| alphas.len());
+    if info.color_type == ColorType::Indexed && !(whole && (1..=256).contains(&colors) && alphas <= colors) {
+        return Err(PictureError::damaged(
+            FORMAT,
+            format_args!("its palette has {colors} colors, {alphas} with alpha"),
+        ));
+    }
+    Ok(())
 }
 
 fn explain(error: DecodingError) -> PictureError {

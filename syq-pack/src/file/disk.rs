@@ -2,7 +2,7 @@
 
 use super::data::{Data, PIECE};
 use super::error::{FileError, FileErrorKind};
-use super::read::{contents, from_bytes};
+use super::read::contents;
 use super::{FormatError, header};
 use crate::limits::ModelLimits;
 use crate::model::Model;
@@ -22,7 +22,8 @@ impl Model {
         atomically(path, &bytes).map_err(|error| fail(error.into()))
     }
 
-    /// Reads a model file.
+    /// Reads a model file: a file, no pipe and no device, of which the end might never come. Whoever wants a model from
+    /// there reads the bytes and gives them to [`Self::from_bytes`].
     ///
     /// # Errors
     /// A file that is too large, that cannot be read or that is no model; names the file.
@@ -39,29 +40,34 @@ impl Model {
     }
 }
 
-/// The model in the file at `path`, which is read piece by piece if it has a length and a header.
+/// The model in the file at `path`, which is read piece by piece.
 fn from_file(path: &Path, limits: &ModelLimits) -> Result<Model, FileErrorKind> {
+    // Asked before the file is opened: to open a pipe that nobody writes to takes for ever.
+    check_kind(&std::fs::metadata(path)?)?;
     let mut file = File::open(path)?;
     let about = file.metadata()?;
+    check_kind(&about)?;
     let len = about.len();
     check_size(len, limits)?;
-    if about.is_file() && len >= 8 {
-        let mut length = [0; 8];
-        file.read_exact(&mut length)?;
-        let header_len = u64::from_le_bytes(length);
-        let data_start = header_len.saturating_add(8);
-        if header_len <= limits.header && data_start <= len {
-            let mut header = vec![0; header_len as usize];
-            file.read_exact(&mut header)?;
-            let header = header::parse(&header, len - data_start)?;
-            return contents(&header, FileData::new(file, data_start), limits);
-        }
-        file.rewind()?;
+    let mut length = Vec::with_capacity(8);
+    (&file).take(8).read_to_end(&mut length)?;
+    let start = header::start(&length, len, limits.header)?;
+    let mut header = vec![0; start as usize - 8];
+    file.read_exact(&mut header)?;
+    let parsed = header::parse(&header, len - start)?;
+    drop(header);
+    contents(&parsed, FileData::new(file, start), limits)
+}
+
+/// A folder is what the file system says of it when it is read; a pipe or a device is refused.
+fn check_kind(about: &std::fs::Metadata) -> Result<(), FileErrorKind> {
+    if about.is_file() {
+        Ok(())
+    } else if about.is_dir() {
+        Err(io::Error::from(io::ErrorKind::IsADirectory).into())
+    } else {
+        Err(FileErrorKind::NotAFile)
     }
-    // A pipe has no length, and what has no header is described by those who read bytes.
-    let mut bytes = Vec::new();
-    file.take(limits.file.saturating_add(1)).read_to_end(&mut bytes)?;
-    Ok(from_bytes(&bytes, limits)?)
 }
 
 fn check_size(found: u64, limits: &ModelLimits) -> Result<(), FormatError> {

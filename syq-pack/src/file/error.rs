@@ -22,6 +22,9 @@ pub enum FileErrorKind {
     /// What the file system says.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+    /// A pipe, a device or a socket.
+    #[error("not a file but a pipe, a device or a socket; read its bytes instead")]
+    NotAFile,
     /// Its contents.
     #[error(transparent)]
     Format(#[from] FormatError),

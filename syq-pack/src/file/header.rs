@@ -5,7 +5,7 @@
 use super::canonical;
 use super::error::FormatError;
 use super::tensors::element_bytes;
-use serde::de::{Error, MapAccess, Visitor};
+use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -19,8 +19,37 @@ const KEY: &str = "syq";
 #[serde(deny_unknown_fields)]
 pub(super) struct TensorInfo {
     pub(super) dtype: String,
+    #[serde(deserialize_with = "extents")]
     pub(super) shape: Vec<u64>,
     pub(super) data_offsets: [u64; 2],
+}
+
+/// More extents than the shape of any tensor has. An extent takes eight bytes in memory, and two in the header.
+const MOST_EXTENTS: usize = 8;
+
+fn extents<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u64>, D::Error> {
+    deserializer.deserialize_seq(ExtentsVisitor)
+}
+
+struct ExtentsVisitor;
+
+impl<'de> Visitor<'de> for ExtentsVisitor {
+    type Value = Vec<u64>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of extents")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<u64>, A::Error> {
+        let mut extents = Vec::new();
+        while let Some(extent) = list.next_element()? {
+            if extents.len() == MOST_EXTENTS {
+                return Err(A::Error::custom(format_args!("a shape of more than {MOST_EXTENTS} extents")));
+            }
+            extents.push(extent);
+        }
+        Ok(extents)
+    }
 }
 
 /// A parsed header.
@@ -60,18 +89,24 @@ pub(super) fn write<'a>(
     bytes
 }
 
-/// The header's bytes, at most `limit`, and those behind it.
-pub(super) fn split(bytes: &[u8], limit: u64) -> Result<(&[u8], &[u8]), FormatError> {
-    let found = bytes.len();
-    let Some((length, rest)) = bytes.split_first_chunk::<8>() else {
+/// Where the data start, from the first bytes of a file of `len` bytes; the header may have at most `limit`.
+pub(super) fn start(bytes: &[u8], len: u64, limit: u64) -> Result<u64, FormatError> {
+    let found = len as usize;
+    let Some((length, _)) = bytes.split_first_chunk::<8>() else {
         return Err(FormatError::Truncated { found, expected: 8 });
     };
     let length = u64::from_le_bytes(*length);
     if length > limit {
         return Err(FormatError::HeaderLength { found: length, limit });
     }
-    let split = usize::try_from(length).ok().and_then(|length| rest.split_at_checked(length));
-    split.ok_or(FormatError::Truncated { found, expected: length.saturating_add(8) })
+    let expected = length.saturating_add(8);
+    if expected > len { Err(FormatError::Truncated { found, expected }) } else { Ok(expected) }
+}
+
+/// The header's bytes, at most `limit`, and those behind it.
+pub(super) fn split(bytes: &[u8], limit: u64) -> Result<(&[u8], &[u8]), FormatError> {
+    let (head, data) = bytes.split_at(start(bytes, bytes.len() as u64, limit)? as usize);
+    Ok((&head[8..], data))
 }
 
 /// Parses the header and checks that the tensors fill the `data_len` bytes behind it without gap or overlap.

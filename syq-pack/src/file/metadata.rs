@@ -2,8 +2,9 @@
 
 use super::canonical;
 use super::error::FormatError;
-use crate::model::{Golden, Model, Origin};
-use crate::network::Network;
+use crate::limits::ModelLimits;
+use crate::model::{Golden, Model, ModelError, Origin};
+use crate::network::{Network, NetworkError, NetworkErrorKind};
 use crate::preprocess::Preprocess;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -20,9 +21,13 @@ const MAJOR: &str = "1";
 const DIGEST_PREFIX: &str = "{\"digest\":\"";
 const DIGEST_LEN: usize = 64;
 
-/// More separators than the metadata of any model has: 4,096 layers and ten thousands of labels are
-/// far fewer. Parsed JSON takes a multiple of its text, most of all in lists of digits.
-const MAX_SEPARATORS: usize = 1 << 19;
+/// More separators than the metadata of any model has: 4,096 convolutions have 100,000, and beside them stand the labels
+/// and the commas within them. Parsed JSON takes a multiple of its text, most of all in lists of digits.
+const MAX_SEPARATORS: usize = 1 << 18;
+
+/// More lists and objects than the metadata of any model has: 4,096 convolutions have 33,000. Each takes ten times the
+/// memory of a list's element, and more.
+const MAX_OPENED: usize = 1 << 16;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -93,25 +98,37 @@ pub(super) fn write<'a>(
 }
 
 /// What the metadata says.
-pub(super) fn read(text: &str) -> Result<Contents, FormatError> {
-    let separators = text.bytes().filter(|byte| b",[{".contains(byte)).count();
-    if separators > MAX_SEPARATORS {
-        return Err(message(format_args!("{separators} separators, more than the {MAX_SEPARATORS} allowed")));
+pub(super) fn read(text: &str, limits: &ModelLimits) -> Result<Contents, FormatError> {
+    let count = |of: &[u8]| text.bytes().filter(|byte| of.contains(byte)).count();
+    let [opened, separators] = [count(b"[{"), count(b",[{")];
+    for (what, found, limit) in [("separators", separators, MAX_SEPARATORS), ("lists and objects", opened, MAX_OPENED)]
+    {
+        if found > limit {
+            return Err(message(format_args!("{found} {what}, more than the {limit} allowed")));
+        }
     }
-    let given: Value = serde_json::from_str(text).map_err(message)?;
-    let Head { schema } = Head::deserialize(&given).map_err(message)?;
+    let Head { schema } = serde_json::from_str(text).map_err(message)?;
     let version = schema.strip_prefix(FAMILY).and_then(|version| version.split_once('.'));
     if !version.is_some_and(|(major, minor)| major == MAJOR && minor.parse::<u32>().is_ok()) {
         return Err(FormatError::Schema { found: schema, supported: SCHEMA });
     }
     // From the text, since a `Value` no longer shows a key that stands there twice.
-    let metadata: Metadata = serde_json::from_str(text).map_err(message)?;
-    // `flatten` in a layer drops unknown fields; find them by comparing with what was understood.
+    let mut metadata: Metadata = serde_json::from_str(text).map_err(message)?;
+    let found = metadata.network.layers.len();
+    if found > limits.layers {
+        let kind = NetworkErrorKind::Limit { what: "the number of layers", found, limit: limits.layers };
+        return Err(ModelError::from(NetworkError { layer: metadata.network.name, kind }).into());
+    }
+    // `flatten` in a layer drops unknown fields; find them by comparing with what was understood. A text has no fields,
+    // and there may be very many labels.
+    let labels = std::mem::take(&mut metadata.labels);
+    let mut given: Value = serde_json::from_str(text).map_err(message)?;
+    given.as_object_mut().map(|given| given.remove("labels"));
     let known = serde_json::to_value(&metadata).map_err(message)?;
     if let Some(path) = canonical::unknown_field(&given, &known) {
         return Err(FormatError::UnknownField { path });
     }
-    let Metadata { digest, golden, labels, network, origin, preprocess, tensor_digests, .. } = metadata;
+    let Metadata { digest, golden, network, origin, preprocess, tensor_digests, .. } = metadata;
     let model = Model { network, parameters: Default::default(), preprocess, labels, origin, golden };
     Ok(Contents { model, digest, tensors: tensor_digests.unwrap_or_default() })
 }

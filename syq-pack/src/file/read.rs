@@ -24,7 +24,7 @@ pub(super) fn from_bytes(bytes: &[u8], limits: &ModelLimits) -> Result<Model, Fo
 
 /// The model of a header and the data behind it.
 pub(super) fn contents<D: Data>(header: &Header, mut data: D, limits: &ModelLimits) -> Result<Model, D::Error> {
-    let Contents { mut model, digest: expected, tensors: digests } = metadata::read(&header.metadata)?;
+    let Contents { mut model, digest: expected, tensors: digests } = metadata::read(&header.metadata, limits)?;
     let resolved = model.network.resolve_within(limits).map_err(|error| FormatError::from(ModelError::from(error)))?;
     check_tensors(header, &model.network.layers, &resolved)?;
     let mut digest = ContentsDigest::new(&header.metadata)?;
