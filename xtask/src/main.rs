@@ -1,16 +1,18 @@
-//! Developer commands: `cargo xtask bench`, `cargo xtask reproduce`, `cargo xtask soak`, `cargo xtask tidy`, `cargo xtask ci`.
+//! Developer commands: `cargo xtask bench`, `cargo xtask reproduce`, `cargo xtask soak`, `cargo xtask tidy`,
+//! `cargo xtask header`, `cargo xtask ci`.
 //!
 //! # Dependencies
 //!
 //! `syq-core`, `syq-pack`, `syq-infer`, `syq-train` and `syq-bench` are this workspace's own. `clap` reads the arguments,
 //! `anyhow` carries errors, `indicatif` draws the progress bar; `serde`, `toml` and `serde_json` are the forms of the
 //! recorded runs; `image` writes the pictures that the training bench trains on, `tempfile` makes the folder of
-//! its run.
+//! its run; `cbindgen` writes the C header.
 #![forbid(unsafe_code)]
 
 mod bench;
 mod ci;
 mod document;
+mod header;
 mod peers;
 mod reproduce;
 mod soak;
@@ -37,6 +39,8 @@ enum Command {
     Soak(soak::Options),
     /// Checks the repository: file lengths, documentation, unsafe code, top-level entries.
     Tidy,
+    /// Writes the C header from the sources of `syq-capi`.
+    Header(header::Options),
     /// Runs what the continuous integration runs: `.ci/run`.
     Ci,
     /// Our worker beside the peers; `bench --peers` calls it.
@@ -69,6 +73,7 @@ fn main() -> anyhow::Result<()> {
         Command::Reproduce(options) => reproduce::run(&options),
         Command::Soak(options) => soak::run(&options),
         Command::Tidy => tidy::run(repository()),
+        Command::Header(options) => header::run(repository(), &options),
         Command::Ci => ci::run(repository()),
         Command::TrainWorker { config } => {
             train_bench::worker::serve(&config, std::io::stdin().lock(), std::io::stdout())
@@ -98,6 +103,7 @@ mod tests {
         assert!(!parses("xtask bench --docs") && !parses("xtask bench --train --peers"));
         assert!(parses("xtask reproduce --list --json") && parses("xtask reproduce NAME --from scratch --data d"));
         assert!(parses("xtask reproduce --record runs/a --name a --recipe ours --data-set cifar10"));
+        assert!(parses("xtask header") && parses("xtask header --check"));
         for wrong in ["", " --list NAME", " --record runs/a", " NAME --name a", " --list --from scratch"] {
             assert!(!parses(&format!("xtask reproduce{wrong}")), "{wrong}");
         }
