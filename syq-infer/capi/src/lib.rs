@@ -27,8 +27,8 @@
 //!
 //! # Dependencies
 //!
-//! `syq-infer` and `syq-pack` are this workspace's own. For the tests: `serde_json` reads where cargo put the
-//! libraries, `tempfile` makes the folder in which C programs are built.
+//! `syq-infer` and `syq-pack` are this workspace's own. The tests also use `serde_json`, which reads where cargo put
+//! the libraries.
 
 pub mod engine;
 mod guard;
