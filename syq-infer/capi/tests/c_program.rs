@@ -88,7 +88,8 @@ fn libraries() -> [PathBuf; 2] {
     cargo.args(["--profile", profile]).arg("--target-dir").arg(target).current_dir(package());
     let messages = run(&mut cargo);
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let artifact = messages.filter(|message| message["target"]["name"] == "syq").last().unwrap();
+    let mut artifacts = messages.filter(|message| message["target"]["name"] == "syq");
+    let artifact = artifacts.next().unwrap();
     let files: Vec<&str> = artifact["filenames"].as_array().unwrap().iter().filter_map(|file| file.as_str()).collect();
     ["a", std::env::consts::DLL_EXTENSION].map(|extension| {
         let is_wanted = |file: &&&str| Path::new(file).extension().is_some_and(|found| found == extension);
@@ -112,7 +113,8 @@ fn built() -> Option<&'static Built> {
                     cc.arg(&archive).args(SYSTEM);
                 } else {
                     let folder = dynamic.parent().unwrap();
-                    cc.arg("-L").arg(folder).args(["-Wl,-Bdynamic", "-l:libsyq.so", "-lpthread"]);
+                    // Of the two libraries in the folder the linker prefers the dynamic one.
+                    cc.arg("-L").arg(folder).args(["-lsyq", "-lpthread"]);
                     cc.arg(format!("-Wl,-rpath,{}", folder.display()));
                 }
                 run(cc.arg("-o").arg(&program));
