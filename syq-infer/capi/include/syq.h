@@ -112,7 +112,7 @@ typedef struct {
 } SyqLimits;
 
 /**
- * The shape of an image's tensor, which lies in memory as [row][column][channel].
+ * The shape of an image's tensor, which lies in memory as `[row][column][channel]`.
  */
 typedef struct {
     /**
@@ -255,7 +255,7 @@ SyqLimits syq_limits_default(void);
 
 /**
  * The `k` likeliest classes of an RGB picture of any size, likeliest first. `rgb` has a byte a channel, as
- * [row][column][red, green, blue] from the top, with nothing between the rows. `candidates` has room for `k`; how many
+ * `[row][column][red, green, blue]` from the top, with nothing between the rows. `candidates` has room for `k`; how many
  * were written, at most the number of classes, goes to `*written`, which is 0 on failure.
  *
  * # Safety

@@ -17,7 +17,7 @@ pub struct SyqEngine {
     labels: Vec<CString>,
 }
 
-/// The shape of an image's tensor, which lies in memory as [row][column][channel].
+/// The shape of an image's tensor, which lies in memory as `[row][column][channel]`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SyqShape {

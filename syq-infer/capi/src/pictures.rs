@@ -56,7 +56,7 @@ unsafe fn classify(
 }
 
 /// The `k` likeliest classes of an RGB picture of any size, likeliest first. `rgb` has a byte a channel, as
-/// [row][column][red, green, blue] from the top, with nothing between the rows. `candidates` has room for `k`; how many
+/// `[row][column][red, green, blue]` from the top, with nothing between the rows. `candidates` has room for `k`; how many
 /// were written, at most the number of classes, goes to `*written`, which is 0 on failure.
 ///
 /// # Safety
