@@ -1,18 +1,20 @@
 //! Developer commands: `cargo xtask bench`, `cargo xtask reproduce`, `cargo xtask soak`,
-//! `cargo xtask footprint`, `cargo xtask hostile`, `cargo xtask targets`, `cargo xtask tidy`, `cargo xtask ci`.
+//! `cargo xtask footprint`, `cargo xtask header`, `cargo xtask hostile`, `cargo xtask targets`, `cargo xtask tidy`,
+//! `cargo xtask ci`.
 //!
 //! # Dependencies
 //!
 //! `syq-core`, `syq-pack`, `syq-infer`, `syq-train` and `syq-bench` are this workspace's own. `clap` reads the arguments,
 //! `anyhow` carries errors, `indicatif` draws the progress bar; `serde`, `toml` and `serde_json` are the forms of the
-//! recorded runs; `sha2` signs crafted model files; `image` writes the pictures that the training bench trains on, `tempfile` makes the folder of
-//! its run.
+//! recorded runs; `sha2` signs crafted model files; `image` writes the pictures that the training bench trains on,
+//! `tempfile` makes the folder of its run; `cbindgen` writes the C header.
 #![forbid(unsafe_code)]
 
 mod bench;
 mod ci;
 mod document;
 mod footprint;
+mod header;
 mod hostile;
 mod peers;
 mod reproduce;
@@ -55,6 +57,8 @@ enum Command {
     },
     /// Checks the repository: file lengths, documentation, unsafe code, top-level entries.
     Tidy,
+    /// Writes the C header from the sources of `syq-capi`.
+    Header(header::Options),
     /// Runs what the continuous integration runs: `.ci/run`.
     Ci,
     /// Our worker beside the peers; `bench --peers` calls it.
@@ -94,6 +98,7 @@ fn main() -> anyhow::Result<()> {
         Command::Hostile(options) => hostile::run(&options),
         Command::HostileWorker { reader, file } => hostile::serve(reader, &file),
         Command::Tidy => tidy::run(repository()),
+        Command::Header(options) => header::run(repository(), &options),
         Command::Ci => ci::run(repository()),
         Command::TrainWorker { config } => {
             train_bench::worker::serve(&config, std::io::stdin().lock(), std::io::stdout())
@@ -123,6 +128,7 @@ mod tests {
         assert!(!parses("xtask bench --docs") && !parses("xtask bench --train --peers"));
         assert!(parses("xtask reproduce --list --json") && parses("xtask reproduce NAME --from scratch --data d"));
         assert!(parses("xtask reproduce --record runs/a --name a --recipe ours --data-set cifar10"));
+        assert!(parses("xtask header") && parses("xtask header --check"));
         for wrong in ["", " --list NAME", " --record runs/a", " NAME --name a", " --list --from scratch"] {
             assert!(!parses(&format!("xtask reproduce{wrong}")), "{wrong}");
         }
