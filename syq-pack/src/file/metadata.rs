@@ -116,7 +116,8 @@ pub(super) fn read(text: &str, limits: &ModelLimits) -> Result<Contents, FormatE
     let mut metadata: Metadata = serde_json::from_str(text).map_err(message)?;
     let found = metadata.network.layers.len();
     if found > limits.layers {
-        let kind = NetworkErrorKind::Limit { what: "the number of layers", found, limit: limits.layers };
+        let kind =
+            NetworkErrorKind::Limit { what: "the number of layers", found: found as u64, limit: limits.layers as u64 };
         return Err(ModelError::from(NetworkError { layer: metadata.network.name, kind }).into());
     }
     // `flatten` in a layer drops unknown fields; find them by comparing with what was understood. A text has no fields,

@@ -27,7 +27,7 @@ pub(super) struct Answer {
 }
 
 /// More than this a program that knows its limits would not run: 10⁸ multiply-accumulates, 16 MB.
-const RUN_MACS: usize = 100_000_000;
+const RUN_MACS: u64 = 100_000_000;
 const RUN_BYTES: usize = 16_000_000;
 
 /// Reads one file and says what came of it.
