@@ -108,7 +108,7 @@ typedef struct {
     /**
      * Multiply-accumulates of one picture.
      */
-    size_t macs;
+    uint64_t macs;
 } SyqLimits;
 
 /**

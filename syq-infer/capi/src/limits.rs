@@ -16,7 +16,7 @@ pub struct SyqLimits {
     /// Elements of the input, of a feature map and of a weight tensor.
     pub elements: usize,
     /// Multiply-accumulates of one picture.
-    pub macs: usize,
+    pub macs: u64,
 }
 
 /// The default limits, which are larger than any real network: a place to start from.
