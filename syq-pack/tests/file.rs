@@ -132,6 +132,7 @@ fn eight_bit_weights_take_a_byte_behind_all_words() {
 }
 
 #[test]
+#[cfg(not(target_family = "wasm"))] // no temporary folder
 fn files_are_written_at_one_stroke() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m.syq");
@@ -159,6 +160,7 @@ fn files_are_written_at_one_stroke() {
 
 /// A file is read piece by piece; it must be taken or refused as its bytes are.
 #[test]
+#[cfg(not(target_family = "wasm"))] // no temporary folder
 fn files_are_refused_as_their_bytes_are() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m.syq");
@@ -183,6 +185,7 @@ fn files_are_refused_as_their_bytes_are() {
 
 /// Tensors longer than a piece, and of lengths that no piece divides.
 #[test]
+#[cfg(not(target_family = "wasm"))] // no temporary folder
 fn large_tensors_are_read_whole() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m.syq");

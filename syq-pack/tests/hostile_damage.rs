@@ -9,6 +9,7 @@ use syq_pack::file::FileErrorKind;
 use syq_pack::{FormatError, Model, ModelLimits};
 
 #[test]
+#[cfg(not(target_family = "wasm"))] // no temporary folder
 fn damage_names_its_tensor() {
     let folder = tempfile::tempdir().unwrap();
     for model in [small(Codebook::Binary), small(Codebook::Ternary), eight_bit()] {
@@ -50,6 +51,7 @@ fn a_file_without_tensor_digests_is_read_all_the_same() {
 }
 
 #[test]
+#[cfg(not(target_family = "wasm"))] // no temporary folder
 fn limits_of_ones_own() {
     let model = small(Codebook::Ternary);
     let bytes = model.to_bytes().unwrap();

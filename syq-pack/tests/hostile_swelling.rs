@@ -56,6 +56,7 @@ fn labels_of_a_large_data_set_are_read() {
 
 #[cfg(unix)]
 #[test]
+#[cfg(not(target_family = "wasm"))] // no temporary folder
 fn pipes_and_devices_are_refused_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let pipe = folder.path().join("pipe");
