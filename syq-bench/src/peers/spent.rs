@@ -33,6 +33,12 @@ impl Spent {
     }
 }
 
+/// Processor time in seconds of the processes that this one started and that have ended, and of theirs; `None` where the
+/// system does not tell. What a build took, whatever else the machine did.
+pub fn of_children() -> Option<f64> {
+    ticks(&std::fs::read_to_string("/proc/self/stat").ok()?, 13)
+}
+
 /// Seconds in programs and in the system, of all processors, from `/proc/stat`.
 fn busy(stat: &str) -> Option<f64> {
     let ticks = stat.lines().next()?.strip_prefix("cpu ")?.split_whitespace().take(3);
@@ -42,8 +48,13 @@ fn busy(stat: &str) -> Option<f64> {
 
 /// The same of one process; its name, in parentheses, may contain anything.
 fn of_process(stat: &str) -> Option<f64> {
+    ticks(stat, 11)
+}
+
+/// The sum of two fields of `/proc/PID/stat`, of which the first is that many behind the name.
+fn ticks(stat: &str, first: usize) -> Option<f64> {
     let (_, fields) = stat.rsplit_once(')')?;
-    let ticks: Option<Vec<f64>> = fields.split_whitespace().skip(11).take(2).map(|n| n.parse().ok()).collect();
+    let ticks: Option<Vec<f64>> = fields.split_whitespace().skip(first).take(2).map(|n| n.parse().ok()).collect();
     Some(ticks?.iter().sum::<f64>() / TICKS_A_SECOND)
 }
 
@@ -56,6 +67,7 @@ mod tests {
     fn ticks_are_read() {
         assert_eq!(busy("cpu  100 50 25 999 0 0\ncpu0 1 1 1\n"), Some(1.75));
         assert_eq!(of_process("7 (a) b) S 1 2 3 4 5 6 7 8 9 10 150 50 0 0"), Some(2.0));
+        assert_eq!(ticks("7 (a) b) S 1 2 3 4 5 6 7 8 9 10 150 50 300 25", 13), Some(3.25));
         assert_eq!((busy(""), of_process("7")), (None, None));
     }
 

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
+use syq_bench::peers::spent::of_children;
 
 /// Where the packages are, from the top of the repository.
 const SOURCES: &str = "syq-bench/footprint";
@@ -25,7 +26,10 @@ pub(super) struct Figures {
     pub(super) added_bytes: u64,
     /// Bytes of a shared library that has to come with it.
     pub(super) library_bytes: u64,
-    /// Seconds of a build from nothing, in the release profile, sources already fetched.
+    /// Processor seconds of a build from nothing, in the release profile, sources already fetched; null where the system
+    /// does not tell. Other than the time on the clock they do not depend on what else the machine does.
+    pub(super) build_cpu_seconds: Option<f64>,
+    /// The same on the clock.
     pub(super) build_seconds: f64,
     /// Lines of the program that are neither empty nor comments.
     pub(super) lines: usize,
@@ -41,11 +45,12 @@ pub(super) fn measure(dir: &Path, program: &Program, models: &Models) -> anyhow:
     }
     checked(cargo("fetch", &manifest).arg("--locked"))?;
     let features = program.features.join(",");
-    let start = Instant::now();
+    let (start, before) = (Instant::now(), of_children());
     let mut build = cargo("build", &manifest);
     build.args(["--quiet", "--release", "--locked", "--offline", "--features", &features]);
     checked(build.env("CARGO_TARGET_DIR", &target).env("CARGO_PROFILE_RELEASE_STRIP", "symbols"))?;
     let build_seconds = start.elapsed().as_secs_f64();
+    let build_cpu_seconds = before.zip(of_children()).map(|(before, after)| after - before);
     let built = target.join("release").join(format!("footprint-{}", program.package));
     let bytes = std::fs::metadata(&built).with_context(|| format!("no {}", built.display()))?.len();
     let class = run(&built, program, models)?;
@@ -57,6 +62,7 @@ pub(super) fn measure(dir: &Path, program: &Program, models: &Models) -> anyhow:
         bytes,
         added_bytes: bytes,
         library_bytes: library.map_or(Ok(0), |path| std::fs::metadata(path).map(|data| data.len()))?,
+        build_cpu_seconds,
         build_seconds,
         lines: lines(&source),
     })

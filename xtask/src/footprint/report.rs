@@ -39,18 +39,19 @@ impl Report {
 
     pub(super) fn markdown(&self) -> String {
         let mut text = String::from(
-            "| program with | dependencies | added to the program, kB | shared library, kB | build, s | lines |\n\
+            "| program with | dependencies | added to the program, kB | shared library, kB | build, processor s | lines |\n\
              | --- | ---: | ---: | ---: | ---: | ---: |\n",
         );
         for row in &self.rows {
             // Writing to a string cannot fail.
             let _ = match &row.figures {
-                Some(Figures { dependencies, added_bytes, library_bytes, build_seconds, lines, .. }) => writeln!(
+                Some(Figures { dependencies, added_bytes, library_bytes, build_cpu_seconds, lines, .. }) => writeln!(
                     text,
-                    "| {} | {dependencies} | {} | {} | {build_seconds:.0} | {lines} |",
+                    "| {} | {dependencies} | {} | {} | {} | {lines} |",
                     row.program,
                     added_bytes / 1000,
-                    library_bytes / 1000
+                    library_bytes / 1000,
+                    build_cpu_seconds.map_or_else(|| "–".to_owned(), |seconds| format!("{seconds:.0}"))
                 ),
                 None => writeln!(text, "| {} | not run: {} | | | | |", row.program, row.error.as_deref().unwrap_or("")),
             };
@@ -71,7 +72,8 @@ mod tests {
             bytes: 900_000,
             added_bytes: 512_900,
             library_bytes: 0,
-            build_seconds: 12.4,
+            build_cpu_seconds: Some(12.4),
+            build_seconds: 8.0,
             lines: 9,
         };
         let mut report = Report::new(Machine::detect(crate::repository()));
