@@ -6,8 +6,8 @@
 //!
 //! `syq-core`, `syq-pack`, `syq-infer`, `syq-train` and `syq-bench` are this workspace's own. `clap` reads the arguments,
 //! `anyhow` carries errors, `indicatif` draws the progress bar; `serde`, `toml` and `serde_json` are the forms of the
-//! recorded runs; `sha2` signs crafted model files; `image` writes the pictures that the training bench trains on,
-//! `tempfile` makes the folder of its run; `cbindgen` writes the C header.
+//! recorded runs; `image` writes the pictures that the training bench trains on, `tempfile` makes the folder of
+//! its run, and that of the crafted files, of which `sha2` makes the digests; `cbindgen` writes the C header.
 #![forbid(unsafe_code)]
 
 mod bench;

@@ -29,7 +29,7 @@ pub(super) fn cases() -> Vec<Case> {
     };
     let frame_as =
         |kind: u8| segments(BASELINE, |marker, data| (if marker == FRAME { kind } else { marker }, data.to_vec()));
-    let scans = |side: u16, scans: usize| many_scans(side, scans);
+    let scans = |side: u16, scans: usize| many_scans(side, scans, 0);
     vec![
         one("jpeg-good", "nothing", Valid, [BASELINE, RESTARTS, PROGRESSIVE, CMYK].map(<[u8]>::to_vec).to_vec()),
         one(
@@ -96,14 +96,14 @@ pub(super) fn cases() -> Vec<Case> {
             "jpeg-scans-allowed",
             "a hundred scans over 64 million pixels, as many as are allowed",
             Large,
-            vec![scans(8_000, 99)],
+            vec![scans(8_000, 99), many_scans(8_000, 99, 1)],
         ),
         row(
             ServicePicture,
             "jpeg-scans-service",
             "the same over 4 million pixels, with the limits of a service",
             Valid,
-            vec![scans(2_000, 99)],
+            vec![scans(2_000, 99), many_scans(2_000, 99, 1)],
         ),
     ]
 }
@@ -235,7 +235,8 @@ fn twice() -> Vec<Vec<u8>> {
 
 /// A grey progressive picture: one scan of DC coefficients, then so many of AC coefficients that are all zero. A code
 /// of one bit tells of blocks by the ten thousands, so a scan is a few bytes.
-fn many_scans(side: u16, scans: usize) -> Vec<u8> {
+/// With `refining` 1 all but the first of these scans refine it by a bit.
+fn many_scans(side: u16, scans: usize, refining: u8) -> Vec<u8> {
     let blocks = usize::from(side).div_ceil(8).pow(2);
     let one_code = |class: u8, symbol: u8| segment(HUFFMAN, &[&[class, 1], &[0; 15][..], &[symbol]].concat());
     let size = side.to_be_bytes();
@@ -246,10 +247,10 @@ fn many_scans(side: u16, scans: usize) -> Vec<u8> {
     bytes.extend([one_code(0x00, 0), one_code(0x10, 0xE0)].concat());
     bytes.extend(segment(SCAN, &[1, 1, 0, 0, 0, 0]));
     bytes.extend(vec![0; blocks.div_ceil(8)]);
-    let scan = segment(SCAN, &[1, 1, 0, 1, 63, 0]);
     let runs = vec![0; (15 * blocks.div_ceil(1 << 14)).div_ceil(8)];
-    for _ in 0..scans {
-        bytes.extend(&scan);
+    for index in 0..scans {
+        let bits = if index == 0 { refining } else { refining << 4 };
+        bytes.extend(segment(SCAN, &[1, 1, 0, 1, 63, bits]));
         bytes.extend(&runs);
     }
     bytes.extend([0xFF, 0xD9]);
