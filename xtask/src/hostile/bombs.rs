@@ -71,7 +71,7 @@ pub(super) fn cases() -> Vec<Case> {
             vec![growing(4000, 50), growing(60, 1 << 20)],
         ),
         row("bomb-forks", "2,000 feature maps that are all kept until the end", Valid, vec![forks(1), forks(512)]),
-        row("bomb-macs", "a small file of 10¹² multiply-accumulates: it loads", Valid, vec![macs()]),
+        row("bomb-macs", "a small file of 6·10¹¹ multiply-accumulates: it loads", Valid, vec![macs()]),
         service("bomb-memory-service", "the same tiny files, with the limits of a service", limit, large()),
         service("bomb-macs-service", "the same small file, with the limits of a service", limit, vec![macs()]),
     ]
