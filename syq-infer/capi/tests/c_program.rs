@@ -78,8 +78,11 @@ fn tool(variable: &str, name: &str) -> Option<String> {
 }
 
 /// The static and the dynamic library, as `cargo build -p syq-capi` makes them. Cargo does not make them for this test,
-/// as nothing in Rust can link them.
+/// as nothing in Rust can link them; a folder where they were made already may be given in `SYQ_C_LIBRARIES`.
 fn libraries() -> [PathBuf; 2] {
+    if let Some(folder) = std::env::var_os("SYQ_C_LIBRARIES") {
+        return ["a", std::env::consts::DLL_EXTENSION].map(|end| Path::new(&folder).join("libsyq").with_extension(end));
+    }
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let profile = profile();
     let profile = if profile == "debug" { "dev" } else { &profile };
