@@ -144,8 +144,6 @@ mod tests {
         assert_eq!((report.calls, report.threads, report.mismatches), (2500, 3, 0));
         // Each thread starts one session, and one of them at least a second.
         assert!((3..=6).contains(&report.sessions), "{report:?}");
-        if let (Some(start), Some(end)) = (report.memory_start_mb, report.memory_end_mb) {
-            assert!(end < start + 64.0, "{report:?}");
-        }
+        // Memory is measured in `tests/soak.rs`, in a process of its own: the tests of this one share theirs.
     }
 }
