@@ -29,14 +29,24 @@ impl ModelLimits {
     /// The defaults.
     pub const DEFAULT: Self = Self { file: 1 << 31, header: 8 << 20, layers: 4096, elements: 1 << 28, macs: u64::MAX };
 
+    /// Whether a network may have that many layers.
+    pub(crate) fn layers(&self, found: usize) -> Result<(), NetworkErrorKind> {
+        within("the number of layers", found as u64, self.layers as u64)
+    }
+
     /// Whether something may have that many elements.
     pub(crate) fn elements(&self, what: &'static str, found: usize) -> Result<(), NetworkErrorKind> {
-        let limit = self.elements;
-        if found <= limit {
-            return Ok(());
-        }
-        Err(NetworkErrorKind::Limit { what, found: found as u64, limit: limit as u64 })
+        within(what, found as u64, self.elements as u64)
     }
+
+    /// Whether a network may take that many multiply-accumulates.
+    pub(crate) fn macs(&self, found: u64) -> Result<(), NetworkErrorKind> {
+        within("the number of multiply-accumulates", found, self.macs)
+    }
+}
+
+fn within(what: &'static str, found: u64, limit: u64) -> Result<(), NetworkErrorKind> {
+    if found > limit { Err(NetworkErrorKind::Limit { what, found, limit }) } else { Ok(()) }
 }
 
 impl Default for ModelLimits {

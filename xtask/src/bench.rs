@@ -4,12 +4,11 @@
 //! The answers are checked against the plain loops before anything is timed. The table goes to
 //! standard output, everything else to standard error.
 
-use crate::{peers, repository, train_bench};
+use crate::{cargo, peers, repository, train_bench};
 use anyhow::{Context, ensure};
 use clap::{ArgGroup, Args};
 use std::io::{Write, stderr, stdout};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use syq_bench::{BenchError, Case, Machine, Peaks, Report, Rounds, interleaved, kernel, layer, network};
 use syq_core::Granularity;
 use syq_infer::Isa;
@@ -121,8 +120,7 @@ pub(crate) fn say(line: &str) -> anyhow::Result<()> {
 
 /// `cargo bench` of this cargo, with the environment that it was called in.
 fn criterion() -> anyhow::Result<()> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
+    let mut command = cargo();
     command.args(["bench", "--locked", "--package", "syq-bench"]).current_dir(repository());
     let status = command.status().context("cannot run cargo bench")?;
     ensure!(status.success(), "cargo bench failed: {status}");

@@ -110,6 +110,11 @@ fn main() -> anyhow::Result<()> {
     }
 }
 
+/// The cargo that called this program, or else the one of the path.
+fn cargo() -> std::process::Command {
+    std::process::Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
 /// The checkout that the program was compiled in.
 fn repository() -> &'static Path {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -8,7 +8,7 @@ use std::ffi::{CStr, CString, c_char};
 use std::mem::MaybeUninit;
 use std::ptr;
 use syq_infer::{Engine, Isa, builtin};
-use syq_pack::Model;
+use syq_pack::{Model, ModelLimits};
 
 /// A compiled model. It never changes, and any number of threads may use it at the same time.
 #[derive(Debug)]
@@ -54,6 +54,26 @@ const fn c_name(isa: Isa) -> &'static CStr {
     }
 }
 
+/// Compiles the model that `read` gives, for the instruction set of a name.
+///
+/// # Safety
+/// Unless it is NULL, `isa` points to a string, which nobody writes during the call.
+unsafe fn compile(
+    limits: Option<&SyqLimits>,
+    isa: *const c_char,
+    engine: Option<&mut MaybeUninit<Option<Box<SyqEngine>>>>,
+    read: impl FnOnce(&ModelLimits) -> Result<Model, Failure>,
+) -> SyqStatus {
+    guard::status(|| {
+        pointers::write("engine", engine, None, || {
+            let model = read(&SyqLimits::or_default(limits))?;
+            // SAFETY: the caller's promise.
+            let isa = unsafe { pointers::text(isa) };
+            SyqEngine::new(&model, chosen(isa)?)
+        })
+    })
+}
+
 /// Compiles the network that is built into the library, ResNet-20 for the ten classes of CIFAR-10, for the best
 /// instruction set of the machine. On failure `*engine` is NULL.
 #[unsafe(no_mangle)]
@@ -91,15 +111,13 @@ pub unsafe extern "C" fn syq_engine_from_bytes_with(
     isa: *const c_char,
     engine: Option<&mut MaybeUninit<Option<Box<SyqEngine>>>>,
 ) -> SyqStatus {
-    guard::status(|| {
-        pointers::write("engine", engine, None, || {
-            // SAFETY: the caller's promise.
-            let bytes = unsafe { pointers::input("bytes", bytes, len) }?;
-            // SAFETY: the caller's promise.
-            let isa = unsafe { pointers::text(isa) };
-            SyqEngine::new(&Model::from_bytes_within(bytes, &SyqLimits::or_default(limits))?, chosen(isa)?)
-        })
-    })
+    let read = |limits: &ModelLimits| {
+        // SAFETY: the caller's promise.
+        let bytes = unsafe { pointers::input("bytes", bytes, len) }?;
+        Ok(Model::from_bytes_within(bytes, limits)?)
+    };
+    // SAFETY: the caller's promise.
+    unsafe { compile(limits, isa, engine, read) }
 }
 
 /// Compiles the model in the file `path`, for the best instruction set of the machine. On failure `*engine` is NULL.
@@ -128,16 +146,13 @@ pub unsafe extern "C" fn syq_engine_from_file_with(
     isa: *const c_char,
     engine: Option<&mut MaybeUninit<Option<Box<SyqEngine>>>>,
 ) -> SyqStatus {
-    guard::status(|| {
-        pointers::write("engine", engine, None, || {
-            // SAFETY: the caller's promise.
-            let path = required("path", unsafe { pointers::text(path) })?;
-            // SAFETY: the caller's promise.
-            let isa = unsafe { pointers::text(isa) };
-            let model = Model::read_within(pointers::path(path)?, &SyqLimits::or_default(limits))?;
-            SyqEngine::new(&model, chosen(isa)?)
-        })
-    })
+    let read = |limits: &ModelLimits| {
+        // SAFETY: the caller's promise.
+        let path = required("path", unsafe { pointers::text(path) })?;
+        Ok(Model::read_within(pointers::path(path)?, limits)?)
+    };
+    // SAFETY: the caller's promise.
+    unsafe { compile(limits, isa, engine, read) }
 }
 
 /// Frees an engine; NULL is nothing to free. Sessions of the engine go on: they keep what they need. Its labels are gone.

@@ -7,7 +7,7 @@ use crate::session::SyqSession;
 use crate::status::{Failure, SyqStatus};
 use std::mem::MaybeUninit;
 use syq_infer::picture::{PictureLimits, decode};
-use syq_infer::rgb::{RgbSizeError, RgbView};
+use syq_infer::rgb::{RgbImage, RgbSizeError, RgbView};
 
 /// One class of an answer.
 #[repr(C)]
@@ -33,7 +33,17 @@ unsafe fn view<'a>(rgb: *const u8, height: usize, width: usize) -> Result<RgbVie
     Ok(RgbView::new(height, width, pixels)?)
 }
 
-/// Writes the likeliest classes to `candidates` and their number to `written`.
+/// The picture in the bytes of a file.
+///
+/// # Safety
+/// Unless it is NULL, `bytes` points to `len` bytes, which nobody writes during the call.
+unsafe fn decoded(bytes: *const u8, len: usize) -> Result<RgbImage, Failure> {
+    // SAFETY: the caller's promise.
+    let bytes = unsafe { pointers::input("bytes", bytes, len) }?;
+    Ok(decode(bytes, &PictureLimits::default())?)
+}
+
+/// Writes the likeliest classes to `candidates`, and gives their number.
 ///
 /// # Safety
 /// Unless it is NULL, `candidates` points to room for `k` candidates, which nobody else uses during the call.
@@ -41,18 +51,15 @@ unsafe fn classify(
     session: Option<&SyqSession>,
     candidates: *mut SyqCandidate,
     k: usize,
-    written: Option<&mut MaybeUninit<usize>>,
     picture: RgbView<'_>,
-) -> Result<(), Failure> {
-    pointers::write("written", written, 0, || {
-        // SAFETY: the caller's promise.
-        let room = unsafe { pointers::output("candidates", candidates, k) }?;
-        let found = required("session", session)?.with(|session| Ok(session.classify(picture, k)?))?;
-        for (place, class) in room.iter_mut().zip(&found) {
-            *place = SyqCandidate { index: class.index, probability: class.probability, logit: class.logit };
-        }
-        Ok(found.len())
-    })
+) -> Result<usize, Failure> {
+    // SAFETY: the caller's promise.
+    let room = unsafe { pointers::output("candidates", candidates, k) }?;
+    let found = required("session", session)?.with(|session| Ok(session.classify(picture, k)?))?;
+    for (place, class) in room.iter_mut().zip(&found) {
+        *place = SyqCandidate { index: class.index, probability: class.probability, logit: class.logit };
+    }
+    Ok(found.len())
 }
 
 /// The `k` likeliest classes of an RGB picture of any size, likeliest first. `rgb` has a byte a channel, as
@@ -73,12 +80,12 @@ pub unsafe extern "C" fn syq_session_classify_rgb(
     written: Option<&mut MaybeUninit<usize>>,
 ) -> SyqStatus {
     guard::status(|| {
-        let written = required("written", written)?;
-        written.write(0);
-        // SAFETY: the caller's promise.
-        let picture = unsafe { view(rgb, height, width) }?;
-        // SAFETY: the caller's promise.
-        unsafe { classify(session, candidates, k, Some(written), picture) }
+        pointers::write("written", written, 0, || {
+            // SAFETY: the caller's promise.
+            let picture = unsafe { view(rgb, height, width) }?;
+            // SAFETY: the caller's promise.
+            unsafe { classify(session, candidates, k, picture) }
+        })
     })
 }
 
@@ -98,13 +105,12 @@ pub unsafe extern "C" fn syq_session_classify_encoded(
     written: Option<&mut MaybeUninit<usize>>,
 ) -> SyqStatus {
     guard::status(|| {
-        let written = required("written", written)?;
-        written.write(0);
-        // SAFETY: the caller's promise.
-        let bytes = unsafe { pointers::input("bytes", bytes, len) }?;
-        let picture = decode(bytes, &PictureLimits::default())?;
-        // SAFETY: the caller's promise.
-        unsafe { classify(session, candidates, k, Some(written), picture.view()) }
+        pointers::write("written", written, 0, || {
+            // SAFETY: the caller's promise.
+            let picture = unsafe { decoded(bytes, len) }?;
+            // SAFETY: the caller's promise.
+            unsafe { classify(session, candidates, k, picture.view()) }
+        })
     })
 }
 
@@ -146,8 +152,7 @@ pub unsafe extern "C" fn syq_engine_prepare_encoded(
 ) -> SyqStatus {
     guard::status(|| {
         // SAFETY: the caller's promise.
-        let bytes = unsafe { pointers::input("bytes", bytes, len) }?;
-        let picture = decode(bytes, &PictureLimits::default())?;
+        let picture = unsafe { decoded(bytes, len) }?;
         // SAFETY: the caller's promise.
         let input = unsafe { pointers::output("input", input, input_len) }?;
         Ok(required("engine", engine)?.engine.prepare(picture.view(), input)?)

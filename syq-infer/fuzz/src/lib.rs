@@ -2,9 +2,11 @@
 //!
 //! Nothing here may panic on any input, and whatever can be run gives the reference executor's bits.
 
+/// The one of syq-pack's tests.
+#[path = "../../../syq-pack/tests/support/container.rs"]
+mod container;
+
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
-use std::fmt::Write;
 use std::sync::LazyLock;
 use syq_infer::picture::{PictureLimits, decode};
 use syq_infer::rgb::RgbView;
@@ -92,23 +94,17 @@ pub fn signed(bytes: &[u8]) -> Option<Vec<u8>> {
     let (header, data) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
     let mut header: Value = serde_json::from_slice(header).ok()?;
     let text = header.get("__metadata__")?.get("syq")?.as_str()?.to_owned();
-    let digits = "{\"digest\":\"".len()..;
-    let rest = text.get(digits.start + 64..)?;
-    let mut hash = Sha256::new_with_prefix(text.get(..digits.start)?);
-    hash.update([b'0'; 64]);
-    hash.update(rest);
+    let before = text.get(.."{\"digest\":\"".len())?;
+    let unknown = [before, container::UNKNOWN, text.get(before.len() + container::UNKNOWN.len()..)?].concat();
     // `serde_json` keeps the names in ascending order.
-    for (name, tensor) in header.as_object()?.iter().filter(|(name, _)| *name != "__metadata__") {
-        let offset = |index: usize| Some(tensor.get("data_offsets")?.get(index)?.as_u64()? as usize);
-        hash.update(name);
-        hash.update("\n");
-        hash.update(data.get(offset(0)?..offset(1)?)?);
-    }
-    let mut digest = text[..digits.start].to_owned();
-    for byte in hash.finalize() {
-        write!(digest, "{byte:02x}").ok()?;
-    }
-    header["__metadata__"] = json!({ "syq": digest + rest });
-    let header = header.to_string();
-    Some([&(header.len() as u64).to_le_bytes(), header.as_bytes(), data].concat())
+    let tensors = header.as_object()?.iter().filter(|(name, _)| *name != "__metadata__");
+    let tensors: Option<Vec<_>> = tensors.map(|(name, tensor)| Some((name.as_str(), place(tensor, data)?))).collect();
+    header["__metadata__"] = json!({ "syq": container::signed(&unknown, tensors?) });
+    Some(container::file(header.to_string().as_bytes(), data))
+}
+
+/// A tensor's bytes.
+fn place<'a>(tensor: &Value, data: &'a [u8]) -> Option<&'a [u8]> {
+    let offset = |index: usize| Some(tensor.get("data_offsets")?.get(index)?.as_u64()? as usize);
+    data.get(offset(0)?..offset(1)?)
 }

@@ -4,7 +4,7 @@ use super::canonical;
 use super::error::FormatError;
 use crate::limits::ModelLimits;
 use crate::model::{Golden, Model, ModelError, Origin};
-use crate::network::{Network, NetworkError, NetworkErrorKind};
+use crate::network::{Network, NetworkError};
 use crate::preprocess::Preprocess;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -114,12 +114,11 @@ pub(super) fn read(text: &str, limits: &ModelLimits) -> Result<Contents, FormatE
     }
     // From the text, since a `Value` no longer shows a key that stands there twice.
     let mut metadata: Metadata = serde_json::from_str(text).map_err(message)?;
-    let found = metadata.network.layers.len();
-    if found > limits.layers {
-        let kind =
-            NetworkErrorKind::Limit { what: "the number of layers", found: found as u64, limit: limits.layers as u64 };
-        return Err(ModelError::from(NetworkError { layer: metadata.network.name, kind }).into());
-    }
+    // Before the comparison below, which takes memory for each of them; the network's shapes are checked later.
+    limits.layers(metadata.network.layers.len()).map_err(|kind| {
+        let layer = metadata.network.name.clone();
+        ModelError::from(NetworkError { layer, kind })
+    })?;
     // `flatten` in a layer drops unknown fields; find them by comparing with what was understood. A text has no fields,
     // and there may be very many labels.
     let labels = std::mem::take(&mut metadata.labels);

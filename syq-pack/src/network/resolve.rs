@@ -101,27 +101,18 @@ impl Network {
     /// # Errors
     /// As [`Self::resolve`], or the first limit that is exceeded.
     pub fn resolve_within(&self, limits: &ModelLimits) -> Result<Resolved, NetworkError> {
-        let fail = |kind| Err(NetworkError { layer: self.name.clone(), kind });
+        let whole = |kind| NetworkError { layer: self.name.clone(), kind };
         if self.layers.is_empty() || self.input.is_empty() {
-            return fail(NetworkErrorKind::Empty);
+            return Err(whole(NetworkErrorKind::Empty));
         }
-        for (what, found, limit) in [
-            ("the number of layers", self.layers.len(), limits.layers),
-            ("the input", self.input.len(), limits.elements),
-        ] {
-            if found > limit {
-                return fail(NetworkErrorKind::Limit { what, found: found as u64, limit: limit as u64 });
-            }
-        }
+        limits.layers(self.layers.len()).map_err(whole)?;
+        limits.elements("the input", self.input.len()).map_err(whole)?;
         let mut resolver = Resolver { network: self, limits, names: HashMap::new(), layers: Vec::new() };
         for layer in &self.layers {
             resolver.layer(layer).map_err(|kind| NetworkError { layer: layer.name.clone(), kind })?;
         }
         let resolved = resolver.finish()?;
-        let (found, limit) = (resolved.macs(), limits.macs);
-        if found > limit {
-            return fail(NetworkErrorKind::Limit { what: "the number of multiply-accumulates", found, limit });
-        }
+        limits.macs(resolved.macs()).map_err(whole)?;
         Ok(resolved)
     }
 }

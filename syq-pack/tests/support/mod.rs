@@ -1,8 +1,10 @@
 //! A small model for the tests of the file format, and its file taken apart so that it can be spoilt.
 #![allow(dead_code, unreachable_pub, missing_docs)]
 
+mod container;
+
+pub(crate) use container::file;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Codebook, Granularity, Padding, Shape, Window};
 use syq_pack::model::Accuracy;
@@ -110,26 +112,15 @@ impl Parts {
         offset(0)..offset(1)
     }
 
-    /// The metadata with the right digest in it: the documented procedure, written a second time.
+    /// The metadata with the right digest in it.
     pub fn signed(&self) -> String {
-        let mut text = self.metadata.clone();
-        text["digest"] = json!("0".repeat(64));
-        let text = text.to_string();
-        let mut hash = Sha256::new();
-        hash.update(&text);
-        let mut names: Vec<_> = self.tensors.iter().map(|(name, _)| name).collect();
-        names.sort();
+        let mut metadata = self.metadata.clone();
+        metadata["digest"] = json!(container::UNKNOWN);
+        let mut names: Vec<_> = self.tensors.iter().map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
         names.dedup();
-        for name in names {
-            hash.update(name);
-            hash.update("\n");
-            hash.update(self.data.get(self.range(name)).unwrap_or_default());
-        }
-        let mut digest = String::new();
-        for byte in hash.finalize() {
-            write!(digest, "{byte:02x}").unwrap();
-        }
-        text.replacen(&"0".repeat(64), &digest, 1)
+        let bytes = |name| self.data.get(self.range(name)).unwrap_or_default();
+        container::signed(&metadata.to_string(), names.into_iter().map(|name| (name, bytes(name))))
     }
 
     /// The file, its digest renewed.
@@ -156,9 +147,4 @@ impl Parts {
         header.push('}');
         file(header.as_bytes(), &self.data)
     }
-}
-
-/// Header length, header, data.
-pub fn file(header: &[u8], data: &[u8]) -> Vec<u8> {
-    [&(header.len() as u64).to_le_bytes(), header, data].concat()
 }

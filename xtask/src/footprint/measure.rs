@@ -35,6 +35,13 @@ pub(super) struct Figures {
     pub(super) lines: usize,
 }
 
+impl Figures {
+    /// What is beyond the program that runs no network.
+    pub(super) fn beside(self, baseline: &Self) -> Self {
+        Self { added_bytes: self.bytes.saturating_sub(baseline.bytes), ..self }
+    }
+}
+
 /// Builds and runs `program`.
 pub(super) fn measure(dir: &Path, program: &Program, models: &Models) -> anyhow::Result<Figures> {
     let package = repository().join(SOURCES).join(program.package);
@@ -71,7 +78,7 @@ pub(super) fn measure(dir: &Path, program: &Program, models: &Models) -> anyhow:
 }
 
 fn cargo(command: &str, manifest: &Path) -> Command {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut cargo = crate::cargo();
     cargo.arg(command).arg("--manifest-path").arg(manifest);
     cargo
 }

@@ -10,7 +10,7 @@ use crate::peers::setup::{PEERS, call, environment};
 use crate::repository;
 use anyhow::Context;
 use clap::Args;
-use measure::{Figures, measure};
+use measure::measure;
 use programs::{BASELINE, PROGRAMS};
 use report::Report;
 use std::ffi::OsString;
@@ -103,11 +103,4 @@ fn runtime(python: &Path) -> anyhow::Result<Option<PathBuf>> {
     let Ok(entries) = std::fs::read_dir(&folder) else { return Ok(None) };
     let mut names = entries.flatten().map(|entry| entry.path());
     Ok(names.find(|path| path.to_string_lossy().contains("libonnxruntime.so")))
-}
-
-/// Bytes of a program before and after the baseline was taken away.
-impl Figures {
-    fn beside(self, baseline: &Self) -> Self {
-        Self { added_bytes: self.bytes.saturating_sub(baseline.bytes), ..self }
-    }
 }

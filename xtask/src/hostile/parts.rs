@@ -1,9 +1,12 @@
 //! A small good model file taken apart, so that it can be spoilt; by hand and by the documentation of the format, not
 //! by the library's own writer, which refuses to write what is wrong.
 
+/// The one of syq-pack's tests.
+#[path = "../../../syq-pack/tests/support/container.rs"]
+mod container;
+
+pub(super) use container::file;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
-use std::fmt::Write;
 use std::ops::Range;
 use syq_pack::{Model, Network, Preprocess};
 
@@ -95,23 +98,14 @@ impl Parts {
         &mut layers[index.unwrap_or(0)]
     }
 
-    /// The metadata with the right digest in it: the documented procedure.
+    /// The metadata with the right digest in it.
     pub(super) fn signed(&self) -> String {
         let mut metadata = self.metadata.clone();
-        metadata["digest"] = json!("0".repeat(64));
-        let text = metadata.to_string();
-        let mut hash = Sha256::new_with_prefix(&text);
+        metadata["digest"] = json!(container::UNKNOWN);
         // `serde_json` keeps the names in ascending order.
-        for name in self.tensors.as_object().into_iter().flat_map(|tensors| tensors.keys()) {
-            hash.update(name);
-            hash.update("\n");
-            hash.update(self.data.get(self.range(name)).unwrap_or_default());
-        }
-        let digest = hash.finalize().iter().fold(String::new(), |mut digest, byte| {
-            let _ = write!(digest, "{byte:02x}");
-            digest
-        });
-        text.replacen(&"0".repeat(64), &digest, 1)
+        let names = self.tensors.as_object().into_iter().flat_map(|tensors| tensors.keys());
+        let bytes = |name| self.data.get(self.range(name)).unwrap_or_default();
+        container::signed(&metadata.to_string(), names.map(|name| (name.as_str(), bytes(name))))
     }
 
     /// The file, its digest renewed.
@@ -139,9 +133,4 @@ impl Parts {
         let open = header.strip_suffix('}').unwrap_or(&header);
         file(format!("{open},{entries}}}").as_bytes(), &self.data)
     }
-}
-
-/// Header length, header, data.
-pub(super) fn file(header: &[u8], data: &[u8]) -> Vec<u8> {
-    [&(header.len() as u64).to_le_bytes(), header, data].concat()
 }

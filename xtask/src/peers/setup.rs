@@ -4,7 +4,7 @@
 //! only our own models must be there.
 
 use crate::bench::say;
-use crate::repository;
+use crate::{cargo, repository};
 use anyhow::{Context, ensure};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -88,8 +88,7 @@ fn make_environment(list: &Path, folder: &Path) -> anyhow::Result<PathBuf> {
 }
 
 fn build(source: &Path, target: &Path) -> anyhow::Result<()> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
+    let mut command = cargo();
     command.args(["build", "--quiet", "--release", "--locked", "--manifest-path"]).arg(source.join("rust/Cargo.toml"));
     call(command.arg("--target-dir").arg(target))
 }

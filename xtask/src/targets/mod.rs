@@ -108,7 +108,7 @@ fn rustc_version() -> anyhow::Result<String> {
 /// Runs cargo for one step; what it prints goes to stderr.
 fn run_step(repository: &Path, target: &Target, step: &'static Step) -> anyhow::Result<Row> {
     writeln!(stderr(), "==> {}: {}", target.triple, step.name)?;
-    let (start, mut cargo) = (Instant::now(), Command::new("cargo"));
+    let (start, mut cargo) = (Instant::now(), crate::cargo());
     cargo.current_dir(repository).stdin(Stdio::null()).stdout(stderr());
     cargo.args([step.command, "--locked", "--target", target.triple]).args(step.arguments);
     let variable = |what: &str| format!("CARGO_TARGET_{}_{what}", target.triple.to_uppercase().replace('-', "_"));
