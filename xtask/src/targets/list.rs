@@ -38,22 +38,42 @@ const CORE_AND_PACK: [&str; 6] = ["--package", "syq-core", "--package", "syq-pac
 const KERNELS: [&str; 3] = ["--package", "syq-infer", "--lib"];
 /// A network of odd shapes in every scheme beside the reference executor.
 const CONTRACT: [&str; 7] = ["--package", "syq-infer", "--test", "contract", "--", "odd", "resnet20"];
+/// The same without threads, which wasm has not.
+const KERNELS_ALONE: [&str; 6] = ["--package", "syq-infer", "--no-default-features", "--features", "picture", "--lib"];
+const CONTRACT_ALONE: [&str; 10] = [
+    "--package",
+    "syq-infer",
+    "--no-default-features",
+    "--features",
+    "picture",
+    "--test",
+    "contract",
+    "--",
+    "odd",
+    "resnet20",
+];
 /// The built-in network, its golden logits among it.
 const VERIFY: [&str; 7] = ["--release", "--package", "syq-infer", "--bin", "syq", "--", "verify"];
 
-const fn steps(proptest_cases: &'static str) -> [Step; 4] {
+const fn steps(
+    proptest_cases: &'static str,
+    kernels: &'static [&'static str],
+    contract: &'static [&'static str],
+) -> [Step; 4] {
     [
         step("syq verify, built-in network", "run", &VERIFY, proptest_cases),
         step("tests of syq-core, syq-pack", "test", &CORE_AND_PACK, proptest_cases),
-        step("unit tests of syq-infer: kernels, plan", "test", &KERNELS, proptest_cases),
-        step("numeric contract: odd shapes, ResNet-20", "test", &CONTRACT, proptest_cases),
+        step("unit tests of syq-infer: kernels, plan", "test", kernels, proptest_cases),
+        step("numeric contract: odd shapes, ResNet-20", "test", contract, proptest_cases),
     ]
 }
 
-const EMULATED: [Step; 4] = steps("8");
-const NATIVE: [Step; 4] = steps("256");
+const EMULATED: [Step; 4] = steps("8", &KERNELS, &CONTRACT);
+const NATIVE: [Step; 4] = steps("256", &KERNELS, &CONTRACT);
+const WITHOUT_THREADS: [Step; 4] = steps("256", &KERNELS_ALONE, &CONTRACT_ALONE);
+const STATIC: [Step; 1] = [step("syq verify, built-in network", "run", &VERIFY, "256")];
 
-pub(super) const TARGETS: [Target; 4] = [
+pub(super) const TARGETS: [Target; 5] = [
     Target {
         triple: "aarch64-unknown-linux-gnu",
         linker: Some("aarch64-linux-gnu-gcc"),
@@ -66,7 +86,15 @@ pub(super) const TARGETS: [Target; 4] = [
         linker: Some("wasm-ld"),
         runner: &["node", "--no-warnings", "{repository}/xtask/src/targets/wasi.mjs"],
         packages: "libstd-rust-dev-wasm32 lld wasi-libc nodejs",
-        steps: &EMULATED,
+        steps: &WITHOUT_THREADS,
+    },
+    // `syq` in one file without a C library beside it: rustup's target is all that it needs, Debian has none (`xtask/musl.sh`).
+    Target {
+        triple: "x86_64-unknown-linux-musl",
+        linker: None,
+        runner: &["env"],
+        packages: "none; rustup target add x86_64-unknown-linux-musl",
+        steps: &STATIC,
     },
     // 32 bits.
     Target {

@@ -25,7 +25,7 @@ impl Source {
 
     /// A number below `end`.
     pub(super) fn below(&mut self, end: usize) -> usize {
-        (self.0.next_u32() as usize * end) >> 32
+        ((u64::from(self.0.next_u32()) * end as u64) >> 32) as usize
     }
 
     pub(super) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
