@@ -100,6 +100,7 @@ static void test_refusals(const SyqEngine *engine, SyqSession *session, const ch
 {
     SyqEngine *none = SOMETHING;
     SyqLimits limits = syq_limits_default();
+    SyqPictureLimits small = syq_picture_limits_default();
     SyqCandidate best[1];
     uint8_t *bytes, *encoded;
     size_t len, encoded_len, count = 77;
@@ -131,6 +132,15 @@ static void test_refusals(const SyqEngine *engine, SyqSession *session, const ch
     CHECK(count == 0);
     FAILS(syq_session_classify_encoded(session, bytes, len, best, 1, &count), PICTURE, "neither a JPEG nor a PNG");
     FAILS(syq_session_classify_encoded(session, NULL, 0, best, 1, &count), PICTURE, "empty");
+    SUCCEEDS(syq_session_classify_encoded_with(session, encoded, encoded_len, NULL, best, 1, &count));
+    SUCCEEDS(syq_session_classify_encoded_with(session, encoded, encoded_len, &small, best, 1, &count));
+    CHECK(count == 1);
+    small.bytes = encoded_len - 1;
+    FAILS(syq_session_classify_encoded_with(session, encoded, encoded_len, &small, best, 1, &count), PICTURE, "bytes");
+    CHECK(count == 0);
+    small = syq_picture_limits_default();
+    small.pixels = 3;
+    FAILS(syq_engine_prepare_encoded_with(engine, encoded, encoded_len, &small, values, 16), PICTURE, "3");
     FAILS(syq_session_classify_rgb(session, encoded, 0, 5, best, 1, &count), PICTURE, "0 rows");
     FAILS(syq_session_classify_rgb(session, encoded, SIZE_MAX, SIZE_MAX, best, 1, &count), PICTURE, "cannot have");
     FAILS(syq_session_classify_rgb(session, encoded, SIZE_MAX / 3, 1, best, 1, &count), LENGTH, "cannot have");

@@ -130,6 +130,24 @@ typedef struct {
 } SyqShape;
 
 /**
+ * How much a picture in the bytes of a file may ask for. Decoding takes up to eight bytes a pixel.
+ */
+typedef struct {
+    /**
+     * Bytes of the file.
+     */
+    size_t bytes;
+    /**
+     * Rows, and columns.
+     */
+    size_t side;
+    /**
+     * Pixels.
+     */
+    size_t pixels;
+} SyqPictureLimits;
+
+/**
  * One class of an answer.
  */
 typedef struct {
@@ -254,6 +272,12 @@ const char *syq_last_error(void);
 SyqLimits syq_limits_default(void);
 
 /**
+ * The default limits of pictures: 256 MiB, 20,000 rows and columns, 64 million pixels. A service that decodes pictures
+ * of strangers should have lower ones: with 4 million pixels none takes more than some tens of megabytes.
+ */
+SyqPictureLimits syq_picture_limits_default(void);
+
+/**
  * The `k` likeliest classes of an RGB picture of any size, likeliest first. `rgb` has a byte a channel, as
  * `[row][column][red, green, blue]` from the top, with nothing between the rows. `candidates` has room for `k`; how many
  * were written, at most the number of classes, goes to `*written`, which is 0 on failure.
@@ -272,7 +296,7 @@ SyqStatus syq_session_classify_rgb(const SyqSession *session,
 
 /**
  * As `syq_session_classify_rgb`, of the picture in the `len` bytes of a JPEG or PNG file. Which of them it is follows
- * from the bytes. At most 64 million pixels are decoded.
+ * from the bytes. At most 64 million pixels are decoded: see `syq_session_classify_encoded_with`.
  *
  * # Safety
  * `session` is a session, `bytes` points to `len` bytes, `candidates` to room for `k` candidates, and `written` to room
@@ -284,6 +308,21 @@ SyqStatus syq_session_classify_encoded(const SyqSession *session,
                                        SyqCandidate *candidates,
                                        size_t k,
                                        size_t *written);
+
+/**
+ * As `syq_session_classify_encoded`, within `limits` (NULL: the defaults), which are checked before anything is decoded.
+ *
+ * # Safety
+ * `session` is a session, `bytes` points to `len` bytes, `limits` to limits or nowhere, `candidates` to room for `k`
+ * candidates, and `written` to room for a number.
+ */
+SyqStatus syq_session_classify_encoded_with(const SyqSession *session,
+                                            const uint8_t *bytes,
+                                            size_t len,
+                                            const SyqPictureLimits *limits,
+                                            SyqCandidate *candidates,
+                                            size_t k,
+                                            size_t *written);
 
 /**
  * Prepares an RGB picture by the model's own recipe (size, crop, normalisation) for `syq_session_logits`: writes one
@@ -311,6 +350,20 @@ SyqStatus syq_engine_prepare_encoded(const SyqEngine *engine,
                                      size_t len,
                                      float *input,
                                      size_t input_len);
+
+/**
+ * As `syq_engine_prepare_encoded`, within `limits` (NULL: the defaults), which are checked before anything is decoded.
+ *
+ * # Safety
+ * `engine` is an engine, `bytes` points to `len` bytes, `limits` to limits or nowhere, and `input` to room for
+ * `input_len` floats.
+ */
+SyqStatus syq_engine_prepare_encoded_with(const SyqEngine *engine,
+                                          const uint8_t *bytes,
+                                          size_t len,
+                                          const SyqPictureLimits *limits,
+                                          float *input,
+                                          size_t input_len);
 
 /**
  * Makes a session that runs `engine` on `threads` threads: 0 means one for each core, 1 means the calling thread

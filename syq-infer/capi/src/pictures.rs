@@ -2,11 +2,12 @@
 
 use crate::engine::SyqEngine;
 use crate::guard;
+use crate::limits::SyqPictureLimits;
 use crate::pointers::{self, required};
 use crate::session::SyqSession;
 use crate::status::{Failure, SyqStatus};
 use std::mem::MaybeUninit;
-use syq_infer::picture::{PictureLimits, decode};
+use syq_infer::picture::decode;
 use syq_infer::rgb::{RgbImage, RgbSizeError, RgbView};
 
 /// One class of an answer.
@@ -33,14 +34,14 @@ unsafe fn view<'a>(rgb: *const u8, height: usize, width: usize) -> Result<RgbVie
     Ok(RgbView::new(height, width, pixels)?)
 }
 
-/// The picture in the bytes of a file.
+/// The picture in the bytes of a file, if it is within `limits`.
 ///
 /// # Safety
 /// Unless it is NULL, `bytes` points to `len` bytes, which nobody writes during the call.
-unsafe fn decoded(bytes: *const u8, len: usize) -> Result<RgbImage, Failure> {
+unsafe fn decoded(bytes: *const u8, len: usize, limits: Option<&SyqPictureLimits>) -> Result<RgbImage, Failure> {
     // SAFETY: the caller's promise.
     let bytes = unsafe { pointers::input("bytes", bytes, len) }?;
-    Ok(decode(bytes, &PictureLimits::default())?)
+    Ok(decode(bytes, &SyqPictureLimits::or_default(limits))?)
 }
 
 /// Writes the likeliest classes to `candidates`, and gives their number.
@@ -90,7 +91,7 @@ pub unsafe extern "C" fn syq_session_classify_rgb(
 }
 
 /// As `syq_session_classify_rgb`, of the picture in the `len` bytes of a JPEG or PNG file. Which of them it is follows
-/// from the bytes. At most 64 million pixels are decoded.
+/// from the bytes. At most 64 million pixels are decoded: see `syq_session_classify_encoded_with`.
 ///
 /// # Safety
 /// `session` is a session, `bytes` points to `len` bytes, `candidates` to room for `k` candidates, and `written` to room
@@ -104,10 +105,29 @@ pub unsafe extern "C" fn syq_session_classify_encoded(
     k: usize,
     written: Option<&mut MaybeUninit<usize>>,
 ) -> SyqStatus {
+    // SAFETY: this function asks for the same; without limits there is nothing to promise of them.
+    unsafe { syq_session_classify_encoded_with(session, bytes, len, None, candidates, k, written) }
+}
+
+/// As `syq_session_classify_encoded`, within `limits` (NULL: the defaults), which are checked before anything is decoded.
+///
+/// # Safety
+/// `session` is a session, `bytes` points to `len` bytes, `limits` to limits or nowhere, `candidates` to room for `k`
+/// candidates, and `written` to room for a number.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn syq_session_classify_encoded_with(
+    session: Option<&SyqSession>,
+    bytes: *const u8,
+    len: usize,
+    limits: Option<&SyqPictureLimits>,
+    candidates: *mut SyqCandidate,
+    k: usize,
+    written: Option<&mut MaybeUninit<usize>>,
+) -> SyqStatus {
     guard::status(|| {
         pointers::write("written", written, 0, || {
             // SAFETY: the caller's promise.
-            let picture = unsafe { decoded(bytes, len) }?;
+            let picture = unsafe { decoded(bytes, len, limits) }?;
             // SAFETY: the caller's promise.
             unsafe { classify(session, candidates, k, picture.view()) }
         })
@@ -150,9 +170,27 @@ pub unsafe extern "C" fn syq_engine_prepare_encoded(
     input: *mut f32,
     input_len: usize,
 ) -> SyqStatus {
+    // SAFETY: this function asks for the same; without limits there is nothing to promise of them.
+    unsafe { syq_engine_prepare_encoded_with(engine, bytes, len, None, input, input_len) }
+}
+
+/// As `syq_engine_prepare_encoded`, within `limits` (NULL: the defaults), which are checked before anything is decoded.
+///
+/// # Safety
+/// `engine` is an engine, `bytes` points to `len` bytes, `limits` to limits or nowhere, and `input` to room for
+/// `input_len` floats.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn syq_engine_prepare_encoded_with(
+    engine: Option<&SyqEngine>,
+    bytes: *const u8,
+    len: usize,
+    limits: Option<&SyqPictureLimits>,
+    input: *mut f32,
+    input_len: usize,
+) -> SyqStatus {
     guard::status(|| {
         // SAFETY: the caller's promise.
-        let picture = unsafe { decoded(bytes, len) }?;
+        let picture = unsafe { decoded(bytes, len, limits) }?;
         // SAFETY: the caller's promise.
         let input = unsafe { pointers::output("input", input, input_len) }?;
         Ok(required("engine", engine)?.engine.prepare(picture.view(), input)?)
