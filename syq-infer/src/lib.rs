@@ -44,6 +44,8 @@
 
 pub mod builtin;
 mod exec;
+#[cfg(doc)]
+pub mod guide;
 #[cfg(feature = "cli")]
 pub mod inputs;
 pub mod isa;

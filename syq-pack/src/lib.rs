@@ -12,6 +12,8 @@
 
 pub mod digest;
 pub mod file;
+#[cfg(doc)]
+pub mod guide;
 pub mod limits;
 pub mod model;
 pub mod network;

@@ -30,6 +30,8 @@ pub mod config;
 pub mod data;
 pub mod error;
 pub mod graph;
+#[cfg(doc)]
+pub mod guide;
 pub mod import;
 #[allow(unsafe_code, reason = "entering a detected instruction set; nothing else in the crate may")]
 pub mod kernels;

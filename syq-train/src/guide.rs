@@ -1,0 +1,25 @@
+//! The pages of the repository's `docs` folder that are about this library. Files that they name are in the
+//! [repository](https://github.com/syq-rs/syq).
+//!
+//! The first definition of a link counts, so that these stand before the pages' own, which are for readers of the files.
+
+/// Training, from a folder of pictures to a packed model.
+///
+/// [`syq-train/configs`]: https://github.com/syq-rs/syq/blob/main/syq-train/configs
+/// [paper's released code]: https://github.com/syq-rs/syq/blob/main/syq-train/recipes/syq-2018.toml
+/// [float networks from random weights]: https://github.com/syq-rs/syq/blob/main/syq-train/recipes/float.toml
+/// [learned activation steps, Adam at 1e−3 with a cosine, batches of 128, batch norm measured anew]: https://github.com/syq-rs/syq/blob/main/syq-train/recipes/syq-extended.toml
+/// [`syq-bench/peers/train_torch.py`]: https://github.com/syq-rs/syq/blob/main/syq-bench/peers/train_torch.py
+/// [ours is meant to reach]: https://github.com/syq-rs/syq/blob/main/syq-bench/src/train/marks.rs
+/// [docs/bench/2026-11-27-zen3-training.json]: https://github.com/syq-rs/syq/blob/main/docs/bench/2026-11-27-zen3-training.json
+/// [file-format.md]: https://github.com/syq-rs/syq/blob/main/docs/file-format.md
+#[doc = include_str!("../docs/training.md")]
+pub mod training {}
+
+/// Weights from elsewhere, and back.
+///
+/// [`syq-train/python/syq.py`]: https://github.com/syq-rs/syq/blob/main/syq-train/python/syq.py
+/// [configuration]: super::guide::training
+/// [`generator.py`]: https://github.com/syq-rs/syq/blob/main/syq-train/python/generator.py
+#[doc = include_str!("../docs/import.md")]
+pub mod import {}
