@@ -19,6 +19,7 @@ pub mod training {}
 /// Weights from elsewhere, and back.
 ///
 /// [`syq-train/python/syq.py`]: https://github.com/syq-rs/syq/blob/main/syq-train/python/syq.py
+/// [ARCHITECTURE.md]: https://github.com/syq-rs/syq/blob/main/ARCHITECTURE.md
 /// [configuration]: super::guide::training
 /// [`generator.py`]: https://github.com/syq-rs/syq/blob/main/syq-train/python/generator.py
 #[doc = include_str!("../docs/import.md")]
