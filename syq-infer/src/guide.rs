@@ -16,6 +16,7 @@
 /// [a program in C]: https://github.com/syq-rs/syq/blob/main/syq-infer/capi/examples/classify.c
 /// [`syq-infer/capi/include/syq.h`]: https://github.com/syq-rs/syq/blob/main/syq-infer/capi/include/syq.h
 /// [`syq-infer/capi/README.md`]: https://github.com/syq-rs/syq/blob/main/syq-infer/capi/README.md
+/// [`xtask/musl.sh`]: https://github.com/syq-rs/syq/blob/main/xtask/musl.sh
 /// [deny.toml]: https://github.com/syq-rs/syq/blob/main/deny.toml
 #[doc = include_str!("../docs/embedding.md")]
 pub mod embedding {}
