@@ -25,7 +25,7 @@ pub mod embedding {}
 ///
 /// [numeric contract]: https://github.com/syq-rs/syq/blob/main/ARCHITECTURE.md#the-numeric-contract
 /// [`xtask/targets.sh`]: https://github.com/syq-rs/syq/blob/main/xtask/targets.sh
-/// [kernels.md]: super::guide::kernels
+/// [SECURITY.md]: https://github.com/syq-rs/syq/blob/main/SECURITY.md
 #[doc = include_str!("../docs/exactness.md")]
 pub mod exactness {}
 
