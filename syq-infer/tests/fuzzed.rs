@@ -24,23 +24,23 @@ fn models() {
         targets::model(bytes);
         assert!(syq_pack::Model::from_bytes(&targets::signed(bytes).unwrap()).is_ok());
     });
-    each("fuzz/found/model", targets::model);
+    each("tests/fixtures/fuzzed/model", targets::model);
 }
 
 #[test]
 fn plans() {
     each("fuzz/seeds/plan", targets::plan);
-    each("fuzz/found/plan", targets::plan);
+    each("tests/fixtures/fuzzed/plan", targets::plan);
 }
 
 #[test]
 fn classifications() {
     each("fuzz/seeds/model", targets::classify);
-    each("fuzz/found/classify", targets::classify);
+    each("tests/fixtures/fuzzed/classify", targets::classify);
 }
 
 #[test]
 fn pictures() {
     each("tests/fixtures/pictures", targets::picture);
-    each("fuzz/found/picture", targets::picture);
+    each("tests/fixtures/fuzzed/picture", targets::picture);
 }
