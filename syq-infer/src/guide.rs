@@ -23,6 +23,7 @@ pub mod embedding {}
 
 /// Where the logits are the same bits, and how anybody can check it.
 ///
+/// [results]: https://github.com/syq-rs/syq/blob/main/docs/bench/2026-11-27-targets.json
 /// [numeric contract]: https://github.com/syq-rs/syq/blob/main/ARCHITECTURE.md#the-numeric-contract
 /// [`xtask/targets.sh`]: https://github.com/syq-rs/syq/blob/main/xtask/targets.sh
 /// [SECURITY.md]: https://github.com/syq-rs/syq/blob/main/SECURITY.md
