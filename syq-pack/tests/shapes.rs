@@ -1,4 +1,4 @@
-//! Shape inference beside counting: windows are laid one by one, multiply-accumulates are counted one by one.
+//! Shape inference beside counting: windows are laid one by one.
 
 use proptest::prelude::*;
 use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Codebook, Granularity, Padding, Shape, Window};
@@ -46,8 +46,8 @@ fn drawn() -> impl Strategy<Value = Drawn> {
     ]
 }
 
-/// The chain as a network that ends in a fully connected layer, with the shapes and multiply-accumulates that counting gives;
-/// nothing where a window does not fit.
+/// The chain as a network that ends in a fully connected layer, with the shapes that counting gives and their
+/// multiply-accumulates; nothing where a window does not fit.
 fn counted(input: Shape, chain: &[Drawn], classes: usize) -> (Network, Option<Vec<(Shape, u64)>>) {
     let mut layers = Vec::new();
     let mut expected = Some(Vec::new());
@@ -87,21 +87,15 @@ fn counted(input: Shape, chain: &[Drawn], classes: usize) -> (Network, Option<Ve
             expected = None;
         }
         let macs = match &op {
-            Op::Conv(conv) => {
-                let mut macs = 0;
-                for _pixel in 0..output.height * output.width {
-                    for _filter in 0..conv.filters {
-                        macs += (conv.window.kernel[0] * conv.window.kernel[1] * (shape.channels / conv.groups)) as u64;
-                    }
-                }
-                macs
+            Op::Conv(Conv { filters, window, groups, .. }) => {
+                output.height * output.width * filters * window.kernel[0] * window.kernel[1] * (shape.channels / groups)
             }
             _ => 0,
         };
         let before = layers.last().map_or(INPUT.to_owned(), |layer: &Layer| layer.name.clone());
         layers.push(Layer { name: format!("l{index}"), inputs: vec![before], op });
         if let Some(expected) = &mut expected {
-            expected.push((output, macs));
+            expected.push((output, macs as u64));
         }
         // Behind a window that does not fit the shape is of no account.
         shape = output;

@@ -63,6 +63,21 @@ unsafe fn classify(
     Ok(found.len())
 }
 
+/// Writes the tensor of a picture to `input`.
+///
+/// # Safety
+/// Unless it is NULL, `input` points to room for `input_len` floats, which nobody else uses during the call.
+unsafe fn prepare(
+    engine: Option<&SyqEngine>,
+    input: *mut f32,
+    input_len: usize,
+    picture: RgbView<'_>,
+) -> Result<(), Failure> {
+    // SAFETY: the caller's promise.
+    let input = unsafe { pointers::output("input", input, input_len) }?;
+    Ok(required("engine", engine)?.engine.prepare(picture, input)?)
+}
+
 /// The `k` likeliest classes of an RGB picture of any size, likeliest first. `rgb` has a byte a channel, as
 /// `[row][column][red, green, blue]` from the top, with nothing between the rows. `candidates` has room for `k`; how many
 /// were written, at most the number of classes, goes to `*written`, which is 0 on failure.
@@ -153,8 +168,7 @@ pub unsafe extern "C" fn syq_engine_prepare_rgb(
         // SAFETY: the caller's promise.
         let picture = unsafe { view(rgb, height, width) }?;
         // SAFETY: the caller's promise.
-        let input = unsafe { pointers::output("input", input, input_len) }?;
-        Ok(required("engine", engine)?.engine.prepare(picture, input)?)
+        unsafe { prepare(engine, input, input_len, picture) }
     })
 }
 
@@ -192,7 +206,6 @@ pub unsafe extern "C" fn syq_engine_prepare_encoded_with(
         // SAFETY: the caller's promise.
         let picture = unsafe { decoded(bytes, len, limits) }?;
         // SAFETY: the caller's promise.
-        let input = unsafe { pointers::output("input", input, input_len) }?;
-        Ok(required("engine", engine)?.engine.prepare(picture.view(), input)?)
+        unsafe { prepare(engine, input, input_len, picture.view()) }
     })
 }

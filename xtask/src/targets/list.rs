@@ -6,7 +6,8 @@ pub(super) struct Target {
     pub(super) triple: &'static str,
     /// The program that links, where it is not rustc's own choice.
     pub(super) linker: Option<&'static str>,
-    /// The program that runs what was built, with its arguments; `{repository}` stands for the checkout.
+    /// The program that runs what was built, with its arguments, if it does not run by itself; `{repository}` stands for the
+    /// checkout.
     pub(super) runner: &'static [&'static str],
     /// Debian's packages of all that it needs.
     pub(super) packages: &'static str,
@@ -18,6 +19,8 @@ pub(super) struct Target {
 pub(super) struct Step {
     pub(super) name: &'static str,
     pub(super) command: &'static str,
+    /// What chooses features other than the default ones.
+    pub(super) features: &'static [&'static str],
     pub(super) arguments: &'static [&'static str],
     /// Random cases of each property.
     pub(super) proptest_cases: &'static str,
@@ -29,7 +32,7 @@ const fn step(
     arguments: &'static [&'static str],
     proptest_cases: &'static str,
 ) -> Step {
-    Step { name, command, arguments, proptest_cases }
+    Step { name, command, features: &[], arguments, proptest_cases }
 }
 
 /// The codebook mathematics, packing, the file reader and the reference executor.
@@ -38,40 +41,26 @@ const CORE_AND_PACK: [&str; 6] = ["--package", "syq-core", "--package", "syq-pac
 const KERNELS: [&str; 3] = ["--package", "syq-infer", "--lib"];
 /// A network of odd shapes in every scheme beside the reference executor.
 const CONTRACT: [&str; 7] = ["--package", "syq-infer", "--test", "contract", "--", "odd", "resnet20"];
-/// The same without threads, which wasm has not.
-const KERNELS_ALONE: [&str; 6] = ["--package", "syq-infer", "--no-default-features", "--features", "picture", "--lib"];
-const CONTRACT_ALONE: [&str; 10] = [
-    "--package",
-    "syq-infer",
-    "--no-default-features",
-    "--features",
-    "picture",
-    "--test",
-    "contract",
-    "--",
-    "odd",
-    "resnet20",
-];
+/// The library without threads, which wasm does not have.
+const WITHOUT_THREADS: [&str; 3] = ["--no-default-features", "--features", "picture"];
 /// The built-in network, its golden logits among it.
 const VERIFY: [&str; 7] = ["--release", "--package", "syq-infer", "--bin", "syq", "--", "verify"];
 
-const fn steps(
-    proptest_cases: &'static str,
-    kernels: &'static [&'static str],
-    contract: &'static [&'static str],
-) -> [Step; 4] {
+/// All of them; `features` are those of the library, where not the default ones are tested.
+const fn steps(proptest_cases: &'static str, features: &'static [&'static str]) -> [Step; 4] {
     [
-        step("syq verify, built-in network", "run", &VERIFY, proptest_cases),
+        VERIFY_BUILT_IN,
         step("tests of syq-core, syq-pack", "test", &CORE_AND_PACK, proptest_cases),
-        step("unit tests of syq-infer: kernels, plan", "test", kernels, proptest_cases),
-        step("numeric contract: odd shapes, ResNet-20", "test", contract, proptest_cases),
+        Step { features, ..step("unit tests of syq-infer: kernels, plan", "test", &KERNELS, proptest_cases) },
+        Step { features, ..step("numeric contract: odd shapes, ResNet-20", "test", &CONTRACT, proptest_cases) },
     ]
 }
 
-const EMULATED: [Step; 4] = steps("8", &KERNELS, &CONTRACT);
-const NATIVE: [Step; 4] = steps("256", &KERNELS, &CONTRACT);
-const WITHOUT_THREADS: [Step; 4] = steps("256", &KERNELS_ALONE, &CONTRACT_ALONE);
-const STATIC: [Step; 1] = [step("syq verify, built-in network", "run", &VERIFY, "256")];
+const VERIFY_BUILT_IN: Step = step("syq verify, built-in network", "run", &VERIFY, "1");
+const EMULATED: [Step; 4] = steps("8", &[]);
+const NATIVE: [Step; 4] = steps("256", &[]);
+const WASM: [Step; 4] = steps("256", &WITHOUT_THREADS);
+const STATIC: [Step; 1] = [VERIFY_BUILT_IN];
 
 pub(super) const TARGETS: [Target; 5] = [
     Target {
@@ -86,13 +75,13 @@ pub(super) const TARGETS: [Target; 5] = [
         linker: Some("wasm-ld"),
         runner: &["node", "--no-warnings", "{repository}/xtask/src/targets/wasi.mjs"],
         packages: "libstd-rust-dev-wasm32 lld wasi-libc nodejs",
-        steps: &WITHOUT_THREADS,
+        steps: &WASM,
     },
     // `syq` in one file without a C library beside it: rustup's target is all that it needs, Debian has none (`xtask/musl.sh`).
     Target {
         triple: "x86_64-unknown-linux-musl",
         linker: None,
-        runner: &["env"],
+        runner: &[],
         packages: "none; rustup target add x86_64-unknown-linux-musl",
         steps: &STATIC,
     },

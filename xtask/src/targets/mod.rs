@@ -110,14 +110,16 @@ fn run_step(repository: &Path, target: &Target, step: &'static Step) -> anyhow::
     writeln!(stderr(), "==> {}: {}", target.triple, step.name)?;
     let (start, mut cargo) = (Instant::now(), crate::cargo());
     cargo.current_dir(repository).stdin(Stdio::null()).stdout(stderr());
-    cargo.args([step.command, "--locked", "--target", target.triple]).args(step.arguments);
+    cargo.args([step.command, "--locked", "--target", target.triple]).args(step.features).args(step.arguments);
     let variable = |what: &str| format!("CARGO_TARGET_{}_{what}", target.triple.to_uppercase().replace('-', "_"));
     if let Some(linker) = target.linker {
         cargo.env(variable("LINKER"), linker);
     }
-    // A program of the repository is named by its path, whatever folder cargo runs a test in.
-    let words = target.runner.iter().map(|word| word.replace("{repository}", &repository.display().to_string()));
-    cargo.env(variable("RUNNER"), words.collect::<Vec<_>>().join(" "));
+    if !target.runner.is_empty() {
+        // A program of the repository is named by its path, whatever folder cargo runs a test in.
+        let words = target.runner.iter().map(|word| word.replace("{repository}", &repository.display().to_string()));
+        cargo.env(variable("RUNNER"), words.collect::<Vec<_>>().join(" "));
+    }
     // Emulation is about fifty times slower: fewer random cases for each property.
     cargo.env("PROPTEST_CASES", step.proptest_cases);
     let status = cargo.status().context("cannot run cargo")?;
