@@ -5,12 +5,10 @@
 # With rustup there is nothing to it: `rustup target add x86_64-unknown-linux-musl` and `cargo build --target …`.
 set -euo pipefail
 [[ $# -eq 1 ]] || { echo "usage: xtask/musl.sh FOLDER" >&2; exit 2; }
-root=$(realpath "$1")
-repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-registry=${CARGO_HOME:-$HOME/.cargo}/registry
+root=$(realpath -m "$1")
+source "$(dirname "${BASH_SOURCE[0]}")/sid.sh"
 target=x86_64-unknown-linux-musl
 
-[[ -e $root/usr/lib/rustlib/src/rust/library ]] || chroot "$root" apt-get -y --no-install-recommends install rust-src
 if [[ ! -e $root/opt/zig ]]; then
     download=$(mktemp -d)
     pip download --quiet --no-deps --dest "$download" ziglang==0.17.1
@@ -31,12 +29,7 @@ done
 exec /opt/zig/ziglang/zig cc -target x86_64-linux-musl "${arguments[@]}"
 LINKER
 chmod +x "$root/usr/local/bin/zig-musl"
-for folder in /proc /dev "$repository" "$registry"; do
-    mkdir -p "$root$folder"
-    mountpoint -q "$root$folder" || mount --bind "$folder" "$root$folder"
-done
-chroot "$root" env -i --chdir="$repository" PATH=/usr/bin:/bin HOME=/root CARGO_TARGET_DIR=/var/musl RUSTC_BOOTSTRAP=1 \
-    CARGO_HOME="$(dirname "$registry")" SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \
+inside CARGO_TARGET_DIR=/var/musl RUSTC_BOOTSTRAP=1 \
     CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=/usr/local/bin/zig-musl \
     RUSTFLAGS="-C link-self-contained=no -C target-feature=+crt-static -C relocation-model=static" \
     cargo build --release --locked -Zbuild-std=std,panic_unwind --target $target --package syq-infer --bin syq >&2

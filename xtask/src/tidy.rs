@@ -110,6 +110,12 @@ fn check(repository: &Path, files: &[String]) -> anyhow::Result<Vec<Finding>> {
             if path.ends_with(".rs") {
                 findings.extend(check_source(path, text));
             }
+            if path.ends_with("/src/guide.rs") {
+                findings.extend(check_guide(path, text, |page| {
+                    let page = repository.join(path).with_file_name(page);
+                    std::fs::read_to_string(&page).with_context(|| format!("cannot read {}", page.display()))
+                })?);
+            }
             if path.ends_with("/Cargo.toml") {
                 findings.extend(check_manifest(path, text));
             }
@@ -130,6 +136,29 @@ fn check_text(path: &str, text: &str) -> Vec<Finding> {
         find(0, "no line break at the end");
     }
     findings
+}
+
+/// The pages that a `guide.rs` includes are read beside their files, where a link leads to a file, and in rustdoc, where the
+/// guide's own definition of the link has to stand before the page's.
+fn check_guide(path: &str, text: &str, read: impl Fn(&str) -> anyhow::Result<String>) -> anyhow::Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let Some(page) = line.strip_prefix("#[doc = include_str!(\"").and_then(|rest| rest.strip_suffix("\")]")) else {
+            continue;
+        };
+        let mut find = |what| findings.push(Finding { path: path.to_owned(), line: index + 1, what });
+        for line in read(page)?.lines() {
+            let label = line.strip_prefix('[').and_then(|rest| rest.split_once("]: ")).map(|(label, _)| label);
+            if let Some(label) = label.filter(|label| !text.contains(&format!("/// [{label}]: "))) {
+                find(format!("{page} has a link [{label}] that is not defined here"));
+            }
+            let inline = line.split("](").skip(1).find(|target| !target.starts_with("http"));
+            if let Some(target) = inline.and_then(|target| target.split(')').next()) {
+                find(format!("{page} has a link to {target} that rustdoc cannot follow: name it at the page's end"));
+            }
+        }
+    }
+    Ok(findings)
 }
 
 fn check_source(path: &str, text: &str) -> Vec<Finding> {
@@ -233,5 +262,17 @@ mod tests {
         assert_eq!(check_text("a.md", "one\n"), []);
         assert_eq!(check_manifest("a/Cargo.toml", "[package]\n").len(), 1);
         assert_eq!(check_manifest("a/Cargo.toml", "[package]\n\n[lints]\nworkspace = true\n"), []);
+    }
+    #[test]
+    fn links_of_included_pages_are_defined() {
+        let guide = "/// [a]: https://a\n#[doc = include_str!(\"../docs/p.md\")]\npub mod p {}\n";
+        let findings = |page: &str| {
+            let findings = check_guide("g.rs", guide, |_| Ok(page.to_owned())).unwrap();
+            findings.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert!(findings("See [a] and [c](https://c).\n\n[a]: ../a.md\n").is_empty());
+        assert_eq!(findings("[b]: b.md\n"), ["g.rs:2: ../docs/p.md has a link [b] that is not defined here"]);
+        let inline = "g.rs:2: ../docs/p.md has a link to b.md that rustdoc cannot follow: name it at the page's end";
+        assert_eq!(findings("See [b](b.md).\n"), [inline]);
     }
 }
