@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask bench`, `cargo xtask reproduce`, `cargo xtask soak`,
+//! Developer commands: `cargo xtask bench`, `cargo xtask reproduce`, `cargo xtask ablation`, `cargo xtask soak`,
 //! `cargo xtask footprint`, `cargo xtask header`, `cargo xtask hostile`, `cargo xtask targets`, `cargo xtask tidy`,
 //! `cargo xtask ci`.
 //!
@@ -39,6 +39,7 @@ struct Arguments {
 enum Command {
     Bench(bench::Options),
     Reproduce(reproduce::Options),
+    Ablation(reproduce::ablation::Options),
     /// Classifies a million pictures on threads that share one model: constant memory, identical answers.
     Soak(soak::Options),
     /// Measures what embedding the engine costs a program, beside rten, tract and ort.
@@ -92,6 +93,7 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Bench(options) => bench::run(&options),
         Command::Reproduce(options) => reproduce::run(&options),
+        Command::Ablation(options) => reproduce::ablation::run(&options),
         Command::Soak(options) => soak::run(&options),
         Command::Footprint(options) => footprint::run(&options),
         Command::Targets(options) => targets::run(repository(), &options),
@@ -133,6 +135,8 @@ mod tests {
         assert!(!parses("xtask bench --docs") && !parses("xtask bench --train --peers"));
         assert!(parses("xtask reproduce --list --json") && parses("xtask reproduce NAME --from scratch --data d"));
         assert!(parses("xtask reproduce --record runs/a --name a --recipe ours --data-set cifar10"));
+        assert!(parses("xtask ablation --recipe fixed-scales --scheme W1A2 --granularity row --seeds 1 --dry-run"));
+        assert!(!parses("xtask ablation --scheme W2A3") && !parses("xtask ablation --seeds 0"));
         assert!(parses("xtask header") && parses("xtask header --check"));
         for wrong in ["", " --list NAME", " --record runs/a", " NAME --name a", " --list --from scratch"] {
             assert!(!parses(&format!("xtask reproduce{wrong}")), "{wrong}");

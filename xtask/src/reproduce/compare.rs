@@ -71,7 +71,7 @@ pub(super) fn differs(repository: &Path, runs: &[&Recorded]) -> Option<String> {
 }
 
 /// Whether the code that trains is still that of `commit`.
-fn same_code(repository: &Path, commit: &str) -> bool {
+pub(super) fn same_code(repository: &Path, commit: &str) -> bool {
     let mut git = Command::new("git");
     git.arg("-C").arg(repository).args(["diff", "--quiet", commit, "--"]).args(CODE);
     git.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

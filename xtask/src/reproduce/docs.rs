@@ -1,5 +1,6 @@
 //! The generated tables: the numbers in docs/reproduce.md, the ablation in docs/ablation.md.
 
+use super::entry::Kind;
 use super::groups;
 use super::list::{self, Row};
 use super::registry::Registry;
@@ -39,7 +40,8 @@ fn numbers(registry: &Registry, rows: &[Row]) -> anyhow::Result<String> {
         "| name | network, data | scheme | scales | first, last | recipe | seed | epochs | top-1 | drop | minutes |\n\
          | --- | --- | --- | --- | --- | --- | ---: | ---: | ---: | ---: | ---: |\n",
     );
-    for row in rows {
+    let numbers: Vec<Row> = rows.iter().filter(|row| row.kind == Kind::Number).cloned().collect();
+    for row in &numbers {
         let drop = row.drop().map_or_else(String::new, |drop| format!("{drop:.2}"));
         writeln!(
             text,
@@ -59,7 +61,7 @@ fn numbers(registry: &Registry, rows: &[Row]) -> anyhow::Result<String> {
             name = row.name,
         )?;
     }
-    let groups = groups::by_configuration(registry, rows)?;
+    let groups = groups::by_configuration(registry, &numbers)?;
     if groups.iter().any(|(_, group)| group.seeds.len() > 1) {
         text += "\nWhere several runs differ in nothing but the seed: mean ± standard deviation (number of runs).\n\n\
                  | first of them | seeds | top-1, % | drop, points |\n| --- | --- | ---: | ---: |\n";
@@ -78,11 +80,11 @@ fn ablation(rows: &[Row]) -> anyhow::Result<String> {
     let mut text = String::from(
         "Top-1 in per cent, mean ± standard deviation (number of seeds); below it the drop against the float network \
          in points.\n\n\
-         | data, network | scheme | first, last | recipe | layer-wise | row-wise | pixel-wise |\n\
-         | --- | --- | --- | --- | ---: | ---: | ---: |\n",
+         | data, network | scheme | first, last | recipe | epochs | layer-wise | row-wise | pixel-wise |\n\
+         | --- | --- | --- | --- | ---: | ---: | ---: | ---: |\n",
     );
-    for ([data, net, scheme, ends, recipe], by_granularity) in groups::by_setting(rows) {
-        write!(text, "| {data}, {net} | {scheme} | {ends} | {recipe} |")?;
+    for (([data, net, scheme, ends, recipe], epochs), by_granularity) in groups::by_setting(rows) {
+        write!(text, "| {data}, {net} | {scheme} | {ends} | {recipe} | {epochs} |")?;
         for granularity in GRANULARITIES {
             match by_granularity.get(granularity) {
                 Some(group) => write!(text, " {}<br>drop {} |", group.top1(), group.drop())?,

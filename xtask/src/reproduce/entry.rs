@@ -17,6 +17,8 @@ pub(super) const FILE: &str = "run.toml";
 pub(super) enum Kind {
     /// Its accuracy is published.
     Number,
+    /// So is its accuracy, as a part of a cell in the ablation's table.
+    Ablation,
     /// A stage on the way to a published number.
     Stage,
     /// A trial, by which a setting was chosen.
@@ -130,7 +132,7 @@ pub(super) struct Entry {
 }
 
 /// Whether a file is in the repository.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Kept {
     /// It is.

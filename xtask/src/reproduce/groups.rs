@@ -88,8 +88,8 @@ pub(super) fn by_configuration(registry: &Registry, rows: &[Row]) -> anyhow::Res
     Ok(order.iter().filter_map(|key| groups.remove(key)).collect())
 }
 
-/// What an ablation compares: network, data set, scheme, first and last layers and recipe; in each by granularity.
-pub(super) type Setting = [String; 5];
+/// What an ablation compares: network, data set, scheme, first and last layers, recipe and epochs; in each by granularity.
+pub(super) type Setting = ([String; 5], u64);
 
 /// The quantized rows by setting and granularity.
 pub(super) fn by_setting(rows: &[Row]) -> BTreeMap<Setting, BTreeMap<&'static str, Group>> {
@@ -97,7 +97,7 @@ pub(super) fn by_setting(rows: &[Row]) -> BTreeMap<Setting, BTreeMap<&'static st
     for row in rows {
         let Some(granularity) = row.granularity else { continue };
         let ends = row.first_last.to_owned();
-        let setting = [row.data.clone(), row.net.clone(), row.scheme.clone(), ends, row.recipe.clone()];
+        let setting = ([row.data.clone(), row.net.clone(), row.scheme.clone(), ends, row.recipe.clone()], row.epochs);
         settings.entry(setting).or_default().entry(granularity).or_default().add(row);
     }
     settings
@@ -136,7 +136,7 @@ mod tests {
         assert_eq!(group.drop().to_string(), "1.28 ± 0.14 (2)");
         assert!(groups.iter().any(|(first, group)| first == "third" && group.seeds == [2]));
         let settings = by_setting(&rows);
-        let key = ["cifar10", "resnet20", "W2A2", "float", "ours"].map(str::to_owned);
+        let key = (["cifar10", "resnet20", "W2A2", "float", "ours"].map(str::to_owned), 79);
         assert_eq!(settings[&key]["pixel"].seeds, [1, 2, 2]);
     }
 }

@@ -11,6 +11,9 @@ use syq_train::config::{FirstLast, Weights};
 pub(super) struct Row {
     /// Its name, for `cargo xtask reproduce NAME`.
     pub(super) name: String,
+    /// A number of its own, or one of the ablation.
+    #[serde(skip)]
+    pub(super) kind: Kind,
     /// The network.
     pub(super) net: String,
     /// The data set.
@@ -64,6 +67,7 @@ impl Row {
         let float = registry.float(run)?.entry.top1.unwrap_or(top1);
         Ok(Some(Self {
             name: entry.name.clone(),
+            kind: entry.kind,
             net: config.network.name.name().to_owned(),
             data: entry.data_set.clone(),
             scheme: run.scheme(),
@@ -140,7 +144,7 @@ pub(super) fn table(rows: &[Row]) -> String {
 
 /// Names of what is recorded beside the numbers, for a hint.
 pub(super) fn others(registry: &Registry) -> usize {
-    registry.0.iter().filter(|run| run.entry.kind != Kind::Number).count()
+    registry.0.iter().filter(|run| matches!(run.entry.kind, Kind::Stage | Kind::Trial)).count()
 }
 
 #[cfg(test)]

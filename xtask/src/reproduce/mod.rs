@@ -2,8 +2,10 @@
 //!
 //! The registry is data: a file `docs/runs/NAME/run.toml` for each run ([`entry`], [`registry`]). From it come the
 //! list ([`list`]), what is trained again and in which order ([`plan`], [`retrain`]), how near the count must come
-//! ([`compare`]), and the tables in docs/ ([`groups`], [`docs`]). [`record`] writes such a file.
+//! ([`compare`]), and the tables in docs/ ([`groups`], [`docs`]). [`record`] writes such a file;
+//! [`ablation`] trains a whole table of them.
 
+pub(crate) mod ablation;
 mod compare;
 mod docs;
 mod entry;

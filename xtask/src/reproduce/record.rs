@@ -17,7 +17,8 @@ use syq_train::metrics::{Metrics as Log, Part, Row};
 use syq_train::run::{CHECKPOINT, CONFIG, METRICS, accuracy, export};
 
 /// Files that are kept of a run where they exist.
-const FILES: [&str; 2] = ["log.txt", "layers.csv"];
+const LOG: &str = "log.txt";
+const LAYERS: &str = "layers.csv";
 /// Name of the kept model.
 const MODEL: &str = "model.safetensors";
 
@@ -31,40 +32,43 @@ pub(super) struct Options {
     pub(super) record: Option<PathBuf>,
     /// The name that it gets.
     #[arg(long = "name", id = "record_name", value_name = "NAME", requires = "record")]
-    name: Option<String>,
+    pub(super) name: Option<String>,
     /// The recipe's name: "float", "paper", "ours" or another word.
     #[arg(long, value_name = "WORD", requires = "record")]
-    recipe: Option<String>,
+    pub(super) recipe: Option<String>,
     /// The data set's name, such as cifar10.
     #[arg(long, value_name = "WORD", requires = "record")]
-    data_set: Option<String>,
+    pub(super) data_set: Option<String>,
     /// What the run is for.
     #[arg(long, value_enum, default_value = "number", requires = "record")]
-    kind: Kind,
+    pub(super) kind: Kind,
     /// The recorded run whose checkpoint it started from.
     #[arg(long, value_name = "NAME", requires = "record")]
-    init: Option<String>,
+    pub(super) init: Option<String>,
     /// The recorded run that was its teacher.
     #[arg(long, value_name = "NAME", requires = "record")]
-    teacher: Option<String>,
+    pub(super) teacher: Option<String>,
     /// The recorded float network that it is compared with.
     #[arg(long, value_name = "NAME", requires = "record")]
-    float: Option<String>,
+    pub(super) float: Option<String>,
     /// Its log [default: log.txt in its folder, where there is one].
     #[arg(long, value_name = "FILE", requires = "record")]
-    log: Option<PathBuf>,
+    pub(super) log: Option<PathBuf>,
     /// The commit whose code ran [default: the checkout's; refused if that has changes].
     #[arg(long, value_name = "COMMIT", requires = "record")]
-    commit: Option<String>,
+    pub(super) commit: Option<String>,
     /// The processor, for people [default: what the system calls it].
     #[arg(long, value_name = "TEXT", requires = "record")]
-    cpu: Option<String>,
+    pub(super) cpu: Option<String>,
+    /// Whether layers.csv, where there is one, is kept.
+    #[arg(long, value_enum, value_name = "WHETHER", default_value = "kept", requires = "record")]
+    pub(super) layers: Kept,
     /// Keeps the checkpoint too, so that others can start from it.
     #[arg(long, requires = "record")]
-    keep_checkpoint: bool,
+    pub(super) keep_checkpoint: bool,
     /// Keeps the exported model too.
     #[arg(long, requires = "record")]
-    keep_model: bool,
+    pub(super) keep_model: bool,
 }
 
 /// Records the run in `folder`. What the repository holds is only touched when everything else has succeeded.
@@ -158,6 +162,9 @@ fn same(a: &Config, b: &Config) -> bool {
     let mut a = a.clone();
     a.train.threads = b.train.threads;
     a.train.init.clone_from(&b.train.init);
+    if let (Some(a), Some(b)) = (&mut a.train.distillation, &b.train.distillation) {
+        a.teacher.clone_from(&b.teacher);
+    }
     a.data.train.clone_from(&b.data.train);
     a.data.test.clone_from(&b.data.test);
     a == *b
@@ -210,12 +217,9 @@ fn copy(folder: &Path, target: &Path, options: &Options) -> anyhow::Result<()> {
     };
     copy(&folder.join(CONFIG), CONFIG)?;
     copy(&folder.join(METRICS), METRICS)?;
-    for name in FILES {
-        let from = match (&options.log, name) {
-            (Some(log), "log.txt") => log.clone(),
-            _ => folder.join(name),
-        };
-        if from.exists() {
+    let log = options.log.clone().unwrap_or_else(|| folder.join(LOG));
+    for (from, name, keep) in [(log, LOG, Kept::Kept), (folder.join(LAYERS), LAYERS, options.layers)] {
+        if keep == Kept::Kept && from.exists() {
             copy(&from, name)?;
         }
     }

@@ -72,9 +72,9 @@ impl Registry {
         found.with_context(|| format!("there is no recorded run {name:?}; there are {}", names()))
     }
 
-    /// The published numbers.
+    /// The published numbers, the ablation's among them.
     pub(super) fn numbers(&self) -> impl Iterator<Item = &Recorded> {
-        self.0.iter().filter(|run| run.entry.kind == Kind::Number)
+        self.0.iter().filter(|run| matches!(run.entry.kind, Kind::Number | Kind::Ablation))
     }
 
     /// The run and the stages before it, the first one first.

@@ -76,7 +76,10 @@ pub(super) fn run(repository: &Path, registry: &Registry, task: &Task<'_>) -> an
     let because = compare::differs(repository, &runs);
     for (index, step) in steps.iter().enumerate() {
         say(&format!("{} of {}: {} in {}", index + 1, steps.len(), step.run.entry.name, step.folder.display()))?;
-        train(repository, step, task.data).with_context(|| step.run.entry.name.clone())?;
+        let entry = &step.run.entry;
+        let text = std::fs::read_to_string(repository.join(&entry.config))?;
+        train(&step.folder, config(repository, step, task.data)?, &text, entry.stop_after)
+            .with_context(|| entry.name.clone())?;
     }
     let last = steps.last().context("there is nothing to train")?;
     let (found, model) = measure(repository, last, task.data).with_context(|| last.run.entry.name.clone())?;
@@ -124,16 +127,16 @@ fn open(config: Config, folder: &Path) -> anyhow::Result<Run> {
     Ok(Run::open(config, folder, images, start)?)
 }
 
-fn train(repository: &Path, step: &Step<'_>, data: Option<&Path>) -> anyhow::Result<()> {
-    let mut run = open(config(repository, step, data)?, &step.folder)?;
-    let end = step.run.entry.stop_after.unwrap_or(u64::MAX).min(run.steps());
+/// Trains `config`, whose text is kept in `folder`, to its end or `stop_after` from where the folder's checkpoint stands.
+pub(super) fn train(folder: &Path, config: Config, text: &str, stop_after: Option<u64>) -> anyhow::Result<()> {
+    let mut run = open(config, folder)?;
+    let end = stop_after.unwrap_or(u64::MAX).min(run.steps());
     if run.steps_done() < end {
         if run.steps_done() > 0 {
             say(&format!("goes on after step {} of {end}", run.steps_done()))?;
         }
-        let text = std::fs::read_to_string(repository.join(&step.run.entry.config))?;
-        run.keep_config(&text)?;
-        run.train(step.run.entry.stop_after, &mut Watcher::new(end, run.steps_done()))?;
+        run.keep_config(text)?;
+        run.train(stop_after, &mut Watcher::new(end, run.steps_done()))?;
     }
     Ok(())
 }

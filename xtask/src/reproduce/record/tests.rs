@@ -16,6 +16,7 @@ fn options(name: &str, kind: Kind) -> Options {
         log: None,
         commit: Some("0123456".to_owned()),
         cpu: Some("abacus".to_owned()),
+        layers: Kept::Kept,
         keep_checkpoint: true,
         keep_model: true,
     }

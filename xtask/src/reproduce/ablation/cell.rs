@@ -1,0 +1,140 @@
+//! One run of the ablation: its name and its configuration.
+
+use anyhow::{Context, ensure};
+use syq_core::Granularity;
+use syq_train::config::Weights;
+use toml::{Table, Value};
+
+/// How a cell is trained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Recipe {
+    /// `syq-extended`.
+    Ours,
+    /// `syq-2018`.
+    Paper,
+    /// `syq-extended` with scales that stay what they are at the start, mean |W|.
+    FixedScales,
+}
+
+impl Recipe {
+    /// All of them.
+    pub(super) const ALL: [Self; 3] = [Self::Ours, Self::Paper, Self::FixedScales];
+
+    /// Its word in tables and names.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Ours => "ours",
+            Self::Paper => "paper",
+            Self::FixedScales => "fixed-scales",
+        }
+    }
+
+    /// The configuration of its cells, from the top of the repository.
+    pub(super) const fn template(self) -> &'static str {
+        match self {
+            Self::Ours | Self::FixedScales => "syq-train/configs/ablation-ours.toml",
+            Self::Paper => "syq-train/configs/ablation-paper.toml",
+        }
+    }
+}
+
+/// Weights and activations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Scheme {
+    pub(super) weights: Weights,
+    pub(super) activation_bits: u32,
+}
+
+impl Scheme {
+    /// The schemes of the and the paper's ablation.
+    pub(super) const ALL: [Self; 4] = [
+        Self { weights: Weights::Binary, activation_bits: 2 },
+        Self { weights: Weights::Ternary, activation_bits: 2 },
+        Self { weights: Weights::Binary, activation_bits: 8 },
+        Self { weights: Weights::Ternary, activation_bits: 8 },
+    ];
+
+    /// Such as W2A8.
+    pub(super) fn name(self) -> String {
+        let bits = if self.weights == Weights::Binary { 1 } else { 2 };
+        format!("W{bits}A{}", self.activation_bits)
+    }
+}
+
+/// One run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cell {
+    pub(super) recipe: Recipe,
+    pub(super) scheme: Scheme,
+    pub(super) granularity: Granularity,
+    pub(super) seed: u64,
+}
+
+impl Cell {
+    /// Its name in docs/runs.
+    pub(super) fn name(self) -> String {
+        let scheme = self.scheme.name().to_lowercase();
+        format!("ablation-{}-{scheme}-{}-seed{}", self.recipe.name(), self.granularity.name(), self.seed)
+    }
+
+    /// Its configuration: the template's text with this cell's values.
+    pub(super) fn config(self, template: &str) -> anyhow::Result<String> {
+        let mut config: Table = toml::from_str(template)?;
+        let network = table(&mut config, "network")?;
+        let weights = if self.scheme.weights == Weights::Binary { "binary" } else { "ternary" };
+        put(network, "weights", weights)?;
+        put(network, "granularity", self.granularity.name())?;
+        put(network, "activation_bits", i64::from(self.scheme.activation_bits))?;
+        let train = table(&mut config, "train")?;
+        put(train, "seed", i64::try_from(self.seed)?)?;
+        if self.recipe == Recipe::FixedScales {
+            let still = Table::from_iter([("scale".to_owned(), Value::Float(0.0))]);
+            train.insert("learning_rate_multiplier".to_owned(), Value::Table(still));
+        }
+        Ok(toml::to_string(&config)?)
+    }
+}
+
+fn table<'a>(config: &'a mut Table, key: &str) -> anyhow::Result<&'a mut Table> {
+    config.get_mut(key).and_then(Value::as_table_mut).with_context(|| format!("the template has no table `{key}`"))
+}
+
+/// Replaces a value that the template must have.
+fn put(table: &mut Table, key: &str, value: impl Into<Value>) -> anyhow::Result<()> {
+    ensure!(table.insert(key.to_owned(), value.into()).is_some(), "the template has no key `{key}`");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::repository;
+    use syq_train::config::Config;
+
+    #[test]
+    fn every_cell_has_a_configuration_of_its_own() {
+        for recipe in Recipe::ALL {
+            let template = std::fs::read_to_string(repository().join(recipe.template())).unwrap();
+            for scheme in Scheme::ALL {
+                let cell = Cell { recipe, scheme, granularity: Granularity::Row, seed: 3 };
+                let config = Config::from_toml_str(&cell.config(&template).unwrap()).unwrap();
+                let network = &config.network;
+                assert_eq!((network.weights, network.granularity), (scheme.weights, Some(Granularity::Row)));
+                assert_eq!(network.activation_bits.map(|bits| bits.bits()), Some(scheme.activation_bits));
+                assert_eq!(config.train.seed, 3);
+                let still = config.train.learning_rate_multiplier.scale == Some(0.0);
+                assert_eq!(still, recipe == Recipe::FixedScales);
+                assert_eq!(config.recipe.unwrap().name() == "syq-2018", recipe == Recipe::Paper);
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_says_everything() {
+        let scheme = Scheme::ALL[0];
+        let cell = Cell { recipe: Recipe::FixedScales, scheme, granularity: Granularity::Pixel, seed: 2 };
+        assert_eq!(cell.name(), "ablation-fixed-scales-w1a2-pixel-seed2");
+        assert!(cell.config("[train]\nseed = 1\n").unwrap_err().to_string().contains("`network`"));
+        assert!(cell.config("[network]\n").unwrap_err().to_string().contains("`weights`"));
+    }
+}
