@@ -3,6 +3,7 @@
 use super::operand::{Code, Dequantized, Packing, Placement, Plain, Value};
 use super::pack::{Coding, Direction, floats, pack};
 use super::plan::Pass;
+use super::winograd::{Grid, turn_weights};
 use super::{ChannelSums, ConvOp, Input, Weights, plan};
 use crate::kernels::elementwise::ChannelAffine;
 use crate::kernels::lanes::{Kernel, Lanes, dispatch};
@@ -26,10 +27,16 @@ pub(super) fn run(op: &ConvOp, workers: &Workers, x: Input<'_>, w: Weights<'_>, 
     let mut made = workers.scratch(0);
     let weights = pack(op, workers, Direction::Forward, &pass.taps, floats(workers, g, w, coding, &mut made));
     drop(made);
+    let float = matches!(w, Weights::Float(_)) && x.levels.is_none();
+    let grid = Grid::of(op, &placement, &pass, g.output).filter(|_| float);
+    let weights = match grid {
+        Some(_) => turn_weights(workers, &weights, g.input.channels),
+        None => weights,
+    };
     let batch = z.len() / g.output.len();
     let blocks = g.groups * g.group_filters().div_ceil(16);
     let mut moments = workers.scratch(batch * blocks * 32);
-    let shared = Shared { geometry: g, packing: op.packing(), placement, pass, weights, scales, x, workers };
+    let shared = Shared { geometry: g, packing: op.packing(), placement, pass, weights, grid, scales, x, workers };
     workers.chunk_pairs((z, &mut moments), [UNIT * g.output.len(), UNIT * blocks * 32], |index, z, moments| {
         let unit = Unit { shared: &shared, first: index * UNIT, z, moments: bytemuck::cast_slice_mut(moments) };
         dispatch(op.isa, op.precision, unit);
@@ -60,6 +67,8 @@ struct Shared<'a> {
     placement: Placement,
     pass: Pass,
     weights: Scratch<'a>,
+    /// If it goes by tiles; the weights are turned then.
+    grid: Option<Grid>,
     scales: Option<Vec<f32>>,
     x: Input<'a>,
     workers: &'a Workers,
@@ -111,6 +120,7 @@ impl Kernel for Unit<'_> {
         let computed = s.x.affine.filter(|_| s.placement.has_whole_blocks());
         let stored = s.x.affine.is_some() && computed.is_none();
         let mut y = s.workers.scratch(if stored { g.input.len() } else { 0 });
+        let mut turned = s.workers.scratch(s.grid.map_or(0, |grid| grid.turned_len()));
         let blocks = g.groups * g.group_filters().div_ceil(16);
         let outputs = self.z.chunks_exact_mut(g.output.len()).zip(self.moments.chunks_exact_mut(blocks));
         for (image, (z, moments)) in images.zip(outputs) {
@@ -120,6 +130,10 @@ impl Kernel for Unit<'_> {
                 (Some(levels), None) => s.operand(lanes, computed, image, &mut y, operand, Dequantized(levels)),
             }
             let weights: &[[u32; 16]] = bytemuck::cast_slice(&s.weights);
+            if let Some(grid) = &s.grid {
+                grid.run(lanes, operand, weights, &mut turned, z, moments);
+                continue;
+            }
             let weights = weights.chunks_exact(weights.len() / g.groups);
             for (group, (weights, moments)) in weights.zip(moments.chunks_exact_mut(blocks / g.groups)).enumerate() {
                 let [from, to] = s.pass.group_step.map(|step| step * group);

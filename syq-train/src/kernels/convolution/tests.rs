@@ -14,7 +14,7 @@ use syq_core::{Codebook, Padding, Shape, Window};
 /// Input, filters, kernel, stride, padding, groups.
 type Case = (Shape, usize, [usize; 2], [usize; 2], Padding, usize);
 
-const SHAPES: [Case; 17] = [
+const SHAPES: [Case; 20] = [
     (Shape::new(8, 8, 16), 16, [3, 3], [1, 1], Padding::uniform(1), 1),
     (Shape::new(8, 8, 16), 32, [3, 3], [2, 2], Padding::uniform(1), 1),
     (Shape::new(7, 5, 33), 17, [3, 3], [1, 1], Padding { top: 0, bottom: 1, left: 2, right: 0 }, 1),
@@ -29,6 +29,10 @@ const SHAPES: [Case; 17] = [
     (Shape::new(10, 3, 2), 1, [2, 3], [5, 1], Padding::NONE, 1),
     (Shape::new(4, 4, 64), 64, [3, 3], [1, 1], Padding::uniform(1), 1),
     (Shape::new(3, 4, 8), 8, [3, 3], [1, 1], Padding::uniform(1), 8),
+    // By tiles.
+    (Shape::new(12, 10, 32), 48, [3, 3], [1, 1], Padding::uniform(1), 1),
+    (Shape::new(12, 10, 16), 32, [3, 3], [1, 1], Padding::NONE, 1),
+    (Shape::new(26, 32, 16), 16, [3, 3], [1, 1], Padding { top: 2, bottom: 0, left: 1, right: 1 }, 1),
     // Weight gradients that are summed by filters.
     (Shape::new(3, 2, 333), 90, [3, 3], [1, 1], Padding::uniform(1), 1),
     (Shape::new(4, 3, 256), 240, [3, 3], [2, 1], Padding::uniform(1), 2),

@@ -39,6 +39,18 @@ pub(crate) trait Lanes: Copy {
     fn square_add(self, x: Self::Sums, total: Self::Sums) -> Self::Sums;
     fn values(self, sums: Self::Sums) -> [f32; 16];
 
+    /// a − b.
+    #[inline(always)]
+    fn subtract(self, a: Self::Sums, b: Self::Sums) -> Self::Sums {
+        self.scale_add(-1.0, b, a)
+    }
+
+    /// scale · x.
+    #[inline(always)]
+    fn scale(self, scale: f32, x: Self::Sums) -> Self::Sums {
+        self.scale_add(scale, x, self.zero())
+    }
+
     /// The bf16 elements of neighbouring pairs of values.
     #[inline(always)]
     fn pairs(self, values: &[f32; 32]) -> [u32; 16] {

@@ -50,6 +50,16 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
+    fn subtract(self, a: Self::Sums, b: Self::Sums) -> Self::Sums {
+        std::array::from_fn(|i| a[i] - b[i])
+    }
+
+    #[inline(always)]
+    fn scale(self, scale: f32, x: Self::Sums) -> Self::Sums {
+        x.map(|x| scale * x)
+    }
+
+    #[inline(always)]
     fn square_add(self, x: Self::Sums, total: Self::Sums) -> Self::Sums {
         std::array::from_fn(|i| x[i] * x[i] + total[i])
     }

@@ -161,9 +161,10 @@ mod tests {
         assert!(all[..36].iter().all(|cell| cell.seed == 1));
         let few = Options { scheme: vec![scheme("w2a2").unwrap()], seeds: 1, ..options() };
         let few = Options { granularity: vec![granularity("row").unwrap()], recipe: vec![Recipe::Paper], ..few };
-        assert_eq!(missing(&few, &nothing).iter().map(|cell| cell.name()).collect::<Vec<_>>(), [
-            "ablation-paper-w2a2-row-seed1"
-        ]);
+        assert_eq!(
+            missing(&few, &nothing).iter().map(|cell| cell.name()).collect::<Vec<_>>(),
+            ["ablation-paper-w2a2-row-seed1"]
+        );
         assert!(scheme("W3A3").unwrap_err().contains("W1A2") && granularity("filter").unwrap_err().contains("row"));
     }
 

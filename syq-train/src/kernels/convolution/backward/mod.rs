@@ -12,6 +12,7 @@ use super::operand::{Packing, Placement};
 use super::pack::{Coding, Direction, floats, pack};
 use super::plan::Pass;
 use super::weight_gradient::Gather;
+use super::winograd::{Grid, turn_weights};
 use super::{BackwardSums, ConvOp, GradMode, Input, InputGradient, OutputGradient, Producer, Weights, plan};
 use crate::kernels::elementwise::{Factors, reduce};
 use crate::kernels::isa::Precision;
@@ -31,6 +32,8 @@ struct Shared<'a> {
     precision: Precision,
     input: Placement,
     gather: Gather,
+    /// If the weight gradient goes by tiles.
+    grid: Option<Grid>,
     /// Where the output gradients stand in the operand of backward-data.
     gradients: Placement,
     data: Option<Data<'a>>,
@@ -47,6 +50,11 @@ impl Shared<'_> {
     /// Images of which one operand of the weight gradient consists.
     fn together(&self) -> usize {
         if self.precision == Precision::Bf16 { 2 } else { 1 }
+    }
+
+    /// Elements of a part's weight gradient.
+    fn part_len(&self) -> usize {
+        self.grid.map_or(self.gather.blocks() * self.block_len(), |grid| grid.sums_len())
     }
 
     /// Elements of the weight gradient of one block of filters.
@@ -75,14 +83,25 @@ impl Shared<'_> {
 struct Data<'a> {
     groups: usize,
     passes: Vec<(Pass, Scratch<'a>)>,
+    /// If it goes by tiles; there is one pass then, and its weights are turned.
+    grid: Option<Grid>,
 }
 
 impl Data<'_> {
-    /// The gradient of one image's convolution operand.
+    /// Elements of its turned operand.
+    fn turned_len(&self) -> usize {
+        self.grid.map_or(0, |grid| grid.turned_len())
+    }
+
+    /// The gradient of one image's convolution operand; `turned` is room for [`Self::turned_len`] elements.
     #[inline(always)]
-    fn run<L: Lanes>(&self, lanes: L, operand: &[u32], gradient: &mut [f32]) {
+    fn run<L: Lanes>(&self, lanes: L, operand: &[u32], turned: &mut [f32], gradient: &mut [f32]) {
         for (pass, weights) in &self.passes {
             let weights: &[[u32; 16]] = bytemuck::cast_slice(weights);
+            if let Some(grid) = &self.grid {
+                grid.run(lanes, operand, weights, turned, gradient, &mut []);
+                continue;
+            }
             let each = weights.len() / self.groups;
             for group in 0..self.groups {
                 let [from, to] = pass.group_step.map(|step| step * group);
@@ -107,13 +126,21 @@ pub(super) fn run(
     let data = dx.is_some().then(|| {
         let mut made = workers.scratch(0);
         let weights = floats(workers, g, w, Coding::Dequantized, &mut made);
+        let grid = passes.first().and_then(|pass| Grid::of(op, &gradients, pass, g.input));
         let packed = passes.into_iter().map(|pass| {
             let packed = pack(op, workers, Direction::Backward, &pass.taps, weights);
+            let packed = match grid {
+                Some(_) => turn_weights(workers, &packed, g.filters()),
+                None => packed,
+            };
             (pass, packed)
         });
-        Data { groups: g.groups, passes: packed.collect() }
+        Data { groups: g.groups, passes: packed.collect(), grid }
     });
     let (input, gather) = plan::weight_gradient(g);
+    let by_filters = g.weights() >= BY_FILTERS;
+    let (placement, pass) = plan::forward(g, op.packing(), None);
+    let grid = Grid::of(op, &placement, &pass, g.output).filter(|_| !by_filters);
     let InputGradient { dx, mode, producer } =
         dx.unwrap_or(InputGradient { dx: &mut [], mode: GradMode::Overwrite, producer: None });
     let normalized = dz.normalized.map(|(factors, z)| (factors.repeated(), z));
@@ -124,6 +151,7 @@ pub(super) fn run(
         precision,
         input,
         gather,
+        grid,
         gradients,
         data,
         x,
@@ -135,10 +163,10 @@ pub(super) fn run(
     };
     let batch = dz.dy.len() / g.output.len();
     let mut sums = workers.scratch(batch * shared.sums_len());
-    let step = if g.weights() < BY_FILTERS {
-        parts::run(op, &shared, dx, &mut sums, dw)
-    } else {
+    let step = if by_filters {
         filters::run(op, &shared, dx, &mut sums, dw)
+    } else {
+        parts::run(op, &shared, dx, &mut sums, dw)
     };
     let producer = producer.map(|_| reduce(&sums, g.input.channels));
     BackwardSums { step, producer }

@@ -2,6 +2,7 @@
 //! parts are added in order.
 
 use super::super::ConvOp;
+use super::super::winograd::turn_weights_back;
 use super::unit::Into;
 use super::{Shared, Unit, scatter};
 use crate::kernels::lanes::dispatch;
@@ -15,7 +16,7 @@ const PARTS: usize = 8;
 pub(super) fn run(op: &ConvOp, shared: &Shared<'_>, dx: &mut [f32], sums: &mut [f32], dw: &mut [f32]) -> f64 {
     let (g, workers) = (shared.geometry, shared.workers);
     let batch = shared.dy.len() / g.output.len();
-    let part_len = shared.gather.blocks() * shared.block_len();
+    let part_len = shared.part_len();
     // At least two images, so that bf16 has pairs.
     let images = batch.div_ceil(PARTS).max(2);
     let mut parts = workers.scratch(batch.div_ceil(images) * part_len);
@@ -30,7 +31,8 @@ pub(super) fn run(op: &ConvOp, shared: &Shared<'_>, dx: &mut [f32], sums: &mut [
     drop(units);
     add(workers, &mut parts, part_len);
     let step = shared.x.levels.map_or(1.0, |levels| levels.step);
-    let blocks = parts[..part_len].as_chunks().0;
+    let back = shared.grid.map(|_| turn_weights_back(&parts[..part_len], g.input.channels));
+    let blocks = back.as_deref().unwrap_or_else(|| parts[..part_len].as_chunks().0);
     let (filters, len) = (g.group_filters(), g.filter_len());
     let groups = blocks.chunks_exact(blocks.len() / g.groups).zip(dw.chunks_exact_mut(filters * len));
     groups.for_each(|(sums, dw)| scatter(len, filters, sums, step, dw));

@@ -3,7 +3,7 @@
 use super::super::operand::{Code, Packing, Plain, Value, filter_vectors, filter_vectors_of_two};
 use super::super::straight_through::PassOn;
 use super::super::{GradMode, Producer};
-use super::{Range, Shared};
+use super::{Data, Range, Shared};
 use crate::kernels::elementwise::{ChannelAffine, Factors};
 use crate::kernels::isa::Precision;
 use crate::kernels::lanes::{Kernel, Lanes};
@@ -197,6 +197,9 @@ impl Kernel for &mut Unit<'_> {
         let data_len = if s.data.is_some() { s.gradients.len(s.packing) } else { 0 };
         let mut data_operands = s.workers.scratch(data_len * if computed.dz.is_some() { slots * together } else { 1 });
         let data_operands: &mut [u32] = bytemuck::cast_slice_mut(&mut data_operands);
+        let mut turned_data = s.workers.scratch(s.data.as_ref().map_or(0, Data::turned_len));
+        let turned_lens = s.grid.map_or([0; 2], |grid| [grid.turned_len(), grid.turned_gradients_len()]);
+        let [mut inputs, mut gradients] = turned_lens.map(|len| s.workers.scratch(len));
         let mut fresh = s.workers.scratch(if s.data.is_some() { image_in } else { 0 });
         // Inputs and gradients that are still to be computed, of the images at hand.
         let most = |needed: bool, len| if needed { slots * together * len } else { 0 };
@@ -223,10 +226,20 @@ impl Kernel for &mut Unit<'_> {
             match &mut self.into {
                 Into::Sums(sums) => {
                     s.inputs(lanes, computed.x, &images, operands);
-                    let vectors = if in_place { &mut [] } else { &mut vectors[..slots * vectors_len] };
-                    s.vectors(lanes, computed.dz, &images, vectors, data_operands);
-                    let gradients = if in_place { bytemuck::cast_slice(dz) } else { vectors };
-                    s.gather.run(lanes, operands, gradients.as_chunks::<16>().0, sums);
+                    match &s.grid {
+                        // In f32, which this is in, an operand is one image.
+                        Some(grid) => {
+                            for (operand, dz) in operands.chunks_exact(operand_len).zip(dz.chunks_exact(image_out)) {
+                                grid.weight_gradient(lanes, operand, dz, [&mut *inputs, &mut *gradients], sums);
+                            }
+                        }
+                        None => {
+                            let vectors = if in_place { &mut [] } else { &mut vectors[..slots * vectors_len] };
+                            s.vectors(lanes, computed.dz, &images, vectors, data_operands);
+                            let gradients = if in_place { bytemuck::cast_slice(dz) } else { vectors };
+                            s.gather.run(lanes, operands, gradients.as_chunks::<16>().0, sums);
+                        }
+                    }
                 }
                 Into::Operands { operands, vectors } => {
                     let slot = (first - self.images.start) / together;
@@ -247,10 +260,10 @@ impl Kernel for &mut Unit<'_> {
                 let index = image - self.images.start;
                 let dx = &mut self.dx[index * image_in..][..image_in];
                 if s.x.levels.is_none() && s.mode == GradMode::Overwrite && s.producer.is_none() {
-                    data.run(lanes, operand, dx);
+                    data.run(lanes, operand, &mut turned_data, dx);
                     continue;
                 }
-                data.run(lanes, operand, &mut fresh);
+                data.run(lanes, operand, &mut turned_data, &mut fresh);
                 let producer = s.producer.map(|p| Producer { z: &p.z[image * image_in..][..image_in], ..p });
                 let sums = &mut self.channels[index * s.sums_len()..][..s.sums_len()];
                 let (levels, affine, mode) = (s.x.levels, computed.x, s.mode);

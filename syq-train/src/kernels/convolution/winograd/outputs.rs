@@ -1,0 +1,173 @@
+//! Outputs, or gradients of inputs: turned inputs times turned weights, summed over the channels, and turned back.
+
+use super::{Grid, POSITIONS, stride};
+use crate::kernels::lanes::Lanes;
+
+/// Tiles whose products wait for each other, a multiple of what the registers hold: those of all positions and
+/// sixteen outputs stay in the first-level cache.
+const fn group<const P: usize>() -> usize {
+    if P == 6 { 18 } else { 16 }
+}
+
+/// Sixteen outputs of each position and waiting tile.
+type Products = [[[f32; 16]; 18]; POSITIONS];
+
+impl Grid {
+    /// Computes every output of one image. `weights` are turned, `[block][position][input][16]`; `turned` is
+    /// [`Self::turned_len`] elements for the inputs. Σ z and Σ z² of each filter are written to `moments`, two vectors
+    /// a block, where there is room.
+    #[inline(always)]
+    pub(in super::super) fn run<L: Lanes>(
+        &self,
+        lanes: L,
+        operand: &[u32],
+        weights: &[[u32; 16]],
+        turned: &mut [f32],
+        output: &mut [f32],
+        moments: &mut [[[f32; 16]; 2]],
+    ) {
+        let run = Run { grid: self, operand: bytemuck::cast_slice(operand), weights };
+        if L::ACCUMULATORS >= 8 {
+            run.image::<L, 8>(lanes, turned, output, moments);
+        } else if L::ACCUMULATORS >= 6 {
+            run.image::<L, 6>(lanes, turned, output, moments);
+        } else {
+            run.image::<L, 2>(lanes, turned, output, moments);
+        }
+    }
+}
+
+/// What is read of an image.
+#[derive(Clone, Copy)]
+struct Run<'a> {
+    grid: &'a Grid,
+    operand: &'a [f32],
+    weights: &'a [[u32; 16]],
+}
+
+impl Run<'_> {
+    #[inline(always)]
+    fn image<L: Lanes, const P: usize>(
+        self,
+        lanes: L,
+        turned: &mut [f32],
+        output: &mut [f32],
+        moments: &mut [[[f32; 16]; 2]],
+    ) {
+        let (count, at_hand) = (self.grid.count(), self.grid.at_hand());
+        let mut products = [[[0.0; 16]; 18]; POSITIONS];
+        for moments in moments.iter_mut() {
+            *moments = [[0.0; 16]; 2];
+        }
+        for first in (0..count).step_by(at_hand) {
+            let tiles = first..(first + at_hand).min(count);
+            self.grid.turn_inputs(lanes, self.operand, tiles.clone(), turned);
+            for start in (0..tiles.len()).step_by(group::<P>()) {
+                let some = start..(start + group::<P>()).min(tiles.len());
+                for block in 0..self.grid.outputs / 16 {
+                    self.products::<L, P>(lanes, turned, tiles.len(), some.clone(), block, &mut products);
+                    let mut m = moments.get(block).map_or([lanes.zero(); 2], |m| [0, 1].map(|i| lanes.floats(&m[i])));
+                    for (index, tile) in some.clone().enumerate() {
+                        let to = self.grid.to(tiles.start + tile).map(|to| to + block * 16);
+                        back(lanes, &products, index, to, self.grid.outputs, output, &mut m);
+                    }
+                    if let Some(moments) = moments.get_mut(block) {
+                        *moments = m.map(|m| lanes.values(m));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Σ over the channels of `some` of the `count` tiles at hand, in every position.
+    #[inline(always)]
+    fn products<L: Lanes, const P: usize>(
+        self,
+        lanes: L,
+        turned: &[f32],
+        count: usize,
+        some: std::ops::Range<usize>,
+        block: usize,
+        products: &mut Products,
+    ) {
+        let channels = self.grid.inputs;
+        for (position, products) in products.iter_mut().enumerate() {
+            let weights = &self.weights[(block * POSITIONS + position) * channels..][..channels];
+            let turned = &turned[position * stride(count, channels) + some.start * channels..][..some.len() * channels];
+            let (mut turned, mut products) = (turned, &mut products[..some.len()]);
+            while products.len() >= P {
+                let (now, later) = turned.split_at(P * channels);
+                let (to, rest) = products.split_at_mut(P);
+                sums::<L, P>(lanes, weights, now, to);
+                (turned, products) = (later, rest);
+            }
+            if products.len() >= 4 {
+                let (now, later) = turned.split_at(4 * channels);
+                let (to, rest) = products.split_at_mut(4);
+                sums::<L, 4>(lanes, weights, now, to);
+                (turned, products) = (later, rest);
+            }
+            if !products.is_empty() {
+                sums::<L, 3>(lanes, weights, turned, products);
+            }
+        }
+    }
+}
+
+/// Turns a tile back, stores its outputs in rows that start at `to` and adds them to the moments.
+#[inline(always)]
+fn back<L: Lanes>(
+    lanes: L,
+    products: &Products,
+    index: usize,
+    to: [usize; 2],
+    outputs: usize,
+    output: &mut [f32],
+    m: &mut [L::Sums; 2],
+) {
+    let of = |row: usize, column: usize| lanes.floats(&products[4 * row + column][index]);
+    let mut rows = [[lanes.zero(); 4]; 2];
+    for column in 0..4 {
+        let four = [of(0, column), of(1, column), of(2, column), of(3, column)];
+        [rows[0][column], rows[1][column]] = outputs_of(lanes, four);
+    }
+    for row in 0..2 {
+        let two = outputs_of(lanes, rows[row]);
+        for column in 0..2 {
+            if let Some(to) = output[to[row] + column * outputs..].first_chunk_mut() {
+                *to = lanes.values(two[column]);
+            }
+            *m = [lanes.add(m[0], two[column]), lanes.square_add(two[column], m[1])];
+        }
+    }
+}
+
+/// The product of Aᵀ with four values.
+#[inline(always)]
+fn outputs_of<L: Lanes>(lanes: L, [a, b, c, d]: [L::Sums; 4]) -> [L::Sums; 2] {
+    [lanes.add(lanes.add(a, b), c), lanes.subtract(lanes.subtract(b, c), d)]
+}
+
+/// Σ over the channels of at most `P` tiles, as many as there are products.
+#[inline(always)]
+fn sums<L: Lanes, const P: usize>(lanes: L, weights: &[[u32; 16]], turned: &[f32], products: &mut [[f32; 16]]) {
+    let channels = weights.len();
+    let last = products.len() - 1;
+    let turned: &[u32] = bytemuck::cast_slice(turned);
+    // Plain indices and local arrays: that way the compiler keeps every sum in a register.
+    let mut sums = [lanes.zero(); P];
+    let mut tiles: [&[u32]; P] = [&[]; P];
+    for p in 0..P {
+        // The last tile stands in for those that are missing.
+        tiles[p] = &turned[p.min(last) * channels..][..channels];
+    }
+    for c in 0..channels {
+        let w = lanes.load(&weights[c]);
+        for p in 0..P {
+            sums[p] = lanes.multiply_add(sums[p], w, tiles[p][c]);
+        }
+    }
+    for (product, sum) in products.iter_mut().zip(sums) {
+        *product = lanes.values(sum);
+    }
+}

@@ -1,0 +1,192 @@
+//! Every instruction set against plain scalar loops of the same sums, by `==`.
+#![allow(clippy::print_stderr, reason = "a test tells what it skipped")]
+
+use super::super::{GradMode, Input, InputGradient, OutputGradient, Weights};
+use super::*;
+use crate::kernels::Isa;
+use crate::parallel::Workers;
+use rand_pcg::Pcg32;
+use rand_pcg::rand_core::Rng;
+use syq_core::{ConvGeometry, Padding, Window};
+
+/// a·b + c, fused where the instruction set has such an instruction.
+type MultiplyAdd = fn(f32, f32, f32) -> f32;
+
+/// Random numbers in [−1, 1), with all their bits.
+fn random(seed: u64, len: usize) -> Vec<f32> {
+    let mut rng = Pcg32::new(seed, 9);
+    (0..len).map(|_| rng.next_u32() as f32 / (1u64 << 31) as f32 - 1.0).collect()
+}
+
+/// A map `[row][column][channel]`, zero outside.
+#[derive(Clone, Copy)]
+struct Map<'a> {
+    values: &'a [f32],
+    shape: Shape,
+}
+
+impl Map<'_> {
+    fn at(&self, row: isize, column: isize, channel: usize) -> f32 {
+        let inside = |at: isize, len: usize| usize::try_from(at).ok().filter(|at| *at < len);
+        match (inside(row, self.shape.height), inside(column, self.shape.width)) {
+            (Some(row), Some(column)) => self.values[(row * self.shape.width + column) * self.shape.channels + channel],
+            _ => 0.0,
+        }
+    }
+
+    /// Bᵀ d B of the tile whose first element is at that place.
+    fn turned(&self, row: isize, column: isize, channel: usize) -> [[f32; 4]; 4] {
+        let b = |d: [f32; 4]| [d[0] - d[2], d[1] + d[2], d[2] - d[1], d[1] - d[3]];
+        twice(|y, x| self.at(row + y as isize, column + x as isize, channel), b)
+    }
+}
+
+/// A matrix from the left and from the right: first on the columns, then on the rows.
+fn twice<const N: usize, const M: usize>(
+    of: impl Fn(usize, usize) -> f32,
+    matrix: impl Fn([f32; N]) -> [f32; M],
+) -> [[f32; M]; M] {
+    let columns: [[f32; M]; N] = std::array::from_fn(|x| matrix(std::array::from_fn(|y| of(y, x))));
+    std::array::from_fn(|y| matrix(std::array::from_fn(|x| columns[x][y])))
+}
+
+fn g([a, b, c]: [f32; 3]) -> [f32; 4] {
+    [a, 0.5 * ((a + c) + b), 0.5 * ((a + c) - b), c]
+}
+
+fn outputs([a, b, c, d]: [f32; 4]) -> [f32; 2] {
+    [(a + b) + c, (b - c) - d]
+}
+
+/// z of one image; `weight(output, row, column, input)`, and what is before the first row and column.
+fn convolve(
+    map: Map<'_>,
+    to: Shape,
+    before: [usize; 2],
+    weight: impl Fn(usize, usize, usize, usize) -> f32,
+    multiply_add: MultiplyAdd,
+) -> Vec<f32> {
+    let mut z = vec![f32::NAN; to.len()];
+    let inputs = map.shape.channels;
+    let turned: Vec<Vec<[[f32; 4]; 4]>> = (0..to.channels)
+        .map(|output| (0..inputs).map(|input| twice(|y, x| weight(output, y, x, input), g)).collect())
+        .collect();
+    for row in (0..to.height).step_by(2) {
+        for column in (0..to.width).step_by(2) {
+            let from = [row, column].map(|at| at as isize);
+            let tile: Vec<_> = (0..inputs)
+                .map(|c| map.turned(from[0] - before[0] as isize, from[1] - before[1] as isize, c))
+                .collect();
+            for output in 0..to.channels {
+                let sum = |y: usize, x: usize| {
+                    (0..inputs).fold(0.0f32, |sum, c| multiply_add(turned[output][c][y][x], tile[c][y][x], sum))
+                };
+                for (y, values) in twice(sum, outputs).into_iter().enumerate() {
+                    for (x, value) in values.into_iter().enumerate() {
+                        z[((row + y) * to.width + column + x) * to.channels + output] = value;
+                    }
+                }
+            }
+        }
+    }
+    z
+}
+
+/// The weight gradient of some images, `at_hand` tiles at a time, in the order of the filters.
+fn gradient(x: &[f32], dz: &[f32], geometry: &ConvGeometry, at_hand: usize, multiply_add: MultiplyAdd) -> Vec<f32> {
+    let (input, output) = (geometry.input, geometry.output);
+    let padding = geometry.window.padding;
+    let h = |[a, b]: [f32; 2]| [a, 0.5 * (a + b), 0.5 * (a - b), b];
+    let back = |[a, b, c, d]: [f32; 4]| [a + (b + c), b - c, (b + c) - d];
+    let mut dw = Vec::new();
+    for filter in 0..output.channels {
+        let mut of_filter = vec![0.0f32; 9 * input.channels];
+        for channel in 0..input.channels {
+            let mut sums = [[0.0f32; 4]; 4];
+            for (x, dz) in x.chunks(input.len()).zip(dz.chunks(output.len())) {
+                let (x, dz) = (Map { values: x, shape: input }, Map { values: dz, shape: output });
+                let tiles: Vec<[usize; 2]> = (0..output.height)
+                    .step_by(2)
+                    .flat_map(|row| (0..output.width).step_by(2).map(move |column| [row, column]))
+                    .collect();
+                for tiles in tiles.chunks(at_hand) {
+                    let mut some = [[0.0f32; 4]; 4];
+                    for [row, column] in tiles.iter().map(|at| at.map(|at| at as isize)) {
+                        let v = x.turned(row - padding.top as isize, column - padding.left as isize, channel);
+                        let d = twice(|y, x| dz.at(row + y as isize, column + x as isize, filter), h);
+                        for y in 0..4 {
+                            for x in 0..4 {
+                                some[y][x] = multiply_add(d[y][x], v[y][x], some[y][x]);
+                            }
+                        }
+                    }
+                    sums.as_flattened_mut().iter_mut().zip(some.as_flattened()).for_each(|(sum, some)| *sum += some);
+                }
+            }
+            for (tap, value) in twice(|y, x| sums[y][x], back).as_flattened().iter().enumerate() {
+                of_filter[tap * input.channels + channel] = *value;
+            }
+        }
+        dw.extend(of_filter);
+    }
+    dw
+}
+
+#[test]
+fn every_pass_is_the_plain_one_to_the_bit() {
+    let workers = Workers::new(1).unwrap();
+    let shapes = [
+        (Shape::new(8, 8, 16), 16, Padding::uniform(1)),
+        (Shape::new(12, 8, 48), 32, Padding::NONE),
+        (Shape::new(6, 9, 32), 16, Padding { top: 2, bottom: 0, left: 0, right: 1 }),
+        // More tiles than are at hand at a time.
+        (Shape::new(26, 32, 16), 16, Padding::uniform(1)),
+    ];
+    for (input, filters, padding) in shapes {
+        let geometry =
+            ConvGeometry::new(input, filters, Window { kernel: [3, 3], stride: [1, 1], padding }, 1).unwrap();
+        let output = geometry.output;
+        // Two images are one part of a batch.
+        let (x, dz) = (random(1, 2 * input.len()), random(2, 2 * output.len()));
+        let w = random(3, geometry.weights());
+        let weight = |filter: usize, y: usize, x: usize, c: usize| w[((filter * 3 + y) * 3 + x) * input.channels + c];
+        let flipped = |channel: usize, y: usize, x: usize, filter: usize| weight(filter, 2 - y, 2 - x, channel);
+        let by_tiles = [input.height, input.width].iter().all(|len| len.is_multiple_of(2));
+        let at_hand = (TURNED / (POSITIONS * input.channels)).max(24);
+        for isa in Isa::ALL {
+            if !isa.is_available() {
+                eprintln!("skipped: this machine has no {}", isa.name());
+                continue;
+            }
+            let multiply_add: MultiplyAdd =
+                if isa == Isa::Portable { |a, b, c| a * b + c } else { |a, b, c| a.mul_add(b, c) };
+            let forward = |x| {
+                let map = Map { values: x, shape: input };
+                convolve(map, output, [padding.top, padding.left], weight, multiply_add)
+            };
+            let backward = |dz| {
+                let map = Map { values: dz, shape: output };
+                convolve(map, input, [2 - padding.top, 2 - padding.left], flipped, multiply_add)
+            };
+            let z: Vec<f32> = x.chunks(input.len()).flat_map(forward).collect();
+            let what = format!("{input:?} {filters} {padding:?} {}", isa.name());
+            let op = ConvOp::new(geometry, Precision::F32, isa);
+            let mut found = vec![f32::NAN; z.len()];
+            let sums = op.forward(&workers, Input::float(&x), Weights::Float(&w), &mut found);
+            assert!(found == z, "z of {what}");
+            for filter in 0..filters {
+                let sum: f64 = z.iter().skip(filter).step_by(filters).map(|z| f64::from(*z)).sum();
+                assert!((sums.sum[filter] - sum).abs() < 1e-3, "Σ z of {what}");
+            }
+            let (mut found, mut dw) = (vec![f32::NAN; x.len()], vec![f32::NAN; w.len()]);
+            let into = Some(InputGradient { dx: &mut found, mode: GradMode::Overwrite, producer: None });
+            let given = OutputGradient { dy: &dz, normalized: None };
+            op.backward(&workers, Input::float(&x), Weights::Float(&w), given, into, &mut dw);
+            if by_tiles {
+                let dx: Vec<f32> = dz.chunks(output.len()).flat_map(backward).collect();
+                assert!(found == dx, "dx of {what}");
+            }
+            assert!(dw == gradient(&x, &dz, &geometry, at_hand, multiply_add), "dw of {what}");
+        }
+    }
+}
