@@ -5,9 +5,9 @@ use thiserror::Error;
 /// An instruction set; which one runs is decided at run time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Isa {
-    /// AVX-512 F and BW with BF16.
+    /// AVX-512 F, BW, VNNI and BF16.
     Avx512Bf16,
-    /// AVX-512 F.
+    /// AVX-512 F and BW.
     Avx512,
     /// AVX2 with FMA.
     Avx2,
@@ -53,9 +53,12 @@ impl Isa {
             Self::Avx512Bf16 => {
                 std::arch::is_x86_feature_detected!("avx512f")
                     && std::arch::is_x86_feature_detected!("avx512bw")
+                    && std::arch::is_x86_feature_detected!("avx512vnni")
                     && std::arch::is_x86_feature_detected!("avx512bf16")
             }
-            Self::Avx512 => std::arch::is_x86_feature_detected!("avx512f"),
+            Self::Avx512 => {
+                std::arch::is_x86_feature_detected!("avx512f") && std::arch::is_x86_feature_detected!("avx512bw")
+            }
             Self::Avx2 => std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma"),
             Self::Portable => true,
         }

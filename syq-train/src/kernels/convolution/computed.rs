@@ -1,14 +1,14 @@
 //! Operands of feature maps that are computed while they are read: a batch norm's output, or the gradient of
 //! its input. Nothing but operands is written.
 
-use super::operand::{Packing, Placement, Plain, Value, each};
+use super::operand::{Packing, Placement, Plain, Value, each, quads};
 use crate::kernels::elementwise::Source;
 use crate::kernels::lanes::Lanes;
 
 impl Placement {
     /// Whether rows consist of whole pairs of blocks, as the functions here have it.
     pub(super) fn has_whole_blocks(&self) -> bool {
-        self.channels.is_multiple_of(2) && (self.width * self.channels * self.groups).is_multiple_of(32)
+        self.channels.is_multiple_of(4) && (self.width * self.channels * self.groups).is_multiple_of(32)
     }
 
     /// [`Self::write`] of an image of `rows` rows.
@@ -29,6 +29,11 @@ impl Placement {
                 Packing::Single => {
                     for to in to.as_chunks_mut::<16>().0 {
                         *to = bytemuck::cast(each(&image.next(), value));
+                    }
+                }
+                Packing::CodeQuads => {
+                    for to in to.as_chunks_mut::<4>().0 {
+                        *to = quads(&each(&image.next(), value));
                     }
                 }
                 Packing::ChannelPairs => {

@@ -1,8 +1,9 @@
 //! The forward pass over a batch.
 
 use super::operand::{Code, Dequantized, Packing, Placement, Plain, Value};
-use super::pack::{Coding, Direction, floats, pack};
+use super::pack::{Direction, floats, pack, pack_codes};
 use super::plan::Pass;
+use super::walk::{Codes, Floats};
 use super::winograd::{Grid, turn_weights};
 use super::{ChannelSums, ConvOp, Input, Weights, plan};
 use crate::kernels::elementwise::ChannelAffine;
@@ -16,17 +17,23 @@ const UNIT: usize = 4;
 
 pub(super) fn run(op: &ConvOp, workers: &Workers, x: Input<'_>, w: Weights<'_>, z: &mut [f32]) -> ChannelSums {
     let g = &op.geometry;
-    let (scales, granularity) = match (w, x.levels) {
-        (Weights::Codes { scales, granularity, .. }, Some(levels)) => {
-            (Some(effective_scales(scales, levels.step)), Some(granularity))
+    // The codes of both sides where both have them: their sums are exact, and only these the contract is about.
+    let coded = match (w, x.levels) {
+        (Weights::Codes { codes, scales, granularity }, Some(levels)) if levels.zero == 0 => {
+            Some((codes, effective_scales(scales, levels.step), granularity))
         }
-        _ => (None, None),
+        _ => None,
     };
-    let (placement, pass) = plan::forward(g, op.packing(), granularity);
-    let coding = if scales.is_some() { Coding::Codes } else { Coding::Dequantized };
-    let mut made = workers.scratch(0);
-    let weights = pack(op, workers, Direction::Forward, &pass.taps, floats(workers, g, w, coding, &mut made));
-    drop(made);
+    let packing = if coded.is_some() { Packing::CodeQuads } else { op.packing() };
+    let (placement, pass) = plan::forward(g, packing, coded.as_ref().map(|(_, _, granularity)| *granularity));
+    let weights = match &coded {
+        Some((codes, _, _)) => pack_codes(g, workers, codes),
+        None => {
+            let mut made = workers.scratch(0);
+            pack(op, workers, Direction::Forward, &pass.taps, floats(workers, g, w, &mut made))
+        }
+    };
+    let scales = coded.map(|(_, scales, _)| scales);
     let float = matches!(w, Weights::Float(_)) && x.levels.is_none();
     let grid = Grid::of(op, &placement, &pass, g.output).filter(|_| float);
     let weights = match grid {
@@ -36,7 +43,7 @@ pub(super) fn run(op: &ConvOp, workers: &Workers, x: Input<'_>, w: Weights<'_>, 
     let batch = z.len() / g.output.len();
     let blocks = g.groups * g.group_filters().div_ceil(16);
     let mut moments = workers.scratch(batch * blocks * 32);
-    let shared = Shared { geometry: g, packing: op.packing(), placement, pass, weights, grid, scales, x, workers };
+    let shared = Shared { geometry: g, packing, placement, pass, weights, grid, scales, x, workers };
     workers.chunk_pairs((z, &mut moments), [UNIT * g.output.len(), UNIT * blocks * 32], |index, z, moments| {
         let unit = Unit { shared: &shared, first: index * UNIT, z, moments: bytemuck::cast_slice_mut(moments) };
         dispatch(op.isa, op.precision, unit);
@@ -137,7 +144,11 @@ impl Kernel for Unit<'_> {
             let weights = weights.chunks_exact(weights.len() / g.groups);
             for (group, (weights, moments)) in weights.zip(moments.chunks_exact_mut(blocks / g.groups)).enumerate() {
                 let [from, to] = s.pass.group_step.map(|step| step * group);
-                s.pass.walk.run(lanes, &operand[from..], weights, s.scales.as_deref(), &mut z[to..], moments);
+                let (walk, operand, z) = (&s.pass.walk, &operand[from..], &mut z[to..]);
+                match &s.scales {
+                    Some(scales) => walk.run::<L, Codes>(lanes, operand, weights, Some(scales), z, moments),
+                    None => walk.run::<L, Floats>(lanes, operand, weights, None, z, moments),
+                }
             }
         }
     }

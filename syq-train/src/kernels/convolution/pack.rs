@@ -2,6 +2,7 @@
 
 use super::operand::Packing;
 use super::{ConvOp, Weights};
+use crate::kernels::isa::Precision;
 use crate::kernels::lanes::{Kernel, Lanes, dispatch};
 use crate::parallel::{Scratch, Workers};
 use syq_core::ConvGeometry;
@@ -18,12 +19,11 @@ pub(super) enum Direction {
 /// Weights that are read by one thread at least: fewer are not worth waking another.
 const STRETCH: usize = 1 << 15;
 
-/// The weights as floats: themselves, or their codes, scaled or not, which are written to `made`.
+/// The weights as floats: themselves, or their codes times the scales, which are written to `made`.
 pub(super) fn floats<'a>(
     workers: &Workers,
     g: &ConvGeometry,
     weights: Weights<'a>,
-    coding: Coding,
     made: &'a mut Scratch<'_>,
 ) -> &'a [f32] {
     let (codes, scales, granularity) = match weights {
@@ -35,27 +35,40 @@ pub(super) fn floats<'a>(
     let run = granularity.run(g.window.kernel) * g.group_channels();
     workers.chunks(made, chunk, |index, values| {
         let codes = &codes[index * chunk..][..values.len()];
-        match coding {
-            Coding::Codes => values.iter_mut().zip(codes).for_each(|(value, code)| *value = f32::from(*code)),
-            Coding::Dequantized => {
-                let subgroups = values.chunks_exact_mut(run).zip(codes.chunks_exact(run)).enumerate();
-                for (subgroup, (values, codes)) in subgroups {
-                    let scale = scales[(index * chunk / run + subgroup) % scales.len()];
-                    values.iter_mut().zip(codes).for_each(|(value, code)| *value = f32::from(*code) * scale);
-                }
-            }
+        let subgroups = values.chunks_exact_mut(run).zip(codes.chunks_exact(run)).enumerate();
+        for (subgroup, (values, codes)) in subgroups {
+            let scale = scales[(index * chunk / run + subgroup) % scales.len()];
+            values.iter_mut().zip(codes).for_each(|(value, code)| *value = f32::from(*code) * scale);
         }
     });
     made
 }
 
-/// What quantized weights become.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Coding {
-    /// Their codes.
-    Codes,
-    /// Codes times scales.
-    Dequantized,
+/// Packs weight codes, in the order of the weights, as `[group][block of 16 filters][tap][element]` vectors of 16 lanes of
+/// four codes.
+pub(super) fn pack_codes<'a>(g: &ConvGeometry, workers: &'a Workers, codes: &[i8]) -> Scratch<'a> {
+    let (channels, filters, positions) = (g.group_channels(), g.group_filters(), g.positions());
+    let (blocks, elements) = (filters.div_ceil(16), Packing::CodeQuads.elements(channels));
+    let block = positions * elements * 16;
+    let mut packed = workers.scratch(g.groups * blocks * block);
+    let together = STRETCH.div_ceil(block.max(1));
+    workers.chunks(&mut packed, together * block, |chunk, vectors| {
+        for (index, vectors) in (chunk * together..).zip(vectors.chunks_exact_mut(block.max(1))) {
+            let (group, first) = (index / blocks, index % blocks * 16);
+            let vectors: &mut [[u32; 16]] = bytemuck::cast_slice_mut(vectors);
+            for (lane, filter) in (first..filters.min(first + 16)).enumerate() {
+                let codes = &codes[(group * filters + filter) * g.filter_len()..][..g.filter_len()];
+                for (codes, vectors) in codes.chunks_exact(channels).zip(vectors.chunks_exact_mut(elements)) {
+                    for (four, vector) in codes.chunks(4).zip(vectors) {
+                        let mut bytes = [0; 4];
+                        bytes.iter_mut().zip(four).for_each(|(byte, code)| *byte = code.cast_unsigned());
+                        vector[lane] = u32::from_ne_bytes(bytes);
+                    }
+                }
+            }
+        }
+    });
+    packed
 }
 
 /// Packs float weights `[filter][kernel row][kernel column][channel]` as `[group][block of 16
@@ -80,7 +93,17 @@ pub(super) fn pack<'a>(
         for (index, vectors) in (chunk * together..).zip(vectors.chunks_exact_mut(block)) {
             let (group, first) = (index / blocks, index % blocks * 16);
             let to = bytemuck::cast_slice_mut::<_, u32>(vectors).as_chunks_mut().0;
-            let pack = Pack { geometry: g, packing: op.packing(), direction, taps, weights, group, first, inputs, to };
+            let pack = Pack {
+                geometry: g,
+                precision: op.precision,
+                elements: op.packing().elements(inputs).max(1),
+                direction,
+                taps,
+                weights,
+                group,
+                first,
+                to,
+            };
             dispatch(op.isa, op.precision, pack);
         }
     });
@@ -90,14 +113,15 @@ pub(super) fn pack<'a>(
 /// One block of 16 outputs.
 struct Pack<'a> {
     geometry: &'a ConvGeometry,
-    packing: Packing,
+    precision: Precision,
+    /// Elements of a tap.
+    elements: usize,
     direction: Direction,
     taps: &'a [usize],
     weights: &'a [f32],
     group: usize,
     /// The first output.
     first: usize,
-    inputs: usize,
     to: &'a mut [[u32; 16]],
 }
 
@@ -135,9 +159,9 @@ impl Pack<'_> {
     /// The vectors of one element at one tap.
     #[inline(always)]
     fn element<L: Lanes>(&self, lanes: L, tap: usize, element: usize) -> [u32; 16] {
-        match self.packing {
-            Packing::Single => bytemuck::cast(self.lanes(tap, element)),
-            Packing::ChannelPairs => lanes.couple(&self.lanes(tap, 2 * element), &self.lanes(tap, 2 * element + 1)),
+        match self.precision {
+            Precision::F32 => bytemuck::cast(self.lanes(tap, element)),
+            Precision::Bf16 => lanes.couple(&self.lanes(tap, 2 * element), &self.lanes(tap, 2 * element + 1)),
         }
     }
 
@@ -147,9 +171,9 @@ impl Pack<'_> {
     fn turned<L: Lanes>(&self, lanes: L, tap: usize, element: usize) -> Option<[[u32; 16]; 16]> {
         let g = self.geometry;
         let (channels, filters) = (g.group_channels(), g.group_filters());
-        let each = match self.packing {
-            Packing::Single => 1,
-            Packing::ChannelPairs => 2,
+        let each = match self.precision {
+            Precision::F32 => 1,
+            Precision::Bf16 => 2,
         };
         if self.direction != Direction::Forward || (element + 16) * each > channels {
             return None;
@@ -158,9 +182,9 @@ impl Pack<'_> {
         for (filter, row) in (self.first..filters).zip(&mut rows) {
             let filter = (self.group * filters + filter) * g.positions() + tap;
             let from = &self.weights[filter * channels + element * each..];
-            *row = match self.packing {
-                Packing::Single => bytemuck::cast(*from.first_chunk::<16>()?),
-                Packing::ChannelPairs => lanes.pairs(from.first_chunk::<32>()?),
+            *row = match self.precision {
+                Precision::F32 => bytemuck::cast(*from.first_chunk::<16>()?),
+                Precision::Bf16 => lanes.pairs(from.first_chunk::<32>()?),
             };
         }
         let mut turned = [[0; 16]; 16];
@@ -178,9 +202,8 @@ impl Kernel for Pack<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(mut self, lanes: L) {
-        let elements = self.packing.elements(self.inputs).max(1);
         let to = std::mem::take(&mut self.to);
-        for (tap, to) in self.taps.iter().zip(to.chunks_exact_mut(elements)) {
+        for (tap, to) in self.taps.iter().zip(to.chunks_exact_mut(self.elements)) {
             for (index, to) in to.chunks_mut(16).enumerate() {
                 match self.turned(lanes, *tap, index * 16) {
                     Some(turned) if to.len() == 16 => to.copy_from_slice(&turned),

@@ -1,7 +1,7 @@
 //! The forward loop: a tile of pixels × 16 filters walks a list of contiguous segments of the
 //! zero-padded operand. Backward-data is the same loop with flipped, transposed weights.
 
-use crate::kernels::lanes::Lanes;
+use crate::kernels::lanes::{CODE_STEPS, Lanes};
 
 /// One contiguous piece of a window in the padded operand, in elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl Walk {
     /// segments, ·) in ascending order. Σ z and Σ z² of each filter are written to `moments`, two
     /// vectors a block, where there is room.
     #[inline(always)]
-    pub(super) fn run<L: Lanes>(
+    pub(super) fn run<L: Lanes, E: Element>(
         &self,
         lanes: L,
         operand: &[u32],
@@ -61,14 +61,14 @@ impl Walk {
             let output = &mut output[block * 16..];
             if L::ACCUMULATORS >= 8 {
                 let (tiles, rest) = self.windows.as_chunks::<8>();
-                self.tiles::<L, 8>(lanes, operand, tiles.as_flattened(), weights, scales, output, filters, &mut m);
-                self.tiles::<L, 4>(lanes, operand, rest, weights, scales, output, filters, &mut m);
+                self.tiles::<L, E, 8>(lanes, operand, tiles.as_flattened(), weights, scales, output, filters, &mut m);
+                self.tiles::<L, E, 4>(lanes, operand, rest, weights, scales, output, filters, &mut m);
             } else if L::ACCUMULATORS >= 6 {
-                self.tiles::<L, 6>(lanes, operand, &self.windows, weights, scales, output, filters, &mut m);
+                self.tiles::<L, E, 6>(lanes, operand, &self.windows, weights, scales, output, filters, &mut m);
             } else if L::ACCUMULATORS >= 4 {
-                self.tiles::<L, 4>(lanes, operand, &self.windows, weights, scales, output, filters, &mut m);
+                self.tiles::<L, E, 4>(lanes, operand, &self.windows, weights, scales, output, filters, &mut m);
             } else {
-                self.tiles::<L, 2>(lanes, operand, &self.windows, weights, scales, output, filters, &mut m);
+                self.tiles::<L, E, 2>(lanes, operand, &self.windows, weights, scales, output, filters, &mut m);
             }
             if let Some(to) = moments.next() {
                 *to = [lanes.values(m.sum), lanes.values(m.squares)];
@@ -79,7 +79,7 @@ impl Walk {
     /// Computes and stores `windows` × 16 filters, `P` windows at a time.
     #[inline(always)]
     #[allow(clippy::too_many_arguments, reason = "one loop of `run`, taken out because P differs")]
-    fn tiles<L: Lanes, const P: usize>(
+    fn tiles<L: Lanes, E: Element, const P: usize>(
         &self,
         lanes: L,
         operand: &[u32],
@@ -92,21 +92,21 @@ impl Walk {
     ) {
         let (tiles, rest) = windows.as_chunks::<P>();
         for tile in tiles {
-            let sums = self.tile(lanes, operand, tile, weights, scales);
+            let sums = self.tile::<L, E, P>(lanes, operand, tile, weights, scales);
             store(lanes, &sums, tile, output, filters, m);
         }
         if let Some(last) = rest.last() {
             // The last window stands in for those that are missing; its output is stored once.
             let mut full = [*last; P];
             full[..rest.len()].copy_from_slice(rest);
-            let sums = self.tile(lanes, operand, &full, weights, scales);
+            let sums = self.tile::<L, E, P>(lanes, operand, &full, weights, scales);
             store(lanes, &sums, rest, output, filters, m);
         }
     }
 
     /// The sums of `P` windows × 16 filters.
     #[inline(always)]
-    fn tile<L: Lanes, const P: usize>(
+    fn tile<L: Lanes, E: Element, const P: usize>(
         &self,
         lanes: L,
         operand: &[u32],
@@ -119,7 +119,7 @@ impl Walk {
             for segment in &self.segments {
                 let (now, later) = weights.split_at(segment.len);
                 weights = later;
-                walk(lanes, operand, windows, segment.offset, now, &mut sums);
+                E::add(lanes, operand, windows, segment.offset, now, &mut sums);
             }
             return sums;
         };
@@ -128,7 +128,7 @@ impl Walk {
             for segment in segments {
                 let (now, later) = weights.split_at(segment.len);
                 weights = later;
-                walk(lanes, operand, windows, segment.offset, now, &mut sums);
+                E::add(lanes, operand, windows, segment.offset, now, &mut sums);
             }
             for p in 0..P {
                 totals[p] = lanes.scale_add(*scale, sums[p], totals[p]);
@@ -139,29 +139,87 @@ impl Walk {
     }
 }
 
-/// Adds one segment, with one vector of weights an element, to the sums of `P` windows.
+/// What the elements of an operand are.
+pub(super) trait Element {
+    /// Adds one segment, with one vector of weights an element, to the sums of `P` windows.
+    fn add<L: Lanes, const P: usize>(
+        lanes: L,
+        operand: &[u32],
+        windows: &[[usize; 2]; P],
+        offset: usize,
+        weights: &[[u32; 16]],
+        sums: &mut [L::Sums; P],
+    );
+}
+
+/// Those of the instruction set's precision.
+pub(super) enum Floats {}
+
+/// Four unsigned codes, of weights −1, 0 and +1.
+pub(super) enum Codes {}
+
+/// The operand's elements of one segment in each window.
 #[inline(always)]
-fn walk<L: Lanes, const P: usize>(
-    lanes: L,
-    operand: &[u32],
+fn pixels<'a, const P: usize>(
+    operand: &'a [u32],
     windows: &[[usize; 2]; P],
     offset: usize,
-    weights: &[[u32; 16]],
-    sums: &mut [L::Sums; P],
-) {
-    // Plain indices and a local copy: that way the compiler keeps every sum in a register.
-    let mut local = *sums;
+    len: usize,
+) -> [&'a [u32]; P] {
     let mut pixels: [&[u32]; P] = [&[]; P];
     for p in 0..P {
-        pixels[p] = &operand[windows[p][0] + offset..][..weights.len()];
+        pixels[p] = &operand[windows[p][0] + offset..][..len];
     }
-    for e in 0..weights.len() {
-        let w = lanes.load(&weights[e]);
-        for p in 0..P {
-            local[p] = lanes.multiply_add(local[p], w, pixels[p][e]);
+    pixels
+}
+
+impl Element for Floats {
+    #[inline(always)]
+    fn add<L: Lanes, const P: usize>(
+        lanes: L,
+        operand: &[u32],
+        windows: &[[usize; 2]; P],
+        offset: usize,
+        weights: &[[u32; 16]],
+        sums: &mut [L::Sums; P],
+    ) {
+        // Plain indices and a local copy: that way the compiler keeps every sum in a register.
+        let mut local = *sums;
+        let pixels = pixels(operand, windows, offset, weights.len());
+        for e in 0..weights.len() {
+            let w = lanes.load(&weights[e]);
+            for p in 0..P {
+                local[p] = lanes.multiply_add(local[p], w, pixels[p][e]);
+            }
+        }
+        *sums = local;
+    }
+}
+
+impl Element for Codes {
+    #[inline(always)]
+    fn add<L: Lanes, const P: usize>(
+        lanes: L,
+        operand: &[u32],
+        windows: &[[usize; 2]; P],
+        offset: usize,
+        weights: &[[u32; 16]],
+        sums: &mut [L::Sums; P],
+    ) {
+        for (index, weights) in weights.chunks(CODE_STEPS).enumerate() {
+            let pixels = pixels(operand, windows, offset + index * CODE_STEPS, weights.len());
+            let mut local = [lanes.no_codes(); P];
+            for e in 0..weights.len() {
+                let w = lanes.load_codes(&weights[e]);
+                for p in 0..P {
+                    local[p] = lanes.multiply_add_codes(local[p], w, pixels[p][e]);
+                }
+            }
+            for p in 0..P {
+                sums[p] = lanes.add(sums[p], lanes.code_sums(local[p]));
+            }
         }
     }
-    *sums = local;
 }
 
 #[inline(always)]

@@ -1,7 +1,10 @@
 //! Sixteen lanes in two 256-bit registers.
 
 use super::{Kernel, Lanes};
-use std::arch::x86_64::{__m256, _mm256_add_ps, _mm256_fmadd_ps, _mm256_set1_ps, _mm256_setzero_ps};
+use std::arch::x86_64::{
+    __m256, __m256i, _mm256_add_epi16, _mm256_add_ps, _mm256_cvtepi32_ps, _mm256_fmadd_ps, _mm256_madd_epi16,
+    _mm256_maddubs_epi16, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps,
+};
 
 /// f32 operands.
 #[derive(Clone, Copy)]
@@ -29,6 +32,9 @@ impl Avx2 {
 impl Lanes for Avx2 {
     type Sums = [__m256; 2];
     type Operand = [__m256; 2];
+    /// Two sums of 16 bits a lane.
+    type CodeSums = [__m256i; 2];
+    type CodeWeights = [__m256i; 2];
 
     const ACCUMULATORS: usize = 6;
 
@@ -73,6 +79,42 @@ impl Lanes for Avx2 {
     #[inline(always)]
     fn square_add(self, x: [__m256; 2], total: [__m256; 2]) -> [__m256; 2] {
         [self.fma(x[0], x[0], total[0]), self.fma(x[1], x[1], total[1])]
+    }
+
+    #[inline(always)]
+    fn no_codes(self) -> [__m256i; 2] {
+        bytemuck::cast([0u32; 16])
+    }
+
+    #[inline(always)]
+    fn load_codes(self, elements: &[u32; 16]) -> [__m256i; 2] {
+        bytemuck::cast(*elements)
+    }
+
+    #[inline(always)]
+    fn multiply_add_codes(self, sums: [__m256i; 2], weights: [__m256i; 2], codes: u32) -> [__m256i; 2] {
+        // SAFETY: `self` exists only inside `enter`, where AVX2 is enabled.
+        let codes = unsafe { _mm256_set1_epi32(codes.cast_signed()) };
+        let mut all = sums;
+        for half in 0..2 {
+            // SAFETY: as above.
+            let products = unsafe { _mm256_maddubs_epi16(codes, weights[half]) };
+            // SAFETY: as above.
+            all[half] = unsafe { _mm256_add_epi16(sums[half], products) };
+        }
+        all
+    }
+
+    #[inline(always)]
+    fn code_sums(self, sums: [__m256i; 2]) -> [__m256; 2] {
+        let mut all = self.zero();
+        for half in 0..2 {
+            // SAFETY: `self` exists only inside `enter`, where AVX2 is enabled.
+            let wide = unsafe { _mm256_madd_epi16(sums[half], _mm256_set1_epi16(1)) };
+            // SAFETY: as above.
+            all[half] = unsafe { _mm256_cvtepi32_ps(wide) };
+        }
+        all
     }
 
     #[inline(always)]

@@ -2,8 +2,9 @@
 
 use super::{Kernel, Lanes};
 use std::arch::x86_64::{
-    __m512, __m512bh, __m512i, _mm512_add_ps, _mm512_cvtne2ps_pbh, _mm512_dpbf16_ps, _mm512_fmadd_ps,
-    _mm512_permutexvar_epi16, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
+    __m512, __m512bh, __m512i, _mm512_add_epi16, _mm512_add_ps, _mm512_cvtepi32_ps, _mm512_cvtne2ps_pbh,
+    _mm512_dpbf16_ps, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_madd_epi16, _mm512_maddubs_epi16,
+    _mm512_permutexvar_epi16, _mm512_set1_epi16, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
 };
 
 /// f32 operands.
@@ -14,12 +15,12 @@ pub(crate) struct Avx512(());
 #[derive(Clone, Copy)]
 pub(crate) struct Avx512Bf16(());
 
-#[target_feature(enable = "avx512f")]
+#[target_feature(enable = "avx512f,avx512bw")]
 pub(super) fn enter<K: Kernel>(kernel: K) -> K::Output {
     kernel.run(Avx512(()))
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx512bf16")]
 pub(super) fn enter_bf16<K: Kernel>(kernel: K) -> K::Output {
     kernel.run(Avx512Bf16(()))
 }
@@ -38,6 +39,9 @@ const INTERLEAVED: [u16; 32] = {
 impl Lanes for Avx512 {
     type Sums = __m512;
     type Operand = __m512;
+    /// Two sums of 16 bits a lane.
+    type CodeSums = __m512i;
+    type CodeWeights = __m512i;
 
     const ACCUMULATORS: usize = 24;
 
@@ -86,6 +90,34 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn no_codes(self) -> __m512i {
+        bytemuck::cast([0u32; 16])
+    }
+
+    #[inline(always)]
+    fn load_codes(self, elements: &[u32; 16]) -> __m512i {
+        bytemuck::cast(*elements)
+    }
+
+    #[inline(always)]
+    fn multiply_add_codes(self, sums: __m512i, weights: __m512i, codes: u32) -> __m512i {
+        // SAFETY: `self` exists only inside `enter`, where AVX-512 F is enabled.
+        let codes = unsafe { _mm512_set1_epi32(codes.cast_signed()) };
+        // SAFETY: likewise AVX-512 BW.
+        let products = unsafe { _mm512_maddubs_epi16(codes, weights) };
+        // SAFETY: as above.
+        unsafe { _mm512_add_epi16(sums, products) }
+    }
+
+    #[inline(always)]
+    fn code_sums(self, sums: __m512i) -> __m512 {
+        // SAFETY: `self` exists only inside `enter`, where AVX-512 BW is enabled.
+        let wide = unsafe { _mm512_madd_epi16(sums, _mm512_set1_epi16(1)) };
+        // SAFETY: likewise AVX-512 F.
+        unsafe { _mm512_cvtepi32_ps(wide) }
+    }
+
+    #[inline(always)]
     fn values(self, sums: __m512) -> [f32; 16] {
         bytemuck::cast(sums)
     }
@@ -94,6 +126,8 @@ impl Lanes for Avx512 {
 impl Lanes for Avx512Bf16 {
     type Sums = __m512;
     type Operand = __m512i;
+    type CodeSums = __m512i;
+    type CodeWeights = __m512i;
 
     const ACCUMULATORS: usize = 24;
 
@@ -144,6 +178,30 @@ impl Lanes for Avx512Bf16 {
     #[inline(always)]
     fn values(self, sums: __m512) -> [f32; 16] {
         bytemuck::cast(sums)
+    }
+
+    #[inline(always)]
+    fn no_codes(self) -> __m512i {
+        bytemuck::cast([0u32; 16])
+    }
+
+    #[inline(always)]
+    fn load_codes(self, elements: &[u32; 16]) -> __m512i {
+        bytemuck::cast(*elements)
+    }
+
+    #[inline(always)]
+    fn multiply_add_codes(self, sums: __m512i, weights: __m512i, codes: u32) -> __m512i {
+        // SAFETY: `self` exists only inside `enter_bf16`, where AVX-512 F is enabled.
+        let codes = unsafe { _mm512_set1_epi32(codes.cast_signed()) };
+        // SAFETY: likewise AVX-512 VNNI.
+        unsafe { _mm512_dpbusd_epi32(sums, codes, weights) }
+    }
+
+    #[inline(always)]
+    fn code_sums(self, sums: __m512i) -> __m512 {
+        // SAFETY: `self` exists only inside `enter_bf16`, where AVX-512 F is enabled.
+        unsafe { _mm512_cvtepi32_ps(sums) }
     }
 
     #[inline(always)]

@@ -1,6 +1,6 @@
 //! Sixteen lanes: the only thing that the instruction sets and precisions differ in.
 //!
-//! An operand element is four bytes: one f32, or two bf16 that are multiplied pairwise and added.
+//! An operand element is four bytes: one f32, two bf16 that are multiplied pairwise and added, or four codes.
 //! The loops of the convolution are written once over [`Lanes`]; an instruction set instantiates
 //! them inside one function that enables its features, into which everything is inlined.
 
@@ -15,6 +15,10 @@ pub(crate) use portable::Portable;
 use super::isa::Precision;
 use half::bf16;
 
+/// How often codes may be added to a sum of 16 bits: each step adds two products of at most 255 to it,
+/// 64 · 2 · 255 < 2¹⁵.
+pub(crate) const CODE_STEPS: usize = 64;
+
 /// Sixteen accumulators and what can be done with them.
 ///
 /// A value of the implementing type exists only where its instructions do: see [`dispatch`].
@@ -23,6 +27,11 @@ pub(crate) trait Lanes: Copy {
     type Sums: Copy;
     /// Sixteen operand elements.
     type Operand: Copy;
+
+    /// Sixteen accumulators of integers.
+    type CodeSums: Copy;
+    /// Weight codes of sixteen operand elements.
+    type CodeWeights: Copy;
 
     /// How many [`Self::Sums`] the registers hold beside two operands.
     const ACCUMULATORS: usize;
@@ -50,6 +59,14 @@ pub(crate) trait Lanes: Copy {
     fn scale(self, scale: f32, x: Self::Sums) -> Self::Sums {
         self.scale_add(scale, x, self.zero())
     }
+
+    fn no_codes(self) -> Self::CodeSums;
+    fn load_codes(self, elements: &[u32; 16]) -> Self::CodeWeights;
+    /// sums + Σ q·u over four codes, lane by lane: q −1, 0 or +1 in the bytes of `weights`, u in those of `codes`.
+    /// At most [`CODE_STEPS`] of these go into one sum.
+    fn multiply_add_codes(self, sums: Self::CodeSums, weights: Self::CodeWeights, codes: u32) -> Self::CodeSums;
+    /// The integers as floats.
+    fn code_sums(self, sums: Self::CodeSums) -> Self::Sums;
 
     /// The bf16 elements of neighbouring pairs of values.
     #[inline(always)]

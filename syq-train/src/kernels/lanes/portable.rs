@@ -8,6 +8,8 @@ pub(crate) struct Portable;
 impl Lanes for Portable {
     type Sums = [f32; 16];
     type Operand = [f32; 16];
+    type CodeSums = [i32; 16];
+    type CodeWeights = [u32; 16];
 
     const ACCUMULATORS: usize = if cfg!(target_arch = "aarch64") { 6 } else { 2 };
 
@@ -47,6 +49,31 @@ impl Lanes for Portable {
     #[inline(always)]
     fn add(self, a: Self::Sums, b: Self::Sums) -> Self::Sums {
         std::array::from_fn(|i| a[i] + b[i])
+    }
+
+    #[inline(always)]
+    fn no_codes(self) -> [i32; 16] {
+        [0; 16]
+    }
+
+    #[inline(always)]
+    fn load_codes(self, elements: &[u32; 16]) -> [u32; 16] {
+        *elements
+    }
+
+    #[inline(always)]
+    fn multiply_add_codes(self, mut sums: [i32; 16], weights: [u32; 16], codes: u32) -> [i32; 16] {
+        for (byte, code) in codes.to_ne_bytes().into_iter().enumerate() {
+            for (sum, weights) in sums.iter_mut().zip(weights) {
+                *sum += i32::from(weights.to_ne_bytes()[byte].cast_signed()) * i32::from(code);
+            }
+        }
+        sums
+    }
+
+    #[inline(always)]
+    fn code_sums(self, sums: [i32; 16]) -> [f32; 16] {
+        sums.map(|sum| sum as f32)
     }
 
     #[inline(always)]

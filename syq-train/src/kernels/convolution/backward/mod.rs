@@ -9,8 +9,9 @@ mod parts;
 mod unit;
 
 use super::operand::{Packing, Placement};
-use super::pack::{Coding, Direction, floats, pack};
+use super::pack::{Direction, floats, pack};
 use super::plan::Pass;
+use super::walk::Floats;
 use super::weight_gradient::Gather;
 use super::winograd::{Grid, turn_weights};
 use super::{BackwardSums, ConvOp, GradMode, Input, InputGradient, OutputGradient, Producer, Weights, plan};
@@ -106,7 +107,7 @@ impl Data<'_> {
             for group in 0..self.groups {
                 let [from, to] = pass.group_step.map(|step| step * group);
                 let weights = &weights[group * each..][..each];
-                pass.walk.run(lanes, &operand[from..], weights, None, &mut gradient[to..], &mut []);
+                pass.walk.run::<L, Floats>(lanes, &operand[from..], weights, None, &mut gradient[to..], &mut []);
             }
         }
     }
@@ -125,7 +126,7 @@ pub(super) fn run(
     let (gradients, passes) = plan::backward_data(g, op.packing());
     let data = dx.is_some().then(|| {
         let mut made = workers.scratch(0);
-        let weights = floats(workers, g, w, Coding::Dequantized, &mut made);
+        let weights = floats(workers, g, w, &mut made);
         let grid = passes.first().and_then(|pass| Grid::of(op, &gradients, pass, g.input));
         let packed = passes.into_iter().map(|pass| {
             let packed = pack(op, workers, Direction::Backward, &pass.taps, weights);
