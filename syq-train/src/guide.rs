@@ -11,7 +11,8 @@
 /// [learned activation steps, Adam at 1e−3 with a cosine, batches of 128, batch norm measured anew]: https://github.com/syq-rs/syq/blob/main/syq-train/recipes/syq-extended.toml
 /// [`syq-bench/peers/train_torch.py`]: https://github.com/syq-rs/syq/blob/main/syq-bench/peers/train_torch.py
 /// [ours is meant to reach]: https://github.com/syq-rs/syq/blob/main/syq-bench/src/train/marks.rs
-/// [docs/bench/2026-11-27-zen3-training.json]: https://github.com/syq-rs/syq/blob/main/docs/bench/2026-11-27-zen3-training.json
+/// [earlier run]: https://github.com/syq-rs/syq/blob/main/docs/bench/2026-11-27-zen3-training.json
+/// [docs/bench/2026-11-27-zen3-training-tiles.json]: https://github.com/syq-rs/syq/blob/main/docs/bench/2026-11-27-zen3-training-tiles.json
 /// [file-format.md]: https://github.com/syq-rs/syq/blob/main/docs/file-format.md
 #[doc = include_str!("../docs/training.md")]
 pub mod training {}
