@@ -3,7 +3,7 @@
 use super::{Kernel, Lanes};
 use std::arch::x86_64::{
     __m256, __m256i, _mm256_add_epi16, _mm256_add_ps, _mm256_cvtepi32_ps, _mm256_fmadd_ps, _mm256_madd_epi16,
-    _mm256_maddubs_epi16, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps,
+    _mm256_maddubs_epi16, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps,
 };
 
 /// f32 operands.
@@ -110,7 +110,7 @@ impl Lanes for Avx2 {
         let mut all = self.zero();
         for half in 0..2 {
             // SAFETY: `self` exists only inside `enter`, where AVX2 is enabled.
-            let wide = unsafe { _mm256_madd_epi16(sums[half], _mm256_set1_epi16(1)) };
+            let wide = unsafe { _mm256_madd_epi16(sums[half], bytemuck::cast([1i16; 16])) };
             // SAFETY: as above.
             all[half] = unsafe { _mm256_cvtepi32_ps(wide) };
         }

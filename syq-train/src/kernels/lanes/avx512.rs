@@ -4,7 +4,7 @@ use super::{Kernel, Lanes};
 use std::arch::x86_64::{
     __m512, __m512bh, __m512i, _mm512_add_epi16, _mm512_add_ps, _mm512_cvtepi32_ps, _mm512_cvtne2ps_pbh,
     _mm512_dpbf16_ps, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_madd_epi16, _mm512_maddubs_epi16,
-    _mm512_permutexvar_epi16, _mm512_set1_epi16, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
+    _mm512_permutexvar_epi16, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
 };
 
 /// f32 operands.
@@ -112,7 +112,7 @@ impl Lanes for Avx512 {
     #[inline(always)]
     fn code_sums(self, sums: __m512i) -> __m512 {
         // SAFETY: `self` exists only inside `enter`, where AVX-512 BW is enabled.
-        let wide = unsafe { _mm512_madd_epi16(sums, _mm512_set1_epi16(1)) };
+        let wide = unsafe { _mm512_madd_epi16(sums, bytemuck::cast([1i16; 32])) };
         // SAFETY: likewise AVX-512 F.
         unsafe { _mm512_cvtepi32_ps(wide) }
     }

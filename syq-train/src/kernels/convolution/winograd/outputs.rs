@@ -126,13 +126,12 @@ fn back<L: Lanes>(
     m: &mut [L::Sums; 2],
 ) {
     let of = |row: usize, column: usize| lanes.floats(&products[4 * row + column][index]);
-    let mut rows = [[lanes.zero(); 4]; 2];
-    for column in 0..4 {
-        let four = [of(0, column), of(1, column), of(2, column), of(3, column)];
-        [rows[0][column], rows[1][column]] = outputs_of(lanes, four);
+    let mut columns = [[lanes.zero(); 2]; 4];
+    for (column, two) in columns.iter_mut().enumerate() {
+        *two = outputs_of(lanes, [of(0, column), of(1, column), of(2, column), of(3, column)]);
     }
     for row in 0..2 {
-        let two = outputs_of(lanes, rows[row]);
+        let two = outputs_of(lanes, [columns[0][row], columns[1][row], columns[2][row], columns[3][row]]);
         for column in 0..2 {
             if let Some(to) = output[to[row] + column * outputs..].first_chunk_mut() {
                 *to = lanes.values(two[column]);

@@ -128,11 +128,11 @@ fn turn_row<L: Lanes, const ADD: bool>(
     [to, stride]: [usize; 2],
 ) {
     let mut columns = [lanes.zero(); 4];
-    for column in 0..4 {
+    for (column, value) in columns.iter_mut().enumerate() {
         let at = column * blocks + block;
         let [a, b] = [lanes.floats(&rows[0][at]), lanes.floats(&rows[1][at])];
         // Not by a closure, which could stay a call.
-        columns[column] = if ADD { lanes.add(a, b) } else { lanes.subtract(a, b) };
+        *value = if ADD { lanes.add(a, b) } else { lanes.subtract(a, b) };
     }
     let [a, b, c, d] = columns;
     turned[to] = lanes.values(lanes.subtract(a, c));
