@@ -15,7 +15,7 @@
 use crate::error::TrainError;
 use crate::kernels::{ChannelSums, Weights};
 use crate::parallel::Workers;
-use syq_core::{Granularity, WeightShape, eight_bit};
+use syq_core::{WeightShape, eight_bit};
 
 /// Codes and scales of the last forward pass.
 #[derive(Debug, Default)]
@@ -42,7 +42,7 @@ impl EightBit {
 
     /// The codes as integers, for the forward pass.
     pub(super) fn integers(&self) -> Weights<'_> {
-        Weights::Codes { codes: &self.codes, scales: &[1.0], granularity: Granularity::Layer }
+        Weights::Integers(&self.codes)
     }
 
     /// What the codes stand for, for the backward pass.

@@ -32,7 +32,7 @@ pub(super) struct Row {
     pub(super) recipe: String,
     /// The seed of the last stage.
     pub(super) seed: u64,
-    /// Epochs of all stages, without the float network's.
+    /// Epochs of all stages and of the quantized runs before them, without the float network's.
     pub(super) epochs: u64,
     /// Right answers.
     pub(super) right: u64,
@@ -42,7 +42,7 @@ pub(super) struct Row {
     pub(super) top1: f64,
     /// Of the float network that it is compared with; of a float network its own.
     pub(super) float_top1: f64,
-    /// Minutes of all stages, without the float network's.
+    /// Minutes of the same.
     pub(super) minutes: f64,
     /// What trains it again.
     pub(super) command: String,
@@ -51,7 +51,7 @@ pub(super) struct Row {
 impl Row {
     fn of(registry: &Registry, run: &Recorded) -> anyhow::Result<Option<Self>> {
         let (Recorded { entry, config, .. }, Some(top1)) = (run, run.entry.top1) else { return Ok(None) };
-        let stages = registry.stages(run)?;
+        let stages = registry.lineage(run)?;
         let network = &config.network;
         let acts = network.activation_bits.map(syq_core::BitWidth::bits);
         let granularity = network.granularity.map(syq_core::Granularity::name);

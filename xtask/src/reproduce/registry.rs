@@ -92,6 +92,20 @@ impl Registry {
         Ok(stages)
     }
 
+    /// The run and every quantized one before it, whether a stage or a number of its own, the first one first.
+    pub(super) fn lineage<'a>(&'a self, run: &'a Recorded) -> anyhow::Result<Vec<&'a Recorded>> {
+        let mut lineage = self.stages(run)?;
+        while let Some(init) = lineage.first().and_then(|first| first.entry.init.as_ref()) {
+            let before = self.get(init)?;
+            if before.config.network.weights == Weights::Float {
+                break;
+            }
+            ensure!(lineage.len() < self.0.len(), "{}: its starts go round in a circle", run.entry.name);
+            lineage.splice(0..0, self.stages(before)?);
+        }
+        Ok(lineage)
+    }
+
     /// The float number that a run is compared with; of a float network itself.
     pub(super) fn float<'a>(&'a self, run: &'a Recorded) -> anyhow::Result<&'a Recorded> {
         run.entry.float.as_ref().map_or(Ok(run), |float| self.get(float))
@@ -208,5 +222,9 @@ mod tests {
         assert_eq!((names.len(), names.last()), (5, Some(&"cifar10-resnet20-w2a2-pixel-distilled")));
         assert_eq!(registry.float(run).unwrap().entry.name, "cifar10-resnet20-float");
         assert_eq!(run.scheme(), "W2A2");
+        let last = registry.get("cifar10-resnet20-w2a2-pixel-chain").unwrap();
+        let names: Vec<&str> = registry.lineage(last).unwrap().iter().map(|run| run.entry.name.as_str()).collect();
+        let chain = ["w2a8-pixel", "w2a4-pixel", "w2a2-pixel-chain"].map(|name| format!("cifar10-resnet20-{name}"));
+        assert_eq!((names, registry.stages(last).unwrap().len()), (chain.iter().map(String::as_str).collect(), 1));
     }
 }

@@ -9,31 +9,41 @@ use super::{ChannelSums, ConvOp, Input, Weights, plan};
 use crate::kernels::elementwise::ChannelAffine;
 use crate::kernels::lanes::{Kernel, Lanes, dispatch};
 use crate::parallel::{Scratch, Workers};
-use syq_core::ConvGeometry;
 use syq_core::reference::effective_scales;
+use syq_core::{ConvGeometry, Granularity};
 
 /// Images of one unit of work. Outputs do not depend on it; sums go by image.
 const UNIT: usize = 4;
 
 pub(super) fn run(op: &ConvOp, workers: &Workers, x: Input<'_>, w: Weights<'_>, z: &mut [f32]) -> ChannelSums {
     let g = &op.geometry;
-    // The codes of both sides where both have them: their sums are exact, and only these the contract is about.
-    let coded = match (w, x.levels) {
-        (Weights::Codes { codes, scales, granularity }, Some(levels)) if levels.zero == 0 => {
-            Some((codes, effective_scales(scales, levels.step), granularity))
+    // Only where both sides have codes is the contract about their sums, which are exact then.
+    let exact = match (w, x.levels) {
+        (Weights::Codes { scales, granularity, .. }, Some(levels)) => {
+            Some((effective_scales(scales, levels.step), granularity))
         }
+        (Weights::Integers(_), Some(levels)) => Some((effective_scales(&[1.0], levels.step), Granularity::Layer)),
         _ => None,
     };
-    let packing = if coded.is_some() { Packing::CodeQuads } else { op.packing() };
-    let (placement, pass) = plan::forward(g, packing, coded.as_ref().map(|(_, _, granularity)| *granularity));
-    let weights = match &coded {
-        Some((codes, _, _)) => pack_codes(g, workers, codes),
+    // Bytes hold unsigned activation codes, and the sums of products with −1, 0 and +1.
+    let bytes = match (w, x.levels) {
+        (Weights::Codes { codes, .. }, Some(levels)) if levels.zero == 0 => Some(codes),
+        _ => None,
+    };
+    let packing = if bytes.is_some() { Packing::CodeQuads } else { op.packing() };
+    let (placement, pass) = plan::forward(g, packing, exact.as_ref().map(|(_, granularity)| *granularity));
+    let weights = match bytes {
+        Some(codes) => pack_codes(g, workers, codes),
         None => {
+            let w = match w {
+                Weights::Codes { codes, .. } if exact.is_some() => Weights::Integers(codes),
+                w => w,
+            };
             let mut made = workers.scratch(0);
             pack(op, workers, Direction::Forward, &pass.taps, floats(workers, g, w, &mut made))
         }
     };
-    let scales = coded.map(|(_, scales, _)| scales);
+    let scales = exact.map(|(scales, _)| scales);
     let float = matches!(w, Weights::Float(_)) && x.levels.is_none();
     let grid = Grid::of(op, &placement, &pass, g.output).filter(|_| float);
     let weights = match grid {
@@ -145,9 +155,10 @@ impl Kernel for Unit<'_> {
             for (group, (weights, moments)) in weights.zip(moments.chunks_exact_mut(blocks / g.groups)).enumerate() {
                 let [from, to] = s.pass.group_step.map(|step| step * group);
                 let (walk, operand, z) = (&s.pass.walk, &operand[from..], &mut z[to..]);
-                match &s.scales {
-                    Some(scales) => walk.run::<L, Codes>(lanes, operand, weights, Some(scales), z, moments),
-                    None => walk.run::<L, Floats>(lanes, operand, weights, None, z, moments),
+                let scales = s.scales.as_deref();
+                match s.packing {
+                    Packing::CodeQuads => walk.run::<L, Codes>(lanes, operand, weights, scales, z, moments),
+                    _ => walk.run::<L, Floats>(lanes, operand, weights, scales, z, moments),
                 }
             }
         }

@@ -71,6 +71,8 @@ pub enum Weights<'a> {
         /// The subgroups.
         granularity: Granularity,
     },
+    /// Codes −127 to +127, whose sums are not scaled but by the input's step.
+    Integers(&'a [i8]),
 }
 
 /// What happens to the values that a gradient buffer holds.

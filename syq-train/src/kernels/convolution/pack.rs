@@ -5,7 +5,7 @@ use super::{ConvOp, Weights};
 use crate::kernels::isa::Precision;
 use crate::kernels::lanes::{Kernel, Lanes, dispatch};
 use crate::parallel::{Scratch, Workers};
-use syq_core::ConvGeometry;
+use syq_core::{ConvGeometry, Granularity};
 
 /// Which way the weights are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,7 @@ pub(super) fn floats<'a>(
     let (codes, scales, granularity) = match weights {
         Weights::Float(w) => return w,
         Weights::Codes { codes, scales, granularity } => (codes, scales, granularity),
+        Weights::Integers(codes) => (codes, &[1.0][..], Granularity::Layer),
     };
     made.reset(codes.len());
     let chunk = STRETCH.div_ceil(g.filter_len().max(1)) * g.filter_len();
