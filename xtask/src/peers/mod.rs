@@ -62,9 +62,14 @@ pub(crate) struct Options {
 }
 
 fn scheme(name: &str) -> Result<Quantization, String> {
-    let names = || own::SCHEMES.map(|scheme| scheme.name()).join(", ");
-    let found = own::SCHEMES.into_iter().find(|scheme| scheme.name().eq_ignore_ascii_case(name));
-    found.ok_or_else(|| format!("there is no such scheme; there are {}", names()))
+    scheme_of(&own::SCHEMES, name)
+}
+
+/// The one of that name.
+pub(crate) fn scheme_of(all: &[Quantization], name: &str) -> Result<Quantization, String> {
+    let names = || all.iter().map(Quantization::name).collect::<Vec<_>>().join(", ");
+    let found = all.iter().find(|scheme| scheme.name().eq_ignore_ascii_case(name));
+    found.copied().ok_or_else(|| format!("there is no such scheme; there are {}", names()))
 }
 
 fn first_last(name: &str) -> Result<FirstLast, String> {

@@ -17,39 +17,29 @@ const UNIT: usize = 4;
 
 pub(super) fn run(op: &ConvOp, workers: &Workers, x: Input<'_>, w: Weights<'_>, z: &mut [f32]) -> ChannelSums {
     let g = &op.geometry;
-    // Only where both sides have codes is the contract about their sums, which are exact then.
-    let exact = match (w, x.levels) {
-        (Weights::Codes { scales, granularity, .. }, Some(levels)) => {
-            Some((effective_scales(scales, levels.step), granularity))
+    // Where both sides have codes their sums are exact, and the contract is about them. Bytes hold those of weights −1, 0
+    // and +1 with unsigned codes.
+    let (packing, exact) = match (w, x.levels) {
+        (Weights::Codes { scales, granularity, .. }, Some(levels)) if levels.zero == 0 => {
+            (Packing::CodeQuads, Some((effective_scales(scales, levels.step), granularity)))
         }
-        (Weights::Integers(_), Some(levels)) => Some((effective_scales(&[1.0], levels.step), Granularity::Layer)),
-        _ => None,
+        (Weights::Integers(_), Some(levels)) => {
+            (op.packing(), Some((effective_scales(&[1.0], levels.step), Granularity::Layer)))
+        }
+        _ => (op.packing(), None),
     };
-    // Bytes hold unsigned activation codes, and the sums of products with −1, 0 and +1.
-    let bytes = match (w, x.levels) {
-        (Weights::Codes { codes, .. }, Some(levels)) if levels.zero == 0 => Some(codes),
-        _ => None,
-    };
-    let packing = if bytes.is_some() { Packing::CodeQuads } else { op.packing() };
     let (placement, pass) = plan::forward(g, packing, exact.as_ref().map(|(_, granularity)| *granularity));
-    let weights = match bytes {
-        Some(codes) => pack_codes(g, workers, codes),
-        None => {
-            let w = match w {
-                Weights::Codes { codes, .. } if exact.is_some() => Weights::Integers(codes),
-                w => w,
-            };
+    let weights = match (packing, w) {
+        (Packing::CodeQuads, Weights::Codes { codes, .. }) => pack_codes(g, workers, codes),
+        _ => {
             let mut made = workers.scratch(0);
             pack(op, workers, Direction::Forward, &pass.taps, floats(workers, g, w, &mut made))
         }
     };
     let scales = exact.map(|(scales, _)| scales);
     let float = matches!(w, Weights::Float(_)) && x.levels.is_none();
-    let grid = Grid::of(op, &placement, &pass, g.output).filter(|_| float);
-    let weights = match grid {
-        Some(_) => turn_weights(workers, &weights, g.input.channels),
-        None => weights,
-    };
+    let grid = Grid::of(op, &placement, 0, g.output).filter(|_| float);
+    let weights = turn_weights(workers, weights, grid);
     let batch = z.len() / g.output.len();
     let blocks = g.groups * g.group_filters().div_ceil(16);
     let mut moments = workers.scratch(batch * blocks * 32);

@@ -1,7 +1,8 @@
 //! The direct convolution of the trainer in all three passes, over batches.
 //!
 //! Nothing is lowered to a matrix: each pass walks a zero-padded copy of one image in four-byte
-//! elements (f32, or two bf16); where float sums may be rounded otherwise, by Winograd's tiles. The forward pass of quantized layers sums each subgroup's integers
+//! elements (f32, two bf16 or four codes), or, where float sums may be rounded otherwise, goes by
+//! Winograd's tiles. The forward pass of quantized layers sums each subgroup's integers
 //! exactly and follows the numeric contract bit for bit, in either precision. Work goes by units of
 //! images; weight gradients go into a fixed number of partial sums that are added in order, so the
 //! bytes do not depend on the number of threads.

@@ -119,7 +119,7 @@ impl Walk {
             for segment in &self.segments {
                 let (now, later) = weights.split_at(segment.len);
                 weights = later;
-                E::add(lanes, operand, windows, segment.offset, now, &mut sums);
+                E::add(lanes, &pixels(operand, windows, *segment), now, &mut sums);
             }
             return sums;
         };
@@ -128,7 +128,7 @@ impl Walk {
             for segment in segments {
                 let (now, later) = weights.split_at(segment.len);
                 weights = later;
-                E::add(lanes, operand, windows, segment.offset, now, &mut sums);
+                E::add(lanes, &pixels(operand, windows, *segment), now, &mut sums);
             }
             for p in 0..P {
                 totals[p] = lanes.scale_add(*scale, sums[p], totals[p]);
@@ -139,17 +139,20 @@ impl Walk {
     }
 }
 
+/// One segment's elements in each window.
+#[inline(always)]
+fn pixels<'a, const P: usize>(operand: &'a [u32], windows: &[[usize; 2]; P], segment: Segment) -> [&'a [u32]; P] {
+    let mut pixels: [&[u32]; P] = [&[]; P];
+    for p in 0..P {
+        pixels[p] = &operand[windows[p][0] + segment.offset..][..segment.len];
+    }
+    pixels
+}
+
 /// What the elements of an operand are.
 pub(super) trait Element {
-    /// Adds one segment, with one vector of weights an element, to the sums of `P` windows.
-    fn add<L: Lanes, const P: usize>(
-        lanes: L,
-        operand: &[u32],
-        windows: &[[usize; 2]; P],
-        offset: usize,
-        weights: &[[u32; 16]],
-        sums: &mut [L::Sums; P],
-    );
+    /// Adds the products of `P` pixels with one vector of weights an element, of which there are as many, to their sums.
+    fn add<L: Lanes, const P: usize>(lanes: L, pixels: &[&[u32]; P], weights: &[[u32; 16]], sums: &mut [L::Sums; P]);
 }
 
 /// Those of the instruction set's precision.
@@ -158,34 +161,11 @@ pub(super) enum Floats {}
 /// Four unsigned codes, of weights −1, 0 and +1.
 pub(super) enum Codes {}
 
-/// The operand's elements of one segment in each window.
-#[inline(always)]
-fn pixels<'a, const P: usize>(
-    operand: &'a [u32],
-    windows: &[[usize; 2]; P],
-    offset: usize,
-    len: usize,
-) -> [&'a [u32]; P] {
-    let mut pixels: [&[u32]; P] = [&[]; P];
-    for p in 0..P {
-        pixels[p] = &operand[windows[p][0] + offset..][..len];
-    }
-    pixels
-}
-
 impl Element for Floats {
     #[inline(always)]
-    fn add<L: Lanes, const P: usize>(
-        lanes: L,
-        operand: &[u32],
-        windows: &[[usize; 2]; P],
-        offset: usize,
-        weights: &[[u32; 16]],
-        sums: &mut [L::Sums; P],
-    ) {
-        // Plain indices and a local copy: that way the compiler keeps every sum in a register.
-        let mut local = *sums;
-        let pixels = pixels(operand, windows, offset, weights.len());
+    fn add<L: Lanes, const P: usize>(lanes: L, pixels: &[&[u32]; P], weights: &[[u32; 16]], sums: &mut [L::Sums; P]) {
+        // Plain indices and local copies, of one length: that way the compiler keeps every sum in a register.
+        let (mut local, pixels) = (*sums, pixels.map(|pixel| &pixel[..weights.len()]));
         for e in 0..weights.len() {
             let w = lanes.load(&weights[e]);
             for p in 0..P {
@@ -198,16 +178,9 @@ impl Element for Floats {
 
 impl Element for Codes {
     #[inline(always)]
-    fn add<L: Lanes, const P: usize>(
-        lanes: L,
-        operand: &[u32],
-        windows: &[[usize; 2]; P],
-        offset: usize,
-        weights: &[[u32; 16]],
-        sums: &mut [L::Sums; P],
-    ) {
+    fn add<L: Lanes, const P: usize>(lanes: L, pixels: &[&[u32]; P], weights: &[[u32; 16]], sums: &mut [L::Sums; P]) {
         for (index, weights) in weights.chunks(CODE_STEPS).enumerate() {
-            let pixels = pixels(operand, windows, offset + index * CODE_STEPS, weights.len());
+            let pixels = pixels.map(|pixel| &pixel[index * CODE_STEPS..][..weights.len()]);
             let mut local = [lanes.no_codes(); P];
             for e in 0..weights.len() {
                 let w = lanes.load_codes(&weights[e]);

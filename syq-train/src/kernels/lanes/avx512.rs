@@ -182,7 +182,7 @@ impl Lanes for Avx512Bf16 {
 
     #[inline(always)]
     fn no_codes(self) -> __m512i {
-        bytemuck::cast([0u32; 16])
+        Avx512(()).no_codes()
     }
 
     #[inline(always)]

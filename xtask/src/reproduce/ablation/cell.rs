@@ -1,8 +1,8 @@
 //! One run of the ablation: its name and its configuration.
 
 use anyhow::{Context, ensure};
-use syq_core::Granularity;
-use syq_train::config::Weights;
+use syq_bench::problem::Quantization;
+use syq_core::{BitWidth, Codebook};
 use toml::{Table, Value};
 
 /// How a cell is trained.
@@ -38,35 +38,19 @@ impl Recipe {
     }
 }
 
-/// Weights and activations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Scheme {
-    pub(super) weights: Weights,
-    pub(super) activation_bits: u32,
-}
-
-impl Scheme {
-    /// The schemes of the and the paper's ablation.
-    pub(super) const ALL: [Self; 4] = [
-        Self { weights: Weights::Binary, activation_bits: 2 },
-        Self { weights: Weights::Ternary, activation_bits: 2 },
-        Self { weights: Weights::Binary, activation_bits: 8 },
-        Self { weights: Weights::Ternary, activation_bits: 8 },
-    ];
-
-    /// Such as W2A8.
-    pub(super) fn name(self) -> String {
-        let bits = if self.weights == Weights::Binary { 1 } else { 2 };
-        format!("W{bits}A{}", self.activation_bits)
-    }
-}
+/// The schemes of the table.
+pub(super) const SCHEMES: [(Codebook, BitWidth); 4] = [
+    (Codebook::Binary, BitWidth::Two),
+    (Codebook::Ternary, BitWidth::Two),
+    (Codebook::Binary, BitWidth::Eight),
+    (Codebook::Ternary, BitWidth::Eight),
+];
 
 /// One run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cell {
     pub(super) recipe: Recipe,
-    pub(super) scheme: Scheme,
-    pub(super) granularity: Granularity,
+    pub(super) scheme: Quantization,
     pub(super) seed: u64,
 }
 
@@ -74,17 +58,16 @@ impl Cell {
     /// Its name in docs/runs.
     pub(super) fn name(self) -> String {
         let scheme = self.scheme.name().to_lowercase();
-        format!("ablation-{}-{scheme}-{}-seed{}", self.recipe.name(), self.granularity.name(), self.seed)
+        format!("ablation-{}-{scheme}-{}-seed{}", self.recipe.name(), self.scheme.granularity.name(), self.seed)
     }
 
     /// Its configuration: the template's text with this cell's values.
     pub(super) fn config(self, template: &str) -> anyhow::Result<String> {
         let mut config: Table = toml::from_str(template)?;
         let network = table(&mut config, "network")?;
-        let weights = if self.scheme.weights == Weights::Binary { "binary" } else { "ternary" };
-        put(network, "weights", weights)?;
-        put(network, "granularity", self.granularity.name())?;
-        put(network, "activation_bits", i64::from(self.scheme.activation_bits))?;
+        put(network, "weights", self.scheme.codebook.name())?;
+        put(network, "granularity", self.scheme.granularity.name())?;
+        put(network, "activation_bits", i64::from(self.scheme.bits.bits()))?;
         let train = table(&mut config, "train")?;
         put(train, "seed", i64::try_from(self.seed)?)?;
         if self.recipe == Recipe::FixedScales {
@@ -109,18 +92,24 @@ fn put(table: &mut Table, key: &str, value: impl Into<Value>) -> anyhow::Result<
 mod tests {
     use super::*;
     use crate::repository;
-    use syq_train::config::Config;
+    use syq_core::Granularity;
+    use syq_train::config::{Config, Weights};
+
+    fn quantization((codebook, bits): (Codebook, BitWidth), granularity: Granularity) -> Quantization {
+        Quantization { codebook, granularity, bits }
+    }
 
     #[test]
     fn every_cell_has_a_configuration_of_its_own() {
         for recipe in Recipe::ALL {
             let template = std::fs::read_to_string(repository().join(recipe.template())).unwrap();
-            for scheme in Scheme::ALL {
-                let cell = Cell { recipe, scheme, granularity: Granularity::Row, seed: 3 };
+            for scheme in SCHEMES.map(|scheme| quantization(scheme, Granularity::Row)) {
+                let cell = Cell { recipe, scheme, seed: 3 };
                 let config = Config::from_toml_str(&cell.config(&template).unwrap()).unwrap();
                 let network = &config.network;
-                assert_eq!((network.weights, network.granularity), (scheme.weights, Some(Granularity::Row)));
-                assert_eq!(network.activation_bits.map(|bits| bits.bits()), Some(scheme.activation_bits));
+                let weights = [Weights::Binary, Weights::Ternary][usize::from(scheme.codebook == Codebook::Ternary)];
+                assert_eq!((network.weights, network.granularity), (weights, Some(Granularity::Row)));
+                assert_eq!(network.activation_bits, Some(scheme.bits));
                 assert_eq!(config.train.seed, 3);
                 let still = config.train.learning_rate_multiplier.scale == Some(0.0);
                 assert_eq!(still, recipe == Recipe::FixedScales);
@@ -131,8 +120,8 @@ mod tests {
 
     #[test]
     fn a_name_says_everything() {
-        let scheme = Scheme::ALL[0];
-        let cell = Cell { recipe: Recipe::FixedScales, scheme, granularity: Granularity::Pixel, seed: 2 };
+        let scheme = quantization(SCHEMES[0], Granularity::Pixel);
+        let cell = Cell { recipe: Recipe::FixedScales, scheme, seed: 2 };
         assert_eq!(cell.name(), "ablation-fixed-scales-w1a2-pixel-seed2");
         assert!(cell.config("[train]\nseed = 1\n").unwrap_err().to_string().contains("`network`"));
         assert!(cell.config("[network]\n").unwrap_err().to_string().contains("`weights`"));

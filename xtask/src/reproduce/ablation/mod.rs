@@ -9,12 +9,14 @@ use super::entry::{Kept, Kind};
 use super::registry::{RUNS, Registry};
 use super::{absolute, compare, docs, record, retrain};
 use crate::bench::say;
+use crate::peers;
 use crate::repository;
 use anyhow::{Context, ensure};
-use cell::{Cell, Recipe, Scheme};
+use cell::{Cell, Recipe, SCHEMES};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use syq_bench::Machine;
+use syq_bench::problem::Quantization;
 use syq_core::Granularity;
 use syq_train::config::Config;
 
@@ -34,7 +36,7 @@ pub(crate) struct Options {
     recipe: Vec<Recipe>,
     /// Only runs of this scheme, such as W2A2; may be repeated.
     #[arg(long, value_name = "NAME", value_parser = scheme)]
-    scheme: Vec<Scheme>,
+    scheme: Vec<Quantization>,
     /// Only runs of this granularity; may be repeated.
     #[arg(long, value_name = "NAME", value_parser = granularity)]
     granularity: Vec<Granularity>,
@@ -99,8 +101,9 @@ fn missing(options: &Options, registry: &Registry) -> Vec<Cell> {
     let mut cells = Vec::new();
     for seed in 1..=options.seeds {
         for &recipe in &asked(&options.recipe, Recipe::ALL) {
-            for &scheme in &asked(&options.scheme, Scheme::ALL) {
-                cells.extend(granularities.iter().map(|&granularity| Cell { recipe, scheme, granularity, seed }));
+            for &scheme in &asked(&options.scheme, schemes()) {
+                let scheme = |granularity| Quantization { granularity, ..scheme };
+                cells.extend(granularities.iter().map(|&one| Cell { recipe, scheme: scheme(one), seed }));
             }
         }
     }
@@ -131,9 +134,13 @@ fn print(cells: &[Cell]) -> anyhow::Result<()> {
     Ok(std::io::stdout().write_all(text.as_bytes())?)
 }
 
-fn scheme(name: &str) -> Result<Scheme, String> {
-    let found = Scheme::ALL.into_iter().find(|scheme| scheme.name().eq_ignore_ascii_case(name));
-    found.ok_or_else(|| format!("the ablation has {}", Scheme::ALL.map(Scheme::name).join(", ")))
+/// The schemes, each pixel-wise.
+fn schemes() -> [Quantization; 4] {
+    SCHEMES.map(|(codebook, bits)| Quantization { codebook, granularity: Granularity::Pixel, bits })
+}
+
+fn scheme(name: &str) -> Result<Quantization, String> {
+    peers::scheme_of(&schemes(), name)
 }
 
 fn granularity(name: &str) -> Result<Granularity, String> {

@@ -127,21 +127,17 @@ pub(super) fn run(
     let data = dx.is_some().then(|| {
         let mut made = workers.scratch(0);
         let weights = floats(workers, g, w, &mut made);
-        let grid = passes.first().and_then(|pass| Grid::of(op, &gradients, pass, g.input));
+        let first = passes.first().and_then(|pass| pass.walk.windows.first());
+        let grid = first.and_then(|[origin, _]| Grid::of(op, &gradients, *origin, g.input));
         let packed = passes.into_iter().map(|pass| {
             let packed = pack(op, workers, Direction::Backward, &pass.taps, weights);
-            let packed = match grid {
-                Some(_) => turn_weights(workers, &packed, g.filters()),
-                None => packed,
-            };
-            (pass, packed)
+            (pass, turn_weights(workers, packed, grid))
         });
         Data { groups: g.groups, passes: packed.collect(), grid }
     });
     let (input, gather) = plan::weight_gradient(g);
     let by_filters = g.weights() >= BY_FILTERS;
-    let (placement, pass) = plan::forward(g, op.packing(), None);
-    let grid = Grid::of(op, &placement, &pass, g.output).filter(|_| !by_filters);
+    let grid = Grid::of(op, &input, 0, g.output).filter(|_| !by_filters);
     let InputGradient { dx, mode, producer } =
         dx.unwrap_or(InputGradient { dx: &mut [], mode: GradMode::Overwrite, producer: None });
     let normalized = dz.normalized.map(|(factors, z)| (factors.repeated(), z));

@@ -20,7 +20,8 @@
 //!                                     0  1  1 −1
 //! ```
 //!
-//! Float layers alone go this way: it rounds otherwise than the contract's order of sums, which quantized layers keep.
+//! Float layers go this way, and the backward passes of quantized ones: it rounds otherwise than the contract's order of
+//! sums, which the forward pass of quantized layers keeps.
 
 mod backward;
 mod outputs;
@@ -32,7 +33,6 @@ pub(super) use turn::{weights as turn_weights, weights_back as turn_weights_back
 
 use super::ConvOp;
 use super::operand::Placement;
-use super::plan::Pass;
 use crate::kernels::isa::Precision;
 use syq_core::Shape;
 
@@ -66,8 +66,9 @@ pub(super) struct Grid {
 }
 
 impl Grid {
-    /// The tiles of a pass from maps of `inputs` channels to `output`; none where the plain sum is as good.
-    pub(super) fn of(op: &ConvOp, placement: &Placement, pass: &Pass, output: Shape) -> Option<Self> {
+    /// The tiles of a pass to `output`, whose first window begins at element `origin` of the operand; none where the plain
+    /// sum is as good.
+    pub(super) fn of(op: &ConvOp, placement: &Placement, origin: usize, output: Shape) -> Option<Self> {
         let g = &op.geometry;
         let inputs = placement.channels;
         let fits = op.precision == Precision::F32
@@ -77,7 +78,6 @@ impl Grid {
             && [inputs, output.channels].iter().all(|len| len.is_multiple_of(16));
         let tiles = [output.height / 2, output.width / 2];
         let row = placement.padded[1] * inputs;
-        let origin = pass.walk.windows.first()?[0];
         let grid = Self { tiles, inputs, row, origin, outputs: output.channels };
         (fits && grid.count() >= FEWEST).then_some(grid)
     }

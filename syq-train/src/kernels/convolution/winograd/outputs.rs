@@ -1,7 +1,9 @@
 //! Outputs, or gradients of inputs: turned inputs times turned weights, summed over the channels, and turned back.
 
+use super::super::walk::{Element, Floats};
 use super::{Grid, POSITIONS, stride};
 use crate::kernels::lanes::Lanes;
+use std::ops::Range;
 
 /// Tiles whose products wait for each other, a multiple of what the registers hold: those of all positions and
 /// sixteen outputs stay in the first-level cache.
@@ -86,7 +88,7 @@ impl Run<'_> {
         lanes: L,
         turned: &[f32],
         count: usize,
-        some: std::ops::Range<usize>,
+        some: Range<usize>,
         block: usize,
         products: &mut Products,
     ) {
@@ -153,19 +155,13 @@ fn sums<L: Lanes, const P: usize>(lanes: L, weights: &[[u32; 16]], turned: &[f32
     let channels = weights.len();
     let last = products.len() - 1;
     let turned: &[u32] = bytemuck::cast_slice(turned);
-    // Plain indices and local arrays: that way the compiler keeps every sum in a register.
     let mut sums = [lanes.zero(); P];
     let mut tiles: [&[u32]; P] = [&[]; P];
     for p in 0..P {
         // The last tile stands in for those that are missing.
         tiles[p] = &turned[p.min(last) * channels..][..channels];
     }
-    for c in 0..channels {
-        let w = lanes.load(&weights[c]);
-        for p in 0..P {
-            sums[p] = lanes.multiply_add(sums[p], w, tiles[p][c]);
-        }
-    }
+    Floats::add(lanes, &tiles, weights, &mut sums);
     for (product, sum) in products.iter_mut().zip(sums) {
         *product = lanes.values(sum);
     }

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 type Vector = [f32; 16];
 
-/// The matrix's product with three values, G.
+/// The product of G with three values.
 fn four_of_three([a, b, c]: [Vector; 3]) -> [Vector; 4] {
     let mut turned = [a, [0.0; 16], [0.0; 16], c];
     for lane in 0..16 {
@@ -18,8 +18,9 @@ fn four_of_three([a, b, c]: [Vector; 3]) -> [Vector; 4] {
     turned
 }
 
-/// Packed weights `[block][tap][input][16]` as `[block][position][input][16]`.
-pub(in super::super) fn weights<'a>(workers: &'a Workers, packed: &[f32], inputs: usize) -> Scratch<'a> {
+/// Packed weights `[block][tap][input][16]` as `[block][position][input][16]`, if there is a grid; else as they are.
+pub(in super::super) fn weights<'a>(workers: &'a Workers, packed: Scratch<'a>, grid: Option<Grid>) -> Scratch<'a> {
+    let Some(Grid { inputs, .. }) = grid else { return packed };
     let [from, to] = [9, POSITIONS].map(|positions| positions * inputs * 16);
     let mut turned = workers.scratch(packed.len() / from * to);
     workers.chunks(&mut turned, to, |block, turned| {
