@@ -149,6 +149,16 @@ fn pixels<'a, const P: usize>(operand: &'a [u32], windows: &[[usize; 2]; P], seg
     pixels
 }
 
+/// `len` of the elements, from `start` on. Not `map`, whose closure could stay a call.
+#[inline(always)]
+fn stretch<'a, const P: usize>(pixels: &[&'a [u32]; P], start: usize, len: usize) -> [&'a [u32]; P] {
+    let mut some = *pixels;
+    for p in 0..P {
+        some[p] = &pixels[p][start..][..len];
+    }
+    some
+}
+
 /// What the elements of an operand are.
 pub(super) trait Element {
     /// Adds the products of `P` pixels with one vector of weights an element, of which there are as many, to their sums.
@@ -165,7 +175,7 @@ impl Element for Floats {
     #[inline(always)]
     fn add<L: Lanes, const P: usize>(lanes: L, pixels: &[&[u32]; P], weights: &[[u32; 16]], sums: &mut [L::Sums; P]) {
         // Plain indices and local copies, of one length: that way the compiler keeps every sum in a register.
-        let (mut local, pixels) = (*sums, pixels.map(|pixel| &pixel[..weights.len()]));
+        let (mut local, pixels) = (*sums, stretch(pixels, 0, weights.len()));
         for e in 0..weights.len() {
             let w = lanes.load(&weights[e]);
             for p in 0..P {
@@ -180,7 +190,7 @@ impl Element for Codes {
     #[inline(always)]
     fn add<L: Lanes, const P: usize>(lanes: L, pixels: &[&[u32]; P], weights: &[[u32; 16]], sums: &mut [L::Sums; P]) {
         for (index, weights) in weights.chunks(CODE_STEPS).enumerate() {
-            let pixels = pixels.map(|pixel| &pixel[index * CODE_STEPS..][..weights.len()]);
+            let pixels = stretch(pixels, index * CODE_STEPS, weights.len());
             let mut local = [lanes.no_codes(); P];
             for e in 0..weights.len() {
                 let w = lanes.load_codes(&weights[e]);

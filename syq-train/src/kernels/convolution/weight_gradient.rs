@@ -23,21 +23,6 @@ pub(super) struct Gather {
 }
 
 impl Gather {
-    /// That of a 1×1 convolution over `count` pixels of `channels` channels.
-    pub(super) fn over_vectors(count: usize, channels: usize, blocks: usize) -> Self {
-        Self {
-            runs: vec![Segment { offset: 0, len: channels }],
-            pixel_step: channels,
-            row_step: count * channels,
-            image_len: count * channels,
-            rows: 1,
-            columns: count,
-            groups: 1,
-            group_step: channels,
-            group_blocks: blocks,
-        }
-    }
-
     /// Blocks of 16 filters of all groups.
     pub(super) fn blocks(&self) -> usize {
         self.groups * self.group_blocks

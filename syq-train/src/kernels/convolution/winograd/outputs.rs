@@ -1,6 +1,5 @@
 //! Outputs, or gradients of inputs: turned inputs times turned weights, summed over the channels, and turned back.
 
-use super::super::walk::{Element, Floats};
 use super::{Grid, POSITIONS, stride};
 use crate::kernels::lanes::Lanes;
 use std::ops::Range;
@@ -161,7 +160,13 @@ fn sums<L: Lanes, const P: usize>(lanes: L, weights: &[[u32; 16]], turned: &[f32
         // The last tile stands in for those that are missing.
         tiles[p] = &turned[p.min(last) * channels..][..channels];
     }
-    Floats::add(lanes, &tiles, weights, &mut sums);
+    // The loop of `Floats::add`, which made a step of ResNet-20 a seventh slower here.
+    for c in 0..channels {
+        let w = lanes.load(&weights[c]);
+        for p in 0..P {
+            sums[p] = lanes.multiply_add(sums[p], w, tiles[p][c]);
+        }
+    }
     for (product, sum) in products.iter_mut().zip(sums) {
         *product = lanes.values(sum);
     }
