@@ -1,10 +1,10 @@
 //! A run that is stopped and resumed ends in the same bytes, and so does one on other threads.
 
 use std::path::{Path, PathBuf};
-use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, WeightNormalization};
+use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Shape, WeightNormalization};
 use syq_pack::network::Op;
 use syq_train::checkpoint::Checkpoint;
-use syq_train::config::{BitStage, Config, DistillationConfig, NormalizationConfig};
+use syq_train::config::{BitStage, Config, DistillationConfig, NormalizationConfig, SizeStage};
 use syq_train::data::Dataset;
 use syq_train::metrics::Row;
 use syq_train::rng::{Purpose, Random};
@@ -143,6 +143,50 @@ fn a_run_of_progressive_bits() {
     assert_eq!(bits(&parts), BitWidth::Two);
     run(&config(1), &whole, Start::New, None);
     assert_eq!(std::fs::read(parts.join(CHECKPOINT)).unwrap(), std::fs::read(whole.join(CHECKPOINT)).unwrap());
+}
+
+/// Two epochs on small pictures, then one on larger ones; the teacher sees the same ones.
+#[test]
+fn a_run_of_progressive_sizes() {
+    let folder = tempfile::tempdir().unwrap();
+    let init = float_network(folder.path());
+    let config = |threads| {
+        let mut config = distilled(config(TERNARY, ADAM, threads, Some(&init)), &init);
+        let stage = |image_size, epochs| SizeStage { image_size, epochs };
+        config.train.progressive_sizes = vec![stage(8, 2), stage(16, 1)];
+        config.validate().unwrap();
+        config
+    };
+    check(&config);
+    let [parts, whole] = ["parts", "whole"].map(|name| folder.path().join(name));
+    for (start, until, size) in [
+        (Start::New, Some(6), 8),
+        (Start::Resume, Some(7), 16),
+        (Start::Resume, Some(9), 16),
+        (Start::Resume, None, SIZE),
+    ] {
+        let mut run = Run::open(config(2), &parts, data(), start).unwrap();
+        run.train(until, &mut Silent::default()).unwrap();
+        assert_eq!(run.graph().network().input, Shape { channels: 3, height: size, width: size }, "{until:?}");
+        // What is exported takes pictures of the full size, whatever the epoch.
+        let input = export(&parts.join(CHECKPOINT)).unwrap().0.network.input;
+        assert_eq!([input.height, input.width], [SIZE; 2]);
+    }
+    run(&config(2), &whole, Start::New, None);
+    assert_eq!(metrics(&parts), metrics(&whole));
+}
+
+#[test]
+fn sizes_that_the_weights_do_not_have_are_refused_before_the_first_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config(FLOAT, SGD, 1, None);
+    config.train.progressive_sizes = vec![SizeStage { image_size: 8, epochs: 2 }];
+    Run::open(config.clone(), &folder.path().join("any"), data(), Start::New).unwrap();
+    config.network.name = syq_pack::zoo::Architecture::VggSmall;
+    config.data.image_size = Some(32);
+    config.train.progressive_sizes = vec![SizeStage { image_size: 16, epochs: 2 }];
+    let error = Run::open(config, &folder.path().join("one"), data(), Start::New).unwrap_err().to_string();
+    assert!(error.contains("fc"), "{error}");
 }
 
 /// A configuration with a teacher, and batch norm's statistics over two batches.

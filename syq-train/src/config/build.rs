@@ -37,21 +37,6 @@ impl Config {
         }
     }
 
-    /// The configuration of the stage that an epoch (from 0) belongs to: this one, with other bits
-    /// where `train.progressive_bits` says so.
-    pub fn stage(&self, epoch: u64) -> Self {
-        let mut config = self.clone();
-        let mut end = 0;
-        for stage in &self.train.progressive_bits {
-            end += u64::from(stage.epochs);
-            if epoch < end {
-                config.network.activation_bits = Some(stage.activation_bits);
-                break;
-            }
-        }
-        config
-    }
-
     /// η: the threshold's fraction of max |W|; 0 for weights that are not ternary.
     pub fn eta(&self) -> f32 {
         match self.network.weights {

@@ -109,19 +109,6 @@ impl Config {
         }
     }
 
-    fn validate_stages(&self) -> Result<(), ConfigErrorKind> {
-        let stages = &self.train.progressive_bits;
-        if !stages.is_empty() && self.network.weights == Weights::Float {
-            return Err(Useless { key: "train.progressive_bits", reason: "the weights are float" });
-        }
-        for stage in stages {
-            check("train.progressive_bits.epochs", stage.epochs.into(), "at least 1", stage.epochs > 0)?;
-        }
-        let all: f64 = stages.iter().map(|stage| f64::from(stage.epochs)).sum();
-        let inside = stages.is_empty() || all < f64::from(self.train.epochs);
-        check("train.progressive_bits.epochs", all, "together less than train.epochs", inside)
-    }
-
     fn validate_data(&self) -> Result<(), ConfigErrorKind> {
         let data = &self.data;
         if let Some(size) = data.image_size {
@@ -247,7 +234,7 @@ impl Config {
     }
 }
 
-fn check(key: &'static str, value: f64, range: &'static str, holds: bool) -> Result<(), ConfigErrorKind> {
+pub(super) fn check(key: &'static str, value: f64, range: &'static str, holds: bool) -> Result<(), ConfigErrorKind> {
     if holds { Ok(()) } else { Err(Range { key, value, range }) }
 }
 

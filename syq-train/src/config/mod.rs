@@ -8,12 +8,14 @@ mod check;
 mod data;
 mod log;
 mod recipe;
+mod stages;
 mod written;
 
 pub use check::{ConfigError, ConfigErrorKind};
 pub use data::{AugmentationConfig, DataConfig, DataFormat, EvaluationConfig, NormalizationConfig};
 pub use log::{LogConfig, TensorBoardConfig};
 pub use recipe::Recipe;
+pub use stages::{BitStage, SizeStage};
 pub use written::Written;
 
 use crate::optim::{Momentum, PerGroup};
@@ -237,6 +239,9 @@ pub struct TrainConfig {
     /// Epochs at the start of the run whose activations have other bits; default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub progressive_bits: Vec<BitStage>,
+    /// Epochs at the start of the run on pictures of another size; default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub progressive_sizes: Vec<SizeStage>,
     /// A teacher to learn from beside the labels; default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distillation: Option<DistillationConfig>,
@@ -250,17 +255,6 @@ pub struct TrainConfig {
     /// Epochs between checkpoints; default 1.
     #[serde(default = "every_epoch")]
     pub checkpoint_epochs: u32,
-}
-
-/// An element of `train.progressive_bits`: some epochs with these activations, one element after the
-/// other, before those of the network (Zhuang et al., CVPR 2018).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BitStage {
-    /// 1, 2, 3, 4 or 8.
-    pub activation_bits: BitWidth,
-    /// At least 1.
-    pub epochs: u32,
 }
 
 /// Table `train.distillation` (Hinton, Vinyals and Dean, 2015).

@@ -23,7 +23,7 @@ pub enum Recipe {
 }
 
 /// Keys that the paper's recipe does not have: it is the paper's only without them.
-const NOT_IN_THE_PAPER: [&str; 8] = [
+const NOT_IN_THE_PAPER: [&str; 9] = [
     "data.augmentation.color_jitter",
     "network.threshold",
     "network.weight_normalization",
@@ -31,6 +31,7 @@ const NOT_IN_THE_PAPER: [&str; 8] = [
     "train.label_smoothing",
     "train.distillation",
     "train.progressive_bits",
+    "train.progressive_sizes",
     "train.batch_norm_batches",
 ];
 

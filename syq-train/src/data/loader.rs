@@ -18,6 +18,8 @@ pub enum Order {
         seed: u64,
         /// The epoch, from 0.
         epoch: u64,
+        /// Height and width to which the images are brought.
+        size: [usize; 2],
         /// Random changes.
         augmentation: Augmentation,
     },
@@ -33,6 +35,8 @@ pub struct Pass {
     /// Images in the order in which they come.
     sequence: Vec<u32>,
     preparation: Preparation,
+    /// Height and width of what comes out.
+    size: [usize; 2],
     batch: usize,
     batches: usize,
 }
@@ -60,26 +64,30 @@ impl Pass {
         if batch == 0 {
             return Err(DataError::EmptyBatch);
         }
-        super::bytes(batch, data.size())?;
+        let size = match order {
+            Order::Shuffled { size, .. } => size,
+            Order::Sequential => data.size(),
+        };
+        super::bytes(batch, size)?;
         if let Some(&index) = indices.iter().find(|&&index| index as usize >= data.len()) {
             let (found, expected) = (data.len(), (index as usize).saturating_add(1));
             return Err(DataError::Buffer { what: "the data set", found, expected });
         }
         let mut sequence = indices.to_vec();
         let (batches, preparation) = match order {
-            Order::Shuffled { seed, epoch, augmentation } => {
+            Order::Shuffled { seed, epoch, augmentation, .. } => {
                 Random::new(seed, Purpose::Shuffle, epoch, 0).shuffle(&mut sequence);
                 if sequence.len() < batch {
                     let (found, expected) = (sequence.len(), batch);
                     return Err(DataError::Buffer { what: "the training part", found, expected });
                 }
-                let augmenter = Box::new(Augmenter::new(augmentation, Arc::clone(normalization), data.size()));
+                let augmenter = Box::new(Augmenter::new(augmentation, Arc::clone(normalization), size));
                 (sequence.len() / batch, Preparation::Augment { seed, epoch, augmenter })
             }
             Order::Sequential => (sequence.len().div_ceil(batch), Preparation::Normalize),
         };
         let normalization = Arc::clone(normalization);
-        Ok(Self { data: Arc::clone(data), normalization, sequence, preparation, batch, batches })
+        Ok(Self { data: Arc::clone(data), normalization, sequence, preparation, size, batch, batches })
     }
 
     /// Number of batches.
@@ -96,7 +104,7 @@ impl Pass {
             self.sequence.chunks(self.batch).nth(number).filter(|_| number < self.batches).ok_or(
                 DataError::Buffer { what: "the pass", found: self.batches, expected: number.saturating_add(1) },
             )?;
-        let size = self.data.size();
+        let size = self.size;
         let length = super::bytes(1, size)?;
         target.images.resize(super::bytes(chosen.len(), size)?, 0.0);
         target.labels.clear();
@@ -213,7 +221,7 @@ mod tests {
     }
 
     fn shuffled(epoch: u64) -> Order {
-        Order::Shuffled { seed: 1, epoch, augmentation: AUGMENTATION }
+        Order::Shuffled { seed: 1, epoch, size: [4, 4], augmentation: AUGMENTATION }
     }
 
     fn all(pass: &Pass, first: usize, pause: Duration) -> Vec<Batch> {
@@ -251,6 +259,15 @@ mod tests {
         used.dedup();
         assert_eq!(used.len(), 20);
         assert_ne!(slow, all(&pass(shuffled(4), 5), 0, Duration::ZERO));
+    }
+
+    #[test]
+    fn training_images_have_the_size_that_the_pass_says() {
+        let Order::Shuffled { seed, epoch, augmentation, .. } = shuffled(0) else { unreachable!() };
+        let mut pass = pass(Order::Shuffled { seed, epoch, size: [6, 3], augmentation }, 5);
+        let mut batch = Batch::default();
+        pass.fill(0, &mut batch).unwrap();
+        assert_eq!(batch.images.len(), 5 * 6 * 3 * 3);
     }
 
     #[test]

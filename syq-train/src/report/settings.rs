@@ -99,6 +99,9 @@ impl Settings {
         if self.get("train.progressive_bits").is_some() {
             words.push("progressive bits".to_owned());
         }
+        if self.get("train.progressive_sizes").is_some() {
+            words.push("progressive sizes".to_owned());
+        }
         if let Some(weight) = self.get("train.distillation.weight") {
             words.push(format!("distillation with weight {weight}"));
         }
@@ -133,14 +136,15 @@ mod tests {
         // As a checkpoint echoes a real configuration.
         let text = include_str!("../../configs/cifar10-resnet20-w2a2-pixel.toml");
         let more = "activation_bits = 2\nfirst_last = \"8bit\"\nweight_normalization = \"filter\"";
-        let stages = "epochs = 24\nprogressive_bits = [{ activation_bits = 4, epochs = 2 }]";
+        let stages = "epochs = 24\nprogressive_bits = [{ activation_bits = 4, epochs = 2 }]\n\
+                      progressive_sizes = [{ image_size = 24, epochs = 2 }]";
         let text = text.replace("activation_bits = 2", more).replace("epochs = 24", stages);
         let config = crate::config::Config::from_toml_str(&text).unwrap();
         let integer = Settings::new(&serde_json::from_str(&serde_json::to_string(&config).unwrap()).unwrap());
         assert_eq!(
             integer.recipe(),
             "Adam at 0.001, cosine, learned activation step, 8-bit first and last layers, \
-             weights normalised over each filter, progressive bits"
+             weights normalised over each filter, progressive bits, progressive sizes"
         );
         let float = Settings::new(&json!({"network": {"weights": "float"}}));
         assert_eq!((float.bits().unwrap(), float.recipe()), ("float".to_owned(), String::new()));

@@ -159,11 +159,8 @@ impl Run {
             let batches = self.batches() as u64;
             let epoch = self.step / batches;
             self.enter_stage(epoch)?;
-            let order =
-                Order::Shuffled { seed: self.config.train.seed, epoch, augmentation: self.config.augmentation() };
             let mut asked = Instant::now();
-            let pass = Pass::new(&self.data, &self.split.train, &self.normalization, order, self.config.train.batch)?;
-            let mut loader = Loader::new(pass, (self.step % batches) as usize)?;
+            let mut loader = Loader::new(self.pass(epoch)?, (self.step % batches) as usize)?;
             while self.step < end && self.step / batches == epoch {
                 let Some(batch) = loader.next() else { break };
                 let batch = batch?;
@@ -207,6 +204,18 @@ impl Run {
             }
         }
         self.checkpoint()
+    }
+
+    /// The training images of an epoch, as the network of the stage takes them.
+    fn pass(&self, epoch: u64) -> Result<Pass, RunError> {
+        let input = self.graph.network().input;
+        let order = Order::Shuffled {
+            seed: self.config.train.seed,
+            epoch,
+            size: [input.height, input.width],
+            augmentation: self.config.augmentation(),
+        };
+        Ok(Pass::new(&self.data, &self.split.train, &self.normalization, order, self.config.train.batch)?)
     }
 
     /// One step: forward, backward and update.

@@ -60,7 +60,7 @@ impl Run {
     /// Weights that cannot be quantized any more.
     pub fn model(&self) -> Result<Model, RunError> {
         let normalization = [self.normalization.mean(), self.normalization.deviation()];
-        model(&self.graph, self.data.classes(), normalization, &self.config)
+        model(&self.graph, self.data.classes(), normalization, &self.stage())
     }
 }
 

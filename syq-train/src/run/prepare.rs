@@ -115,6 +115,7 @@ impl Run {
         if let Some(distillation) = &run.config.train.distillation {
             run.teacher = Some(Teacher::open(distillation, &run)?);
         }
+        run.check_sizes()?;
         std::fs::create_dir_all(folder).map_err(at)?;
         atomic::remove_partial(folder).map_err(at)?;
         match start {

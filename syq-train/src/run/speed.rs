@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Opens a run in `folder` to be timed: [`Run::open`] of the configuration, but with epochs enough for `steps` steps,
-/// and without checkpoints in between. A quantized network without an `init` starts from a float one that was not
+/// all of them on pictures of the full size, and without checkpoints in between. A quantized network without an `init` starts from a float one that was not
 /// trained: its speed is the same.
 ///
 /// # Errors
@@ -20,6 +20,7 @@ pub fn open(config: Config, folder: &Path, data: Dataset, steps: u64) -> Result<
     let needed = u32::try_from(2 * steps / batches + 2).unwrap_or(u32::MAX);
     config.train.epochs = config.train.epochs.max(needed);
     config.train.checkpoint_epochs = u32::MAX;
+    config.train.progressive_sizes = Vec::new();
     if config.network.weights != Weights::Float && config.train.init.is_none() {
         let float = folder.join("float");
         untrained(&config, &float, &data)?;

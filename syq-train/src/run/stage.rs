@@ -1,7 +1,8 @@
-//! Progressive bits: the epochs of a run whose activations have other bits than the network in the end.
+//! Progressive training: the epochs of a run whose activations have other bits, or whose pictures have another size, than
+//! the network in the end.
 //!
-//! Where the bits change the network is compiled anew and starts from its own weights, as a further run
-//! would: scales and running statistics go on, the learned steps of the quantizers that changed are set by
+//! Where one of them changes the network is compiled anew and starts from its own weights, as a further run
+//! would: scales and running statistics go on, the learned steps of quantizers whose bits changed are set by
 //! the next batch. The optimizer's state and the schedule go on.
 
 use super::model::build;
@@ -9,6 +10,7 @@ use super::prepare::precision;
 use super::state::without_other_steps;
 use super::{Run, RunError};
 use crate::config::Config;
+use crate::graph::Graph;
 
 impl Run {
     /// The configuration of the stage that the last step belonged to.
@@ -18,21 +20,45 @@ impl Run {
 
     /// Compiles the network of the next step's stage, if it is another one.
     pub(super) fn enter_stage(&mut self, epoch: u64) -> Result<(), RunError> {
-        let stage = self.config.stage(epoch);
-        if self.step == 0 || stage.network == self.stage().network {
+        let (stage, now) = (self.config.stage(epoch), self.stage());
+        if self.step == 0 || (stage.network == now.network && stage.image_size() == now.image_size()) {
             return Ok(());
         }
-        let mut graph = build(&stage, &self.normalization, self.data.classes().len(), precision(&stage))?;
+        let mut graph = self.compile(&stage)?;
         let state = without_other_steps(self.graph.state(), self.graph.network(), graph.network());
         graph.start_from(&state)?;
         self.graph = graph;
-        Ok(())
+        self.follow()
     }
 
     /// Compiles the network of the stage that the checkpoint at hand, of step `self.step`, is of.
     pub(super) fn reenter_stage(&mut self) -> Result<(), RunError> {
-        let stage = self.stage();
-        self.graph = build(&stage, &self.normalization, self.data.classes().len(), precision(&stage))?;
-        Ok(())
+        self.graph = self.compile(&self.stage())?;
+        self.follow()
+    }
+
+    /// Refuses sizes of pictures for which the network has other weights, before the first step.
+    pub(super) fn check_sizes(&mut self) -> Result<(), RunError> {
+        let state = self.graph.state();
+        let sizes = self.config.train.progressive_sizes.iter();
+        let ends = sizes.scan(0, |end, stage| {
+            *end += u64::from(stage.epochs);
+            Some(*end)
+        });
+        for epoch in ends.collect::<Vec<_>>() {
+            let mut graph = self.compile(&self.config.stage(epoch))?;
+            graph.start_from(&without_other_steps(state.clone(), self.graph.network(), graph.network()))?;
+        }
+        self.follow()
+    }
+
+    fn compile(&self, stage: &Config) -> Result<Graph, RunError> {
+        build(stage, &self.normalization, self.data.classes().len(), precision(stage))
+    }
+
+    /// The teacher sees the pictures that the network sees.
+    fn follow(&mut self) -> Result<(), RunError> {
+        let input = self.graph.network().input;
+        self.teacher.as_mut().map_or(Ok(()), |teacher| teacher.take(input, self.workers.threads()))
     }
 }

@@ -136,7 +136,8 @@ impl Run {
             return Err(RunError::Changed { path });
         }
         self.step = metadata.step;
-        if !self.config.train.progressive_bits.is_empty() {
+        let train = &self.config.train;
+        if !train.progressive_bits.is_empty() || !train.progressive_sizes.is_empty() {
             self.reenter_stage()?;
         }
         self.graph.restore(&tensors.iter().map(|(name, tensor)| (name.clone(), tensor.values.clone())).collect())?;

@@ -5,7 +5,7 @@
 //! Re-estimated they are the plain mean over many batches. Nothing else of the network changes.
 
 use super::{Run, RunError};
-use crate::data::{Loader, Order, Pass};
+use crate::data::Loader;
 
 impl Run {
     /// Replaces every batch norm's statistics by their mean over the configured number of batches: the
@@ -16,11 +16,7 @@ impl Run {
         if batches == 0 {
             return Ok(());
         }
-        let augmentation = self.config.augmentation();
-        let (seed, epoch) = (self.config.train.seed, self.step / self.batches() as u64);
-        let order = Order::Shuffled { seed, epoch, augmentation };
-        let pass = Pass::new(&self.data, &self.split.train, &self.normalization, order, self.config.train.batch)?;
-        let mut loader = Loader::new(pass, 0)?;
+        let mut loader = Loader::new(self.pass(self.step / self.batches() as u64)?, 0)?;
         for index in 0..batches {
             let Some(batch) = loader.next() else { break };
             let batch = batch?;
