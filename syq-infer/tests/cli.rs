@@ -7,6 +7,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Codebook, Granularity};
+use syq_infer::builtin::BUILTIN;
 use syq_infer::{Isa, builtin};
 use syq_pack::zoo::{Architecture, FirstLast, Scheme};
 use syq_pack::{Golden, Model};
@@ -330,6 +331,24 @@ fn info_and_verify_describe_eight_bit_layers() {
     assert!(syq(&["info", "--model", &path]).out.contains("int8 filter"));
     let verify = syq(&["verify", "--model", &path]);
     assert!(verify.code == 0 && verify.out.contains("exact"), "{} {}", verify.out, verify.err);
+}
+
+#[test]
+fn built_in_networks_have_names() {
+    let picture = fixture("rgb.png");
+    let top = |arguments: &[&str]| {
+        let ran = syq(&[&["classify", "--json", text(&picture)][..], arguments].concat());
+        serde_json::from_str::<serde_json::Value>(&ran.out).unwrap()[0]["top"].clone()
+    };
+    assert_eq!(top(&[]), top(&["--model", BUILTIN[0].name()]));
+    for network in &BUILTIN {
+        let ran = syq(&["info", "--model", network.name()]);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        assert!(syq(&["classify", "--help"]).out.contains(network.name()));
+    }
+    let ran = syq(&["info", "--model", "no-such-network"]);
+    assert_eq!(ran.code, 3);
+    assert!(ran.err.contains(BUILTIN[0].name()), "{}", ran.err);
 }
 
 #[test]

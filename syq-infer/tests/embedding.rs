@@ -4,6 +4,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use syq_infer::builtin::{BUILTIN, find};
 use syq_infer::{Control, Engine, Session, SessionError, SessionOptions, builtin};
 use syq_pack::{Golden, Model};
 
@@ -112,8 +113,15 @@ fn a_panicking_callback_leaves_the_session_usable() {
 }
 
 #[test]
-fn the_built_in_file_is_the_one_that_its_model_is_written_as() {
-    assert!(Model::from_bytes(builtin()).unwrap().to_bytes().unwrap() == builtin());
+fn the_built_in_files_are_those_that_their_models_are_written_as() {
+    for network in &BUILTIN {
+        let model = Model::from_bytes(network.bytes()).unwrap();
+        assert!(model.to_bytes().unwrap() == network.bytes(), "{}", network.name());
+        assert!(model.preprocess.is_some() && model.golden.is_some() && !model.labels.is_empty(), "{}", network.name());
+        assert_eq!(find(network.name()).unwrap().bytes(), network.bytes());
+    }
+    assert_eq!(BUILTIN[0].bytes(), builtin());
+    assert!(find("").is_none());
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::io::Read;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use syq_infer::builtin::{BUILTIN, find};
 use syq_infer::isa::IsaError;
 use syq_infer::{Isa, Session, SessionError, SessionOptions, builtin};
 use syq_pack::{Model, ModelLimits, digest};
@@ -18,8 +19,7 @@ const MOST_THREADS: usize = 1024;
 /// Which model.
 #[derive(Debug, Args)]
 pub(super) struct ModelArguments {
-    /// Model file; without it the network that is built into this program
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE|NAME", help = help())]
     model: Option<PathBuf>,
 }
 
@@ -90,17 +90,35 @@ impl Source {
 }
 
 impl ModelArguments {
-    /// The bytes of the model file.
+    /// The bytes of the model file. A name goes before a file of the same name, which `./NAME` reaches.
     pub(super) fn source(&self) -> Result<Source, Failure> {
         let Some(path) = &self.model else {
             return Ok(Source { file: "built-in model".to_owned(), bytes: builtin().into() });
         };
+        if let Some(network) = path.to_str().and_then(find) {
+            let file = format!("built-in model {}", network.name());
+            return Ok(Source { file, bytes: network.bytes().into() });
+        }
         let file = one_line(&path.display());
         match read_limited(path) {
+            Err(_) if !path.exists() && path.components().count() == 1 && path.extension().is_none() => {
+                let reason = format!("neither a file nor a built-in network: {}", names());
+                Err(Failure::Model { file, reason })
+            }
             Ok(bytes) => Ok(Source { file, bytes: bytes.into() }),
             Err(reason) => Err(Failure::Model { file, reason }),
         }
     }
+}
+
+/// The built-in networks' names.
+fn names() -> String {
+    BUILTIN.map(|network| network.name()).join(", ")
+}
+
+fn help() -> String {
+    let networks = BUILTIN.map(|network| format!("{} ({})", network.name(), network.about()));
+    format!("Model file, or a network that is built in: {}; default: the first", networks.join(", "))
 }
 
 /// A model and where it was read.
