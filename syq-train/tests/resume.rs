@@ -51,10 +51,13 @@ const ADAM: &str = "adam = { betas = [0.9, 0.999], epsilon = 1e-5 }";
 #[derive(Default)]
 struct Silent {
     rows: Vec<Row>,
+    work_left: Vec<f64>,
 }
 
 impl Observer for Silent {
-    fn step(&mut self, _: &Progress) {}
+    fn step(&mut self, progress: &Progress) {
+        self.work_left.push(progress.work_left);
+    }
     fn epoch(&mut self, row: &Row) {
         self.rows.push(*row);
     }
@@ -172,8 +175,13 @@ fn a_run_of_progressive_sizes() {
         let input = export(&parts.join(CHECKPOINT)).unwrap().0.network.input;
         assert_eq!([input.height, input.width], [SIZE; 2]);
     }
-    run(&config(2), &whole, Start::New, None);
+    let mut watcher = Silent::default();
+    Run::open(config(2), &whole, data(), Start::New).unwrap().train(None, &mut watcher).unwrap();
     assert_eq!(metrics(&parts), metrics(&whole));
+    // Of three steps an epoch, on 8, 8, 16 and 12 pixels.
+    let [first, sixth, seventh] = [0, 5, 6].map(|step| watcher.work_left[step]);
+    assert_eq!([first, sixth, seventh], [5.0 + 12.0 + 6.75, 12.0 + 6.75, 2.0 + 1.6875]);
+    assert_eq!(watcher.work_left.last(), Some(&0.0));
 }
 
 #[test]

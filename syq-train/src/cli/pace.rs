@@ -29,6 +29,8 @@ pub(super) struct Place {
     pub(super) of_epoch: u64,
     /// Steps left in the run.
     pub(super) of_run: u64,
+    /// What those are in steps like this one: see `Progress::work_left`.
+    pub(super) work: f64,
     /// Steps of an epoch.
     pub(super) epoch: u64,
 }
@@ -69,7 +71,7 @@ impl Pace {
         let step = self.seconds_a_step()?;
         let between = self.between.unwrap_or(0.0);
         let epochs = place.of_run.div_ceil(place.epoch.max(1));
-        Some(Left { epoch: place.of_epoch as f64 * step, run: place.of_run as f64 * step + epochs as f64 * between })
+        Some(Left { epoch: place.of_epoch as f64 * step, run: place.work * step + epochs as f64 * between })
     }
 }
 
@@ -78,7 +80,7 @@ mod tests {
     use super::*;
 
     fn place(step: u64) -> Place {
-        Place { of_epoch: (10 - step % 10) % 10, of_run: 40 - step, epoch: 10 }
+        Place { of_epoch: (10 - step % 10) % 10, of_run: 40 - step, work: (40 - step) as f64, epoch: 10 }
     }
 
     #[test]
@@ -91,6 +93,9 @@ mod tests {
         pace.step(104.0, place(3));
         assert_eq!(pace.seconds_a_step(), Some(2.0));
         assert_eq!(pace.left(place(3)), Some(Left { epoch: 14.0, run: 74.0 }));
+        // Later steps that take twice as long.
+        let slower = Place { work: 7.0 + 2.0 * 30.0, ..place(3) };
+        assert_eq!(pace.left(slower), Some(Left { epoch: 14.0, run: 134.0 }));
     }
 
     #[test]
@@ -112,7 +117,7 @@ mod tests {
         let mut now = 0.0;
         for step in 0..3000 {
             now += if step < 1500 { 1.0 } else { 3.0 };
-            pace.step(now, Place { of_epoch: 1, of_run: 1, epoch: 10 });
+            pace.step(now, Place { of_epoch: 1, of_run: 1, work: 1.0, epoch: 10 });
         }
         assert!((pace.seconds_a_step().unwrap() - 3.0).abs() < 0.01);
     }

@@ -131,6 +131,7 @@ impl Observer for Watcher {
         let place = Place {
             of_epoch: p.batch[1].saturating_sub(p.batch[0]) as u64,
             of_run: p.step[1].saturating_sub(p.step[0]),
+            work: p.work_left,
             epoch: p.batch[1] as u64,
         };
         self.pace.step(now, place);
@@ -172,8 +173,8 @@ mod tests {
     fn a_line_says_how_far_and_how_long() {
         let seen = Loss { sum: 750.0, correct: 600, correct_top5: 900, images: 1000 };
         let (learning_rate, images_per_second, waited) = (0.1, 50.0, Duration::ZERO);
-        let progress =
-            Progress { epoch: 2, batch: [10, 40], step: [90, 400], seen, learning_rate, images_per_second, waited };
+        let (batch, step, work_left) = ([10, 40], [90, 400], 310.0);
+        let progress = Progress { epoch: 2, batch, step, work_left, seen, learning_rate, images_per_second, waited };
         assert_eq!(
             message(&progress, 10, Some(0.5), Some(Left { epoch: 15.0, run: 3700.0 })),
             "epoch 3 of 10, step 10 of 40: loss 0.750 top-1 60.0 % 200 images/s, left 0:00:15 of the epoch, \

@@ -37,10 +37,14 @@ impl Config {
         if let Some(stage) = at(&self.train.progressive_bits, |stage| stage.epochs, epoch) {
             config.network.activation_bits = Some(stage.activation_bits);
         }
-        match at(&self.train.progressive_sizes, |stage| stage.epochs, epoch) {
-            Some(stage) => config.with_image_size(stage.image_size),
-            None => config,
-        }
+        let size = self.image_size_at(epoch);
+        if size == self.image_size() { config } else { config.with_image_size(size) }
+    }
+
+    /// Height and width of the pictures in an epoch (from 0).
+    pub fn image_size_at(&self, epoch: u64) -> usize {
+        let stage = at(&self.train.progressive_sizes, |stage| stage.epochs, epoch);
+        stage.map_or(self.image_size(), |stage| stage.image_size)
     }
 
     /// The same on pictures of another size: evaluation crops the same part of them.

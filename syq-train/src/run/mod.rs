@@ -60,6 +60,9 @@ pub struct Progress {
     pub batch: [usize; 2],
     /// Steps done in the run, of how many.
     pub step: [u64; 2],
+    /// Steps left in the run, each counted by the pixels of its images where this step's count 1: those on larger pictures
+    /// (`train.progressive_sizes`) take longer.
+    pub work_left: f64,
     /// What the epoch's images gave so far.
     pub seen: Loss,
     /// Learning rate of the step.
@@ -173,6 +176,7 @@ impl Run {
                     epoch,
                     batch: [(self.step - epoch * batches) as usize, batches as usize],
                     step: [self.step, self.steps()],
+                    work_left: self.work_left(epoch),
                     seen: self.seen.loss(),
                     learning_rate,
                     images_per_second: images as f64 / started.elapsed().as_secs_f64(),

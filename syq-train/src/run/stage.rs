@@ -18,6 +18,17 @@ impl Run {
         self.config.stage(self.step.saturating_sub(1) / (self.batches() as u64).max(1))
     }
 
+    /// The steps that are left, in steps like those of `epoch`: see [`super::Progress::work_left`].
+    pub(super) fn work_left(&self, epoch: u64) -> f64 {
+        let (batches, now) = (self.batches() as u64, self.config.image_size_at(epoch) as f64);
+        let epochs = epoch..u64::from(self.config.train.epochs);
+        let left = epochs.map(|epoch| {
+            let steps = (batches * (epoch + 1)).saturating_sub(self.step.max(batches * epoch));
+            steps as f64 * (self.config.image_size_at(epoch) as f64 / now).powi(2)
+        });
+        left.sum()
+    }
+
     /// Compiles the network of the next step's stage, if it is another one.
     pub(super) fn enter_stage(&mut self, epoch: u64) -> Result<(), RunError> {
         let (stage, now) = (self.config.stage(epoch), self.stage());
