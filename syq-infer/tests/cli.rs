@@ -287,6 +287,14 @@ fn eval_counts() {
     for (name, right) in [("top1", top1), ("top5", top5)] {
         assert_eq!(report[name], serde_json::json!({ "right": right, "total": 5 }));
     }
+    // A model whose labels are others than the folders it was trained on counts the same.
+    let mut model = Model::from_bytes(builtin()).unwrap();
+    model.origin.class_folders = model.labels.iter().map(|label| format!("the {label}")).collect();
+    std::mem::swap(&mut model.origin.class_folders, &mut model.labels);
+    let other = tempfile::tempdir().unwrap();
+    let renamed = file(&other, "renamed.safetensors", &model.to_bytes().unwrap());
+    let again = syq(&["eval", "--json", "--model", &renamed, text(folder.path())]);
+    assert_eq!((again.code, &again.json()["top5"]), (0, &report["top5"]), "{}", again.err);
     let table = syq(&["eval", "--threads", "1", text(folder.path())]);
     assert!(table.out.contains(&format!("{top1} of 5\n")) && table.out.contains(&format!("{top5} of 5\n")));
 

@@ -315,6 +315,8 @@ fn networks_that_ask_for_too_much() {
     let FormatError::Model(ModelError::Network(error)) = error else { panic!("{error}") };
     assert!(matches!(error.kind, NetworkErrorKind::Limit { .. }));
     assert!(matches!(after(|p| p.metadata["labels"] = json!(["one"])), FormatError::Model(ModelError::Labels { .. })));
+    let error = after(|p| p.metadata["origin"]["class_folders"] = json!(["one"]));
+    assert!(matches!(error, FormatError::Model(ModelError::ClassFolders { found: 1, .. })));
     let error = after(|p| p.metadata["golden"]["logits"] = json!([1]));
     assert!(matches!(error, FormatError::Model(ModelError::Golden { .. })));
     let error = after(|p| p.metadata["preprocess"]["std"] = json!([1.0, 0.0, 1.0]));

@@ -16,6 +16,7 @@ use std::time::Instant;
 use syq_infer::inputs::{Input, InputErrorKind, collect};
 use syq_infer::topk::top_k;
 use syq_infer::{Session, SessionError};
+use syq_pack::Model;
 
 const SCHEMA: &str = "syq.eval/1";
 
@@ -35,7 +36,7 @@ pub(super) struct Arguments {
     json: bool,
     #[command(flatten)]
     engine: EngineArguments,
-    /// Folder with one folder of pictures a class, named as the model's labels
+    /// Folder with one folder of pictures a class, named as the model's labels or as the folders it was trained on
     #[arg(value_name = "DIR")]
     folder: PathBuf,
 }
@@ -67,11 +68,11 @@ struct Failed {
     error: String,
 }
 
-/// A picture and the name of its class.
+/// A picture and the index of its class.
 #[derive(Debug)]
 struct Sample {
     input: Input,
-    class: String,
+    class: usize,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
@@ -80,7 +81,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     let mut session = loaded.picture_session(arguments.engine.options())?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(session.threads()).build();
     let pool = pool.map_err(|error| Failure::Usage(format!("cannot start {} threads: {error}", session.threads())))?;
-    let (samples, failed) = samples(&arguments.folder, session.labels())?;
+    let (samples, failed) = samples(&arguments.folder, &loaded.model)?;
     let bar = progress(samples.len());
     for failed in &failed {
         complain(&format!("{}: {}", failed.file, failed.error));
@@ -137,7 +138,7 @@ impl Report {
             match tensor {
                 Ok(tensor) => {
                     input.extend(tensor);
-                    classes.push(&sample.class);
+                    classes.push(sample.class);
                 }
                 Err(error) => {
                     let file = sample.input.to_string();
@@ -150,10 +151,9 @@ impl Report {
             return Ok(());
         }
         let logits = session.run(&input)?;
-        let labels = session.labels();
-        for (logits, class) in logits.chunks(labels.len().max(1)).zip(classes) {
+        for (logits, class) in logits.chunks(session.labels().len().max(1)).zip(classes) {
             let top = top_k(logits, 5);
-            let place = top.iter().position(|candidate| labels.get(candidate.index) == Some(class));
+            let place = top.iter().position(|candidate| candidate.index == class);
             self.top1.right += u64::from(place == Some(0));
             self.top5.right += u64::from(place.is_some());
             self.top1.total += 1;
@@ -188,21 +188,29 @@ fn tensor(session: &Session, input: &Input) -> Result<Vec<f32>, String> {
     Ok(tensor)
 }
 
-/// The pictures of the class folders, by class and path, and what of them cannot be reached.
-fn samples(folder: &Path, labels: &[String]) -> Result<(Vec<Sample>, Vec<Failed>), Failure> {
+/// The pictures of the class folders, by class and path, and what of them cannot be reached. A folder is called like a
+/// label, or as the folder of the data set that the model was trained on.
+fn samples(folder: &Path, model: &Model) -> Result<(Vec<Sample>, Vec<Failed>), Failure> {
     let usage = |message: String| Failure::Usage(format!("{}: {message}", folder.display()));
-    let classes = class_folders(folder).map_err(|error| usage(error.to_string()))?;
-    let unknown: Vec<&str> =
-        classes.iter().map(|(class, _)| class.as_str()).filter(|class| !labels.iter().any(|l| l == class)).collect();
+    let folders = class_folders(folder).map_err(|error| usage(error.to_string()))?;
+    let index = |names: &[String], folder: &str| names.iter().position(|name| name == folder);
+    let class = |folder: &str| index(&model.labels, folder).or_else(|| index(model.class_folders(), folder));
+    let (mut classes, mut unknown) = (Vec::new(), Vec::new());
+    for (name, path) in &folders {
+        match class(name) {
+            Some(class) => classes.push((class, path)),
+            None => unknown.push(name.as_str()),
+        }
+    }
     if !unknown.is_empty() {
-        let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+        let labels: Vec<&str> = model.labels.iter().map(String::as_str).collect();
         return Err(usage(format!("the model has no class {}; its classes are {}", list(&unknown), list(&labels))));
     }
     let (mut samples, mut failed) = (Vec::new(), Vec::new());
     for (class, path) in classes {
-        for item in collect(&[path]) {
+        for item in collect(std::slice::from_ref(path)) {
             match item {
-                Ok(input) => samples.push(Sample { input, class: class.clone() }),
+                Ok(input) => samples.push(Sample { input, class }),
                 // A class may be without pictures.
                 Err(error) if matches!(error.reason, InputErrorKind::NoPictures) => {}
                 Err(error) => {

@@ -32,6 +32,14 @@ pub enum ModelError {
         /// Logits of the network.
         expected: usize,
     },
+    /// Not one folder a class, where the origin names any.
+    #[error("{found} class folders for {expected} classes")]
+    ClassFolders {
+        /// Folders found.
+        found: usize,
+        /// Logits of the network.
+        expected: usize,
+    },
     /// A golden output of another length than the network's.
     #[error("the golden output has {found} logits, the network {expected}")]
     Golden {

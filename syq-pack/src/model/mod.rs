@@ -45,6 +45,11 @@ impl Model {
         Ok(model)
     }
 
+    /// The name that a folder of pictures of each class has in the data set: the labels, unless the origin says otherwise.
+    pub fn class_folders(&self) -> &[String] {
+        if self.origin.class_folders.is_empty() { &self.labels } else { &self.origin.class_folders }
+    }
+
     /// Checks everything; the work of [`Self::view`] without its result.
     ///
     /// # Errors
@@ -61,6 +66,9 @@ pub struct Origin {
     /// The data set that it was trained on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_set: Option<String>,
+    /// The data set's folders, one a class in the order of the labels; empty where they are called like the labels.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub class_folders: Vec<String>,
     /// The command that made it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,

@@ -83,6 +83,10 @@ impl Model {
         if labels != classes {
             return Err(ModelError::Labels { found: labels, expected: classes });
         }
+        let folders = self.class_folders().len();
+        if folders != classes {
+            return Err(ModelError::ClassFolders { found: folders, expected: classes });
+        }
         if logits != classes {
             return Err(ModelError::Golden { found: logits, expected: classes });
         }

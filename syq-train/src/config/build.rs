@@ -37,6 +37,11 @@ impl Config {
         }
     }
 
+    /// The labels of the classes that are called so in the data set.
+    pub fn labels(&self, classes: &[String]) -> Vec<String> {
+        classes.iter().map(|class| self.data.class_names.get(class).unwrap_or(class).clone()).collect()
+    }
+
     /// η: the threshold's fraction of max |W|; 0 for weights that are not ternary.
     pub fn eta(&self) -> f32 {
         match self.network.weights {

@@ -3,6 +3,7 @@
 use crate::data::folder::Corrupt;
 use crate::data::{ColorJitter, Flip, RandomResizedCrop, ScaleJitter};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use syq_pack::preprocess::Filter;
 
@@ -27,6 +28,9 @@ pub struct DataConfig {
     /// Folder of the test images, if there are any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<PathBuf>,
+    /// What the exported model calls the classes of folders that are not called so; default: as the folders.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub class_names: BTreeMap<String, String>,
     /// Height and width of the network's input; default: what the network's literature has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_size: Option<usize>,

@@ -54,6 +54,7 @@ impl DataConfig {
             train,
             validation: if test.is_some() { 0.0 } else { HELD_OUT },
             test,
+            class_names: <_>::default(),
             image_size: Some(image_size),
             normalization: None,
             augmentation,

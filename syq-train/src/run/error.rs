@@ -94,10 +94,24 @@ pub enum RunError {
     /// Images of other classes than the model's.
     #[error("the model knows the classes {}, the images have {}", model.join(", "), data.join(", "))]
     Classes {
-        /// The model's labels.
+        /// The model's class folders.
         model: Vec<String>,
         /// The data set's class names.
         data: Vec<String>,
+    },
+    /// A name for a class that the data set does not have.
+    #[error("data.class_names names {name:?}, but the classes are {}", data.join(", "))]
+    ClassName {
+        /// The name that no class folder has.
+        name: String,
+        /// The data set's class names.
+        data: Vec<String>,
+    },
+    /// Two classes with one label.
+    #[error("by data.class_names two classes would be called {label:?}")]
+    SameLabel {
+        /// The label.
+        label: String,
     },
     /// A teacher that sees other pictures than the student.
     #[error("{}: the teacher's {what}: {teacher}; the student's: {student}", path.display())]

@@ -38,11 +38,14 @@ pub(crate) fn build(
     Ok(Graph::new(&config.network(normalization, classes), options)?)
 }
 
-/// The model of a graph, with labels and preprocessing. Pictures are resized to the short side that the configuration
+/// The model of a graph that knows these classes of the data set, with labels and preprocessing. Pictures are resized to the short side that the configuration
 /// says and cropped in the middle.
-fn model(graph: &Graph, labels: &[String], normalization: [[f32; 3]; 2], config: &Config) -> Result<Model, RunError> {
+fn model(graph: &Graph, classes: &[String], normalization: [[f32; 3]; 2], config: &Config) -> Result<Model, RunError> {
     let network = graph.network();
-    let mut model = Model::new(network.clone(), graph.export()?, labels.to_vec())?;
+    let mut model = Model::new(network.clone(), graph.export()?, config.labels(classes))?;
+    if model.labels != classes {
+        model.origin.class_folders = classes.to_vec();
+    }
     model.preprocess = Some(Preprocess {
         resize: Resize::ShortSide { pixels: config.evaluation_resize(), filter: config.filter() },
         crop: Crop::Centre,
@@ -86,7 +89,7 @@ pub fn export_checkpoint(checkpoint: Checkpoint<RunMetadata>) -> Result<(Model, 
         data_set: metadata.config.data.train.to_str().map(str::to_owned),
         seed: Some(seed),
         producer: Some(format!("syq-train {}", env!("CARGO_PKG_VERSION"))),
-        ..Origin::default()
+        ..model.origin
     };
     if let Some(imported) = &metadata.imported {
         (model.origin.data_set, model.origin.seed) = (None, None);
@@ -104,8 +107,8 @@ pub fn export_checkpoint(checkpoint: Checkpoint<RunMetadata>) -> Result<(Model, 
 /// # Errors
 /// Other classes, or images that the model cannot take.
 pub fn evaluate(model: &Model, data: &Dataset, indices: &[u32], threads: usize) -> Result<Loss, RunError> {
-    if model.labels != data.classes() {
-        return Err(RunError::Classes { model: model.labels.clone(), data: data.classes().to_vec() });
+    if model.class_folders() != data.classes() {
+        return Err(RunError::Classes { model: model.class_folders().to_vec(), data: data.classes().to_vec() });
     }
     let mut session = Session::new(model, SessionOptions { threads, isa: None })?;
     let len = model.network.input.len();

@@ -77,6 +77,18 @@ pub fn precision(config: &Config) -> Precision {
     }
 }
 
+/// Every class name belongs to a class, and every class has a label of its own.
+fn check_labels(config: &Config, data: &Dataset) -> Result<(), RunError> {
+    let classes = data.classes();
+    if let Some(name) = config.data.class_names.keys().find(|name| !classes.contains(name)) {
+        return Err(RunError::ClassName { name: name.clone(), data: classes.to_vec() });
+    }
+    let mut labels = config.labels(classes);
+    labels.sort_unstable();
+    let same = labels.iter().zip(labels.iter().skip(1)).find(|(label, next)| label == next);
+    same.map_or(Ok(()), |(label, _)| Err(RunError::SameLabel { label: label.clone() }))
+}
+
 impl Run {
     /// Opens a run on `data`, the training images.
     ///
@@ -91,6 +103,7 @@ impl Run {
             Start::Resume if !folder.is_dir() => return Err(RunError::Absent { folder: folder.to_owned() }),
             Start::New | Start::Resume => {}
         }
+        check_labels(&config, &data)?;
         let split = split(&data, config.held_out(), config.train.seed)?;
         let precision = precision(&config);
         Isa::detect().check(precision)?;

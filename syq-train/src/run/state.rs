@@ -126,12 +126,13 @@ impl Run {
     pub(super) fn resume(&mut self) -> Result<(), RunError> {
         let path = self.folder.join(CHECKPOINT);
         let Checkpoint { metadata, tensors } = Checkpoint::<RunMetadata>::read(&path)?;
-        // Neither the threads, nor where the images lie, nor what is logged changes the result.
+        // Neither the threads, nor where the images lie, nor what classes are called, nor what is logged changes the result.
         let mut made_with = metadata.config;
         made_with.train.threads = self.config.train.threads;
         made_with.log = self.config.log;
         made_with.data.train.clone_from(&self.config.data.train);
         made_with.data.test.clone_from(&self.config.data.test);
+        made_with.data.class_names.clone_from(&self.config.data.class_names);
         if made_with != self.config {
             return Err(RunError::Changed { path });
         }
