@@ -1,26 +1,13 @@
 //! `syq verify` as a program: exact models, wrong golden logits, damaged files.
 #![cfg(feature = "cli")]
 
+mod common;
+
+use common::syq;
 use serde_json::Value;
-use std::process::Command;
 use syq_infer::{Isa, builtin};
 use syq_pack::Model;
 use tempfile::TempDir;
-
-/// What a run of `syq` left behind.
-struct Ran {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-fn syq(arguments: &[&str]) -> Ran {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_syq"));
-    let output = command.args(arguments).env_remove("SYQ_ISA").env_remove("SYQ_THREADS").output().unwrap();
-    let [out, err] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
-    assert!(!err.contains("panicked"), "{arguments:?}: {err}");
-    Ran { code: output.status.code().unwrap(), out, err }
-}
 
 /// A model's file in a folder of the test's own.
 fn file(folder: &TempDir, name: &str, model: &Model) -> String {
