@@ -28,11 +28,18 @@ impl Builtin {
 }
 
 /// All of them, with the default of `syq` as the first.
-pub static BUILTIN: [Builtin; 1] = [Builtin {
-    name: "cifar10-resnet20-w2a2",
-    about: "ten kinds of vehicles and animals on pictures of 32 x 32 pixels",
-    bytes: CIFAR10,
-}];
+pub static BUILTIN: [Builtin; 2] = [
+    Builtin {
+        name: "cifar10-resnet20-w2a2",
+        about: "ten kinds of animals and vehicles, 32 x 32 pixels",
+        bytes: CIFAR10,
+    },
+    Builtin {
+        name: "imagenette-resnet18-w2a2",
+        about: "ten of ImageNet's classes on photographs, 128 x 128 pixels",
+        bytes: include_bytes!("../models/imagenette-resnet18-w2a2.safetensors"),
+    },
+];
 
 const CIFAR10: &[u8] = include_bytes!("../models/cifar10-resnet20-w2a2.safetensors");
 
