@@ -28,7 +28,7 @@ impl Builtin {
 }
 
 /// All of them, with the default of `syq` as the first.
-pub static BUILTIN: [Builtin; 2] = [
+pub static BUILTIN: &[Builtin] = &[
     Builtin {
         name: "cifar10-resnet20-w2a2",
         about: "ten kinds of animals and vehicles, 32 x 32 pixels",

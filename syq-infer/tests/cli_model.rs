@@ -98,7 +98,7 @@ fn built_in_networks_have_names() {
         serde_json::from_str::<serde_json::Value>(&ran.out).unwrap()[0]["top"].clone()
     };
     assert_eq!(top(&[]), top(&["--model", BUILTIN[0].name()]));
-    for network in &BUILTIN {
+    for network in BUILTIN {
         let ran = syq(&["info", "--model", network.name()]);
         assert_eq!(ran.code, 0, "{}", ran.err);
         assert!(syq(&["classify", "--help"]).out.contains(network.name()));

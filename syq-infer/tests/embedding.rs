@@ -114,7 +114,7 @@ fn a_panicking_callback_leaves_the_session_usable() {
 
 #[test]
 fn the_built_in_files_are_those_that_their_models_are_written_as() {
-    for network in &BUILTIN {
+    for network in BUILTIN {
         let model = Model::from_bytes(network.bytes()).unwrap();
         assert!(model.to_bytes().unwrap() == network.bytes(), "{}", network.name());
         assert!(model.preprocess.is_some() && !model.labels.is_empty(), "{}", network.name());

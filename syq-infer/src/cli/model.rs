@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::io::Read;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use syq_infer::builtin::{BUILTIN, find};
+use syq_infer::builtin::{BUILTIN, Builtin, find};
 use syq_infer::isa::IsaError;
 use syq_infer::{Isa, Session, SessionError, SessionOptions, builtin};
 use syq_pack::{Model, ModelLimits, digest};
@@ -113,12 +113,13 @@ impl ModelArguments {
 
 /// The built-in networks' names.
 fn names() -> String {
-    BUILTIN.map(|network| network.name()).join(", ")
+    BUILTIN.iter().map(Builtin::name).collect::<Vec<_>>().join(", ")
 }
 
 fn help() -> String {
-    let networks = BUILTIN.map(|network| format!("{} ({})", network.name(), network.about()));
-    format!("Model file, or a network that is built in: {}; default: the first", networks.join(", "))
+    let networks = BUILTIN.iter().map(|network| format!("{} ({})", network.name(), network.about()));
+    let networks = networks.collect::<Vec<_>>().join(", ");
+    format!("Model file, or a network that is built in: {networks}; default: the first")
 }
 
 /// A model and where it was read.

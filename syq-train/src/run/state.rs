@@ -137,10 +137,7 @@ impl Run {
             return Err(RunError::Changed { path });
         }
         self.step = metadata.step;
-        let train = &self.config.train;
-        if !train.progressive_bits.is_empty() || !train.progressive_sizes.is_empty() {
-            self.reenter_stage()?;
-        }
+        self.reenter_stage()?;
         self.graph.restore(&tensors.iter().map(|(name, tensor)| (name.clone(), tensor.values.clone())).collect())?;
         let parameters: Vec<(&str, usize)> =
             self.graph.parameters().iter().map(|p| (p.name.as_str(), p.values.len())).collect();
