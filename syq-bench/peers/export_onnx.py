@@ -10,7 +10,7 @@ import onnx
 import openvino as ov
 from onnxruntime import quantization as q
 
-from onnx_model import float_model
+from float_onnx import float_model
 
 PICTURES = 16  # for calibration
 

@@ -81,7 +81,7 @@ impl Models {
         let source = repository().join(PEERS);
         let python = environment(&source, dir, "requirements-footprint.txt", "venv");
         let python = python.context("the ONNX model needs Python with the packages of requirements-footprint.txt")?;
-        call(Command::new(&python).arg(source.join("onnx_model.py")).arg(dir).arg(NETWORK.name()))?;
+        call(Command::new(&python).arg(source.join("float_onnx.py")).arg(dir).arg(NETWORK.name()))?;
         Ok(Self {
             packed: own::model_path(dir, NETWORK, scheme, FirstLast::Float),
             onnx: dir.join(NETWORK.name()).with_extension("onnx"),

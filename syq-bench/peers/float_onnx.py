@@ -1,4 +1,6 @@
-"""onnx_model.py MODELS NAME…: the float twins in ONNX, with weights of a seed."""
+"""float_onnx.py MODELS NAME…: the float twins in ONNX, with weights of a seed.
+
+Not called onnx_model: ONNX Runtime imports its own module of that name, and a script's folder is searched first."""
 import sys
 
 import numpy as np
