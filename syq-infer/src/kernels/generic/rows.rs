@@ -270,25 +270,28 @@ fn build_tables<T: Copy + Default>(
     for (from, to) in from.chunks_exact(layout.group_channels()).zip(row.chunks_exact_mut(layout.group_len())) {
         let (to, behind) = to.split_at_mut(planes * plane_len);
         behind.fill(0);
-        let mut put = |start: usize, codes: [u8; BLOCK]| {
-            for ((to, sum), halves) in to.chunks_exact_mut(plane_len).zip(&mut *behind).zip(halves(codes)) {
-                let (tables, sum_of_halves) = tables(&halves);
-                *sum += sum_of_halves;
-                let to: &mut [u8] = bytemuck::cast_slice_mut(&mut to[start..]);
-                let tables = tables.as_flattened();
-                match to.first_chunk_mut::<64>() {
-                    Some(to) => to.copy_from_slice(tables),
+        let (blocks, rest) = from.as_chunks::<BLOCK>();
+        let (low, high) = to.split_at_mut(plane_len);
+        let mut sums = [0; 2];
+        // One call of the closures, or they may stay calls, without the features of the instruction set.
+        for (block, low) in low.chunks_mut(BLOCK).enumerate() {
+            let codes = match blocks.get(block) {
+                Some(from) => code(from),
+                None => code(&filled(rest)),
+            };
+            let halves = halves(codes);
+            for plane in 0..planes {
+                let (tables, sum) = tables(&halves[plane]);
+                let to = if plane == 0 { &mut *low } else { &mut high[block * BLOCK..][..low.len()] };
+                sums[plane] += sum;
+                let tables: [u32; BLOCK] = bytemuck::cast(tables);
+                match to.first_chunk_mut() {
+                    Some(to) => *to = tables,
                     None => to.copy_from_slice(&tables[..to.len()]),
                 }
             }
-        };
-        let (blocks, rest) = from.as_chunks::<BLOCK>();
-        for (block, from) in blocks.iter().enumerate() {
-            put(block * BLOCK, code(from));
         }
-        if !rest.is_empty() {
-            put(blocks.len() * BLOCK, code(&filled(rest)));
-        }
+        behind.iter_mut().zip(sums).for_each(|(to, sum)| *to = sum);
     }
 }
 

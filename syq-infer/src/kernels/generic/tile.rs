@@ -154,16 +154,17 @@ fn tile<K: Kernel, const P: usize, const R: usize>(
         let segments = &job.segments[first..end];
         first = end;
         let mut acc = [[k.zero(); R]; P];
-        for plane in (0..job.planes).rev() {
-            for segment in segments {
-                let at = plane * job.plane_len + segment.offset;
-                accumulate(k, &mut acc, (&x, at), (&weights, segment.weight), segment.len);
-            }
-            if plane > 0 {
-                for sum in acc.as_flattened_mut() {
-                    *sum = k.add(*sum, *sum);
+        match segments {
+            // A scale a position: the sums need no memory on their way from the chunk to the scale.
+            [only] if K::CHUNK < usize::MAX && only.len <= K::CHUNK && job.planes == 1 => {
+                let part = chunk(k, &acc, (&x, only.offset), (&weights, only.weight), only.len);
+                for p in 0..P {
+                    for r in 0..R {
+                        acc[p][r] = k.fold(k.zero(), part[p][r]);
+                    }
                 }
             }
+            _ => planes_of_pixels(k, &mut acc, job, segments, (&x, &weights)),
         }
         for r in 0..R {
             let scale = &job.scales[(block + r) * job.scale_step + subgroup];
@@ -180,6 +181,28 @@ fn tile<K: Kernel, const P: usize, const R: usize>(
         }
     }
     put(job, pixel, block, &lanes);
+}
+
+/// All planes and segments of a subgroup.
+#[inline(always)]
+fn planes_of_pixels<K: Kernel, const P: usize, const R: usize>(
+    k: &K,
+    acc: &mut [[K::Acc; R]; P],
+    job: &Job<'_, K::Element>,
+    segments: &[Segment],
+    (x, weights): (&[&[K::Element]; P], &[&[K::Weight]; R]),
+) {
+    for plane in (0..job.planes).rev() {
+        for segment in segments {
+            let at = plane * job.plane_len + segment.offset;
+            accumulate(k, acc, (x, at), (weights, segment.weight), segment.len);
+        }
+        if plane > 0 {
+            for sum in acc.as_flattened_mut() {
+                *sum = k.add(*sum, *sum);
+            }
+        }
+    }
 }
 
 /// The only pixel of a fully connected layer: the planes take the place of the pixels, so that the
@@ -249,8 +272,8 @@ fn block_weights<W, const R: usize>(weights: &[W], block: usize, len: usize) -> 
     blocks
 }
 
-/// The inner loop: `len` steps of `P` inputs with `R` filter blocks, from an element and a weight on. The slices
-/// of each are equally long.
+/// `len` steps of `P` inputs with `R` filter blocks, from an element and a weight on, in chunks that a part can take.
+/// The slices of each are equally long.
 #[inline(always)]
 fn accumulate<K: Kernel, const P: usize, const R: usize>(
     k: &K,
@@ -261,38 +284,64 @@ fn accumulate<K: Kernel, const P: usize, const R: usize>(
 ) {
     let mut start = 0;
     while start < len {
-        let end = len.min(start.saturating_add(K::CHUNK));
-        let mut part = [[k.start(acc[0][0]); R]; P];
-        for p in 0..P {
-            for r in 0..R {
-                part[p][r] = k.start(acc[p][r]);
-            }
-        }
-        let mut e = start;
-        while K::UNROLL > 1 && e + K::UNROLL <= end {
-            for e in e..e + K::UNROLL {
-                for p in 0..P {
-                    for r in 0..R {
-                        part[p][r] = k.mac(part[p][r], x[p][first + e], &w[r][first_weight + e]);
-                    }
-                }
-            }
-            e += K::UNROLL;
-        }
-        for e in e..end {
-            for p in 0..P {
-                for r in 0..R {
-                    part[p][r] = k.mac(part[p][r], x[p][first + e], &w[r][first_weight + e]);
-                }
-            }
-        }
+        let steps = (len - start).min(K::CHUNK);
+        let part = chunk(k, acc, (x, first + start), (w, first_weight + start), steps);
         for p in 0..P {
             for r in 0..R {
                 acc[p][r] = k.fold(acc[p][r], part[p][r]);
             }
         }
-        start = end;
+        start += steps;
     }
+}
+
+/// The inner loop: `len` steps, at most [`Kernel::CHUNK`].
+#[inline(always)]
+#[allow(clippy::needless_range_loop, reason = "an array's own iterator copies the array; measured")]
+fn chunk<K: Kernel, const P: usize, const R: usize>(
+    k: &K,
+    acc: &[[K::Acc; R]; P],
+    (x, first): (&[&[K::Element]; P], usize),
+    (w, first_weight): (&[&[K::Weight]; R], usize),
+    len: usize,
+) -> [[K::Part; R]; P] {
+    // Slices of `len` elements: what the loops index is known to be there, and nothing is compared in them.
+    let (x, w) = (all_from(x, first, len), all_from(w, first_weight, len));
+    let mut part = [[k.start(acc[0][0]); R]; P];
+    for p in 0..P {
+        for r in 0..R {
+            part[p][r] = k.start(acc[p][r]);
+        }
+    }
+    let mut e = 0;
+    while K::UNROLL > 1 && e + K::UNROLL <= len {
+        for e in e..e + K::UNROLL {
+            for p in 0..P {
+                for r in 0..R {
+                    part[p][r] = k.mac(part[p][r], x[p][e], &w[r][e]);
+                }
+            }
+        }
+        e += K::UNROLL;
+    }
+    for e in e..len {
+        for p in 0..P {
+            for r in 0..R {
+                part[p][r] = k.mac(part[p][r], x[p][e], &w[r][e]);
+            }
+        }
+    }
+    part
+}
+
+/// `len` items of each slice, from an item on.
+#[inline(always)]
+fn all_from<'a, T, const N: usize>(slices: &[&'a [T]; N], first: usize, len: usize) -> [&'a [T]; N] {
+    let mut parts: [&[T]; N] = [&[]; N];
+    for (part, slice) in parts.iter_mut().zip(slices) {
+        *part = &slice[first..][..len];
+    }
+    parts
 }
 
 /// Writes the lanes of `P` pixels of `R` filter blocks; the last block of a group may be narrower.
