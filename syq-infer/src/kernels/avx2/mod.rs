@@ -101,7 +101,7 @@ fn fold_words(acc: __m256i, part: __m256i) -> __m256i {
 /// Bits where input and sign differ. A byte counts 8 a step: 31 steps fit.
 #[target_feature(enable = "avx2,fma,popcnt")]
 fn binary() -> impl Kernel<Element = u32, Weight = Lanes<u32>> {
-    integer::<31, 3, _>(
+    integer::<31, 3, 1, _>(
         |_| [_mm256_setzero_si256(); 2],
         |part, x: u32, w: &Lanes<u32>| {
             let (x, [w0, w1]) = (_mm256_set1_epi32(x.cast_signed()), registers(w));
@@ -115,7 +115,7 @@ fn binary() -> impl Kernel<Element = u32, Weight = Lanes<u32>> {
 /// which is n ^ (x & (p ^ n)): the inner term is the same for all pixels of the tile.
 #[target_feature(enable = "avx2,fma,popcnt")]
 fn ternary() -> impl Kernel<Element = u32, Weight = [Lanes<u32>; 2]> {
-    integer::<31, 3, _>(
+    integer::<31, 3, 1, _>(
         |_| [_mm256_setzero_si256(); 2],
         |part, x: u32, [p, n]: &[Lanes<u32>; 2]| {
             let (x, [p0, p1], [n0, n1]) = (_mm256_set1_epi32(x.cast_signed()), registers(p), registers(n));
@@ -133,7 +133,7 @@ fn ternary() -> impl Kernel<Element = u32, Weight = [Lanes<u32>; 2]> {
 /// weight is −1, 0 or +1: a pair is at most 510, and 64 of them 32,640.
 #[target_feature(enable = "avx2,fma,popcnt")]
 fn int8() -> impl Kernel<Element = u32, Weight = Lanes<u32>> {
-    integer::<64, 5, _>(
+    integer::<64, 5, 1, _>(
         |_| [_mm256_setzero_si256(); 2],
         |part, x: u32, w: &Lanes<u32>| {
             let (x, [w0, w1]) = (_mm256_set1_epi32(x.cast_signed()), registers(w));
@@ -151,7 +151,7 @@ fn int8() -> impl Kernel<Element = u32, Weight = Lanes<u32>> {
 /// the same for all pixels of the tile.
 #[target_feature(enable = "avx2,fma,popcnt")]
 fn eight_bit() -> impl Kernel<Element = u32, Weight = Lanes<u32>> {
-    integer::<{ usize::MAX }, 4, _>(
+    integer::<{ usize::MAX }, 4, 1, _>(
         |_| [_mm256_setzero_si256(); 2],
         |part, x: u32, w: &Lanes<u32>| {
             let x = _mm256_set1_epi32(x.cast_signed());
@@ -170,7 +170,7 @@ fn eight_bit() -> impl Kernel<Element = u32, Weight = Lanes<u32>> {
 /// Products of 16-bit integers, added in pairs; the accumulator takes them as they come.
 #[target_feature(enable = "avx2,fma,popcnt")]
 fn wide() -> impl Kernel<Element = u32, Weight = Lanes<u32>> {
-    integer::<{ usize::MAX }, 6, _>(
+    integer::<{ usize::MAX }, 6, 2, _>(
         |acc| acc,
         |acc, x: u32, w: &Lanes<u32>| {
             let (x, [w0, w1]) = (_mm256_set1_epi32(x.cast_signed()), registers(w));
@@ -187,12 +187,12 @@ fn registers(lanes: &Lanes<u32>) -> [__m256i; 2] {
 
 /// The operations around the start, the step and the fold of an integer kernel.
 #[target_feature(enable = "avx2,fma,popcnt")]
-fn integer<const CHUNK: usize, const PIXELS: usize, W>(
+fn integer<const CHUNK: usize, const PIXELS: usize, const UNROLL: usize, W>(
     start: impl Fn([__m256i; 2]) -> [__m256i; 2],
     mac: impl Fn([__m256i; 2], u32, &W) -> [__m256i; 2],
     fold: impl Fn([__m256i; 2], [__m256i; 2]) -> [__m256i; 2],
 ) -> impl Kernel<Element = u32, Weight = W> {
-    Ops::<CHUNK, PIXELS, 1, 1, _, _, _, _, _, _, _, _, _, _, _> {
+    Ops::<CHUNK, PIXELS, 1, UNROLL, _, _, _, _, _, _, _, _, _, _, _> {
         types: PhantomData,
         zero: [_mm256_setzero_si256(); 2],
         empty: [_mm256_setzero_ps(); 2],
