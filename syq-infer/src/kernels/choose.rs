@@ -115,13 +115,17 @@ impl QuantizedKernel {
         let planes = self.format(codebook, bits).planes() as f64;
         // Bytes are folded into words after each chunk.
         let fold = planes / lookup_chunk(bits) as f64;
+        // The sums of one plane stay in registers on their way to the scale.
+        let later_planes = if planes > 1.0 { planes } else { 0.0 };
+        // One pair of blocks has all the work that two pairs of binary filters share.
+        let alone = if geometry.group_filters() <= 2 * BLOCK { 2.2 } else { 0.0 };
         let (filters, subgroup, step) = match (self, codebook) {
-            (Self::Popcount, Codebook::Binary) => (16, 2.5 + 2.1 * planes, 0.175 * planes),
-            (Self::Popcount, Codebook::Ternary) => (16, 2.6 + 2.3 * planes, 0.204 * planes),
-            (Self::Lookup, Codebook::Binary) => (32, 2.2 + 2.1 * planes, 0.21 * planes + 0.78 * fold),
+            (Self::Popcount, Codebook::Binary) => (16, 2.5 + 2.1 * later_planes, 0.175 * planes),
+            (Self::Popcount, Codebook::Ternary) => (16, 2.6 + 2.3 * later_planes, 0.204 * planes),
+            (Self::Lookup, Codebook::Binary) => (32, 2.2 + alone + 2.1 * planes, 0.21 * planes + 0.78 * fold),
             (Self::Lookup, Codebook::Ternary) => (32, 1.7 + 2.0 * planes, 0.45 * planes + 1.19 * fold),
             (Self::Permute, _) => (16, f64::INFINITY, 0.0),
-            (Self::Int8, _) => (16, 4.7, 0.43),
+            (Self::Int8, _) => (16, 1.4, 0.43),
         };
         let input = (geometry.input.height * geometry.input.width) as f64;
         // Seen in whole networks (`syq bench --profile`): tables that fall out of the L2 cache come late.
