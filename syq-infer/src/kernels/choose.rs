@@ -234,7 +234,9 @@ mod tests {
             assert_eq!(choose(channels, codebook, bits), winner, "{channels} {codebook:?} {bits:?}");
         }
         for (channels, codebook, bits, winner) in [
-            (16, Codebook::Binary, BitWidth::Two, QuantizedKernel::Lookup),
+            (16, Codebook::Binary, BitWidth::Two, QuantizedKernel::Int8),
+            (16, Codebook::Ternary, BitWidth::Two, QuantizedKernel::Int8),
+            (32, Codebook::Binary, BitWidth::One, QuantizedKernel::Popcount),
             (64, Codebook::Binary, BitWidth::Two, QuantizedKernel::Lookup),
             (256, Codebook::Binary, BitWidth::Four, QuantizedKernel::Lookup),
             (64, Codebook::Ternary, BitWidth::Two, QuantizedKernel::Lookup),

@@ -133,7 +133,7 @@ fn ternary() -> impl Kernel<Element = u32, Weight = [Lanes<u32>; 2]> {
 /// weight is −1, 0 or +1: a pair is at most 510, and 64 of them 32,640.
 #[target_feature(enable = "avx2,fma,popcnt")]
 fn int8() -> impl Kernel<Element = u32, Weight = Lanes<u32>> {
-    integer::<64, 5, 1, _>(
+    integer::<64, 6, 1, _>(
         |_| [_mm256_setzero_si256(); 2],
         |part, x: u32, w: &Lanes<u32>| {
             let (x, [w0, w1]) = (_mm256_set1_epi32(x.cast_signed()), registers(w));
