@@ -116,8 +116,13 @@ fn train(repository: &Path, cell: Cell, data: Option<&Path>, folder: &Path) -> a
     let template = std::fs::read_to_string(&template).with_context(|| template.display().to_string())?;
     let text = cell.config(&template)?;
     let mut config = retrain::place(repository, Config::from_toml_str(&text)?, data)?;
-    config.train.init = Some(repository.join(RUNS).join(FLOAT));
+    config.train.init = Some(init(repository));
     retrain::train(folder, config, &text, None)
+}
+
+/// The weights that every run starts from.
+fn init(repository: &Path) -> PathBuf {
+    repository.join(RUNS).join(FLOAT).join("checkpoint.safetensors")
 }
 
 /// The commit whose code runs: that of the checkout, whose training code must not have been changed since.
@@ -173,6 +178,11 @@ mod tests {
             ["ablation-paper-w2a2-row-seed1"]
         );
         assert!(scheme("W3A3").unwrap_err().contains("W1A2") && granularity("filter").unwrap_err().contains("row"));
+    }
+
+    #[test]
+    fn the_runs_start_from_a_file_that_is_kept() {
+        assert!(init(repository()).is_file());
     }
 
     #[test]
