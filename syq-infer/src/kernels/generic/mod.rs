@@ -4,4 +4,5 @@ pub(super) mod kernel;
 pub(super) mod lookup;
 pub(super) mod pool;
 pub(super) mod rows;
+mod steps;
 pub(super) mod tile;
