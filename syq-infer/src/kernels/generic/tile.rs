@@ -165,7 +165,7 @@ fn tile<K: Kernel, const P: usize, const R: usize>(
                     }
                 }
             }
-            _ => planes_of_pixels(k, &mut acc, job, segments, (&x, &weights)),
+            _ => planes_of_pixels(k, &mut acc, job, segments, &x, &weights),
         }
         for r in 0..R {
             let scale = &job.scales[(block + r) * job.scale_step + subgroup];
@@ -191,7 +191,8 @@ fn planes_of_pixels<K: Kernel, const P: usize, const R: usize>(
     acc: &mut [[K::Acc; R]; P],
     job: &Job<'_, K::Element>,
     segments: &[Segment],
-    (x, weights): (&[&[K::Element]; P], &[&[K::Weight]; R]),
+    x: &[&[K::Element]; P],
+    weights: &[&[K::Weight]; R],
 ) {
     for plane in (0..job.planes).rev() {
         for segment in segments {
