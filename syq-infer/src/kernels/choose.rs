@@ -242,7 +242,7 @@ mod tests {
             (64, Codebook::Ternary, BitWidth::Two, QuantizedKernel::Lookup),
             (64, Codebook::Ternary, BitWidth::Four, QuantizedKernel::Lookup),
             (512, Codebook::Ternary, BitWidth::Eight, QuantizedKernel::Int8),
-            (512, Codebook::Binary, BitWidth::Eight, QuantizedKernel::Lookup),
+            (512, Codebook::Binary, BitWidth::Eight, QuantizedKernel::Int8),
         ] {
             assert_eq!(choose_for(Isa::Avx2, channels, codebook, bits), winner, "{channels} {codebook:?} {bits:?}");
         }
