@@ -114,7 +114,7 @@ mod tests {
     fn an_ablation_has_a_cell_a_granularity() {
         let registry = Registry::read(repository()).unwrap();
         let mut rows = list::rows(&registry).unwrap();
-        rows.retain(|row| row.acts.is_some());
+        rows.retain(|row| row.acts.is_some() && row.granularity == Some("pixel"));
         rows.truncate(1);
         let mut layer = rows[0].clone();
         layer.granularity = Some("layer");
