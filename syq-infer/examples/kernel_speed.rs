@@ -1,4 +1,4 @@
-//! Prints the speed of every convolution kernel on ResNet-18's 3×3 shapes, one core.
+//! Prints the speed of every convolution kernel on the 3×3 shapes of ResNet-18 and of ResNet-20's narrow layers, one core.
 //!
 //! `cargo run --release --example kernel_speed [isa] [kernel substring]`
 #![allow(clippy::print_stdout)]
@@ -11,15 +11,16 @@ use syq_infer::kernels::{
     eight_bit_format,
 };
 
-/// Height and width, channels, and how many such layers ResNet-18 has.
-const SHAPES: [[usize; 2]; 4] = [[56, 64], [28, 128], [14, 256], [7, 512]];
+/// Height and width, and channels.
+const SHAPES: [[usize; 2]; 6] = [[56, 64], [28, 128], [14, 256], [7, 512], [32, 16], [16, 32]];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let isa = arguments.next().map_or_else(Isa::from_env, |name| Isa::from_name(&name))?;
     let wanted = arguments.next().unwrap_or_default();
     let kernels = Kernels::new(isa)?;
-    println!("{:34} {:>8} {:>8} {:>8} {:>8}  GMAC/s", "kernel", "56²×64", "28²×128", "14²×256", "7²×512");
+    let names = SHAPES.map(|[size, channels]| format!("{:>8}", format!("{size}²×{channels}")));
+    println!("{:34} {}  GMAC/s", "kernel", names.join(" "));
     for granularity in [Granularity::Pixel, Granularity::Layer] {
         for codebook in Codebook::ALL {
             for width in BitWidth::ALL {
@@ -56,8 +57,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn print(name: &str, speeds: [f64; 4]) {
-    println!("{name:34} {:8.1} {:8.1} {:8.1} {:8.1}", speeds[0], speeds[1], speeds[2], speeds[3]);
+fn print(name: &str, speeds: [f64; SHAPES.len()]) {
+    println!("{name:34} {}", speeds.map(|speed| format!("{speed:8.1}")).join(" "));
 }
 
 fn geometry([size, channels]: [usize; 2]) -> ConvGeometry {

@@ -115,14 +115,14 @@ impl QuantizedKernel {
         let planes = self.format(codebook, bits).planes() as f64;
         // Bytes are folded into words after each chunk.
         let fold = planes / lookup_chunk(bits) as f64;
-        // The sums of one plane stay in registers on their way to the scale.
-        let later_planes = if planes > 1.0 { planes } else { 0.0 };
-        // One pair of blocks has all the work that two pairs of binary filters share.
-        let alone = if geometry.group_filters() <= 2 * BLOCK { 2.2 } else { 0.0 };
+        // Sums of several planes go through memory; those of one stay in registers on their way to the scale.
+        let stored_planes = if planes > 1.0 { planes } else { 0.0 };
+        // A single pair of blocks does alone what two pairs of binary filters share.
+        let single_pair = if geometry.group_filters() <= 2 * BLOCK { 2.2 } else { 0.0 };
         let (filters, subgroup, step) = match (self, codebook) {
-            (Self::Popcount, Codebook::Binary) => (16, 2.5 + 2.1 * later_planes, 0.175 * planes),
-            (Self::Popcount, Codebook::Ternary) => (16, 2.6 + 2.3 * later_planes, 0.204 * planes),
-            (Self::Lookup, Codebook::Binary) => (32, 2.2 + alone + 2.1 * planes, 0.21 * planes + 0.78 * fold),
+            (Self::Popcount, Codebook::Binary) => (16, 2.5 + 2.1 * stored_planes, 0.175 * planes),
+            (Self::Popcount, Codebook::Ternary) => (16, 2.6 + 2.3 * stored_planes, 0.204 * planes),
+            (Self::Lookup, Codebook::Binary) => (32, 2.2 + single_pair + 2.1 * planes, 0.21 * planes + 0.78 * fold),
             (Self::Lookup, Codebook::Ternary) => (32, 1.7 + 2.0 * planes, 0.45 * planes + 1.19 * fold),
             (Self::Permute, _) => (16, f64::INFINITY, 0.0),
             (Self::Int8, _) => (16, 1.4, 0.43),

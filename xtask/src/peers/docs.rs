@@ -22,7 +22,9 @@ pub(super) fn write(repository: &Path, report: &Report) -> anyhow::Result<()> {
     let stem = stem(&report.isa);
     let [document, data, chart] = ["md", "json", "svg"].map(|ending| format!("docs/{stem}.{ending}"));
     let path = repository.join(&document);
-    let old = std::fs::read_to_string(&path).with_context(|| format!("cannot read {document}"))?;
+    let old = std::fs::read_to_string(&path).with_context(|| {
+        format!("cannot read {document}, which must have the two marks that performance.md has around its figures")
+    })?;
     let svg = chart::svg(report);
     let picture = svg.as_ref().map(|_| format!("![Milliseconds an image on one thread]({stem}.svg)\n\n"));
     let new = replace(&old, BEGIN, &(picture.unwrap_or_default() + &markdown::markdown(report)));

@@ -273,7 +273,7 @@ fn build_tables<T: Copy + Default>(
         let (blocks, rest) = from.as_chunks::<BLOCK>();
         let (low, high) = to.split_at_mut(plane_len);
         let mut sums = [0; 2];
-        // One call of the closures, or they may stay calls, without the features of the instruction set.
+        // Loops, not a closure of this function: it stayed a call, without the features of the instruction set.
         for (block, low) in low.chunks_mut(BLOCK).enumerate() {
             let codes = match blocks.get(block) {
                 Some(from) => code(from),

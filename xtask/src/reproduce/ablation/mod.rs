@@ -6,7 +6,7 @@
 mod cell;
 
 use super::entry::{Kept, Kind};
-use super::registry::{RUNS, Registry};
+use super::registry::Registry;
 use super::{absolute, compare, docs, record, retrain};
 use crate::bench::say;
 use crate::peers;
@@ -58,10 +58,12 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    let missing = missing(options, &Registry::read(repository())?);
+    let registry = Registry::read(repository())?;
+    let missing = missing(options, &registry);
     if options.dry_run {
         return print(&missing);
     }
+    let init = init(&registry)?;
     let out = absolute(options.out.as_deref().unwrap_or(&repository().join("target/ablation")))?;
     let data = options.data.as_deref().map(absolute).transpose()?;
     let commit = commit(repository())?;
@@ -69,7 +71,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         let name = cell.name();
         say(&format!("{} of {}: {name}", index + 1, missing.len()))?;
         let folder = out.join(&name);
-        train(repository(), *cell, data.as_deref(), &folder).with_context(|| name.clone())?;
+        train(*cell, data.as_deref(), init.clone(), &folder).with_context(|| name.clone())?;
         let recorded = record::Options {
             record: None,
             name: Some(name),
@@ -111,18 +113,19 @@ fn missing(options: &Options, registry: &Registry) -> Vec<Cell> {
     cells
 }
 
-fn train(repository: &Path, cell: Cell, data: Option<&Path>, folder: &Path) -> anyhow::Result<()> {
-    let template = repository.join(cell.recipe.template());
+fn train(cell: Cell, data: Option<&Path>, init: PathBuf, folder: &Path) -> anyhow::Result<()> {
+    let template = repository().join(cell.recipe.template());
     let template = std::fs::read_to_string(&template).with_context(|| template.display().to_string())?;
     let text = cell.config(&template)?;
-    let mut config = retrain::place(repository, Config::from_toml_str(&text)?, data)?;
-    config.train.init = Some(init(repository));
+    let mut config = retrain::place(repository(), Config::from_toml_str(&text)?, data)?;
+    config.train.init = Some(init);
     retrain::train(folder, config, &text, None)
 }
 
 /// The weights that every run starts from.
-fn init(repository: &Path) -> PathBuf {
-    repository.join(RUNS).join(FLOAT).join("checkpoint.safetensors")
+fn init(registry: &Registry) -> anyhow::Result<PathBuf> {
+    let checkpoint = registry.get(FLOAT)?.checkpoint();
+    checkpoint.with_context(|| format!("{FLOAT} keeps no checkpoint"))
 }
 
 /// The commit whose code runs: that of the checkout, whose training code must not have been changed since.
@@ -182,7 +185,7 @@ mod tests {
 
     #[test]
     fn the_runs_start_from_a_file_that_is_kept() {
-        assert!(init(repository()).is_file());
+        assert!(init(&Registry::read(repository()).unwrap()).unwrap().is_file());
     }
 
     #[test]
