@@ -15,6 +15,7 @@ pub mod geometry;
 pub mod granularity;
 pub mod normalization;
 pub mod reference;
+pub mod straight_through;
 pub mod weights;
 
 pub use activation::{ActivationQuantizer, ActivationRange, BitWidth, Levels};
@@ -24,4 +25,5 @@ pub use error::{CoreError, CoreErrorKind, ShapeError};
 pub use geometry::{ConvGeometry, Padding, Shape, Window};
 pub use granularity::Granularity;
 pub use normalization::WeightNormalization;
+pub use straight_through::WeightGradient;
 pub use weights::{WeightGradients, WeightQuantizer, WeightShape};

@@ -10,6 +10,7 @@ use crate::error::{CoreError, CoreErrorKind};
 use crate::geometry::ConvGeometry;
 use crate::granularity::Granularity;
 use crate::normalization::WeightNormalization;
+use crate::straight_through::WeightGradient;
 use std::borrow::Cow;
 
 /// The shape `[filters][kernel rows][kernel columns][channels]` of one layer's weights. A fully
@@ -52,13 +53,15 @@ impl From<&ConvGeometry> for WeightShape {
     }
 }
 
-/// Codebook, granularity and threshold of one layer, and whether its weights are normalised before.
+/// Codebook, granularity and threshold of one layer, whether its weights are normalised before, and how they
+/// are reached by gradients.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct WeightQuantizer {
     codebook: Codebook,
     granularity: Granularity,
     eta: f32,
     normalization: WeightNormalization,
+    gradient: WeightGradient,
 }
 
 impl WeightQuantizer {
@@ -77,12 +80,18 @@ impl WeightQuantizer {
         if codebook == Codebook::Binary && eta != 0.0 {
             return Err(CoreError::new(layer, CoreErrorKind::BinaryThreshold { eta }));
         }
-        Ok(Self { codebook, granularity, eta, normalization: WeightNormalization::None })
+        let (normalization, gradient) = Default::default();
+        Ok(Self { codebook, granularity, eta, normalization, gradient })
     }
 
     /// Normalises the weights before anything else; where W stands below, W̃ is meant then.
     pub const fn with_normalization(self, normalization: WeightNormalization) -> Self {
         Self { normalization, ..self }
+    }
+
+    /// Has the gradients of the master weights follow this rule instead of the paper's.
+    pub const fn with_gradient(self, gradient: WeightGradient) -> Self {
+        Self { gradient, ..self }
     }
 
     /// The codebook.
@@ -157,7 +166,8 @@ impl WeightQuantizer {
     /// Backward: from `gradient` = ∂L/∂Wq the gradients of the master weights and of the scales.
     ///
     /// ∂L/∂α_i = Σ g_j · sign(W_j) over the weights of subgroup i above the threshold: a sum, not a
-    /// mean. ∂L/∂W_j = α_i · g_j above the threshold and g_j below it, with no clip window.
+    /// mean. ∂L/∂W_j = α_i · g_j above the threshold and g_j below it, with no clip window, or as
+    /// [`Self::with_gradient`] says.
     ///
     /// # Errors
     /// As [`Self::check`], or a buffer whose length does not fit.
@@ -182,13 +192,16 @@ impl WeightQuantizer {
         let binary = self.codebook == Codebook::Binary;
         let mut sums = vec![0.0f64; subgroups];
         self.for_each_run(shape, |subgroup, range| {
-            let scale = scales[subgroup];
+            let factor = match self.gradient {
+                WeightGradient::Syq => scales[subgroup],
+                WeightGradient::Identity => 1.0,
+            };
             let mut sum = 0.0f64;
             for j in range {
                 let (w, g) = (weights[j], gradient[j]);
                 if binary || w.abs() > threshold {
                     sum += f64::from(if w >= 0.0 { g } else { -g });
-                    into.weights[j] = scale * g;
+                    into.weights[j] = factor * g;
                 } else {
                     into.weights[j] = g;
                 }

@@ -1,6 +1,6 @@
 //! The weight quantizer against the paper's definitions, written out by hand.
 
-use syq_core::{Codebook, CoreErrorKind, Granularity, WeightGradients, WeightQuantizer, WeightShape};
+use syq_core::{Codebook, CoreErrorKind, Granularity, WeightGradient, WeightGradients, WeightQuantizer, WeightShape};
 
 const SHAPE: WeightShape = WeightShape { filters: 2, kernel: [2, 3], channels: 2 };
 
@@ -94,6 +94,26 @@ fn gradients_follow_the_straight_through_rules() {
             }
             assert!(da.iter().zip(&expected).all(|(a, e)| (a - e).abs() < 1e-5), "{da:?} {expected:?}");
         }
+    }
+}
+
+#[test]
+fn plain_straight_through_gradients_are_those_of_the_quantized_weights() {
+    let (w, g) = (weights(), weights());
+    for (codebook, eta) in [(Codebook::Ternary, 0.3), (Codebook::Binary, 0.0)] {
+        let quantizer = quantizer(codebook, Granularity::Row, eta);
+        let scales = quantizer.initial_scales("conv", &w, SHAPE).unwrap();
+        let backward = |quantizer: WeightQuantizer| {
+            let (mut weights, mut scales_gradient) = (vec![0.0; w.len()], vec![0.0; scales.len()]);
+            let into = WeightGradients { weights: &mut weights, scales: &mut scales_gradient };
+            quantizer.backward("conv", &w, SHAPE, &scales, &g, into).unwrap();
+            (weights, scales_gradient)
+        };
+        let (paper, plain) = (backward(quantizer), backward(quantizer.with_gradient(WeightGradient::Identity)));
+        assert_eq!(plain.0, g);
+        assert_ne!(paper.0, g);
+        // The scales learn as they do in the paper.
+        assert_eq!(paper.1, plain.1);
     }
 }
 

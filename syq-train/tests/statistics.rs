@@ -1,6 +1,6 @@
 //! Batch norm's running statistics are the averages that the decay asks for.
 
-use syq_core::WeightNormalization;
+use syq_core::{WeightGradient, WeightNormalization};
 use syq_pack::zoo::{Architecture, Scheme};
 use syq_train::graph::{BuildOptions, Graph, Tensors};
 use syq_train::kernels::{Isa, Precision};
@@ -18,6 +18,7 @@ fn pass(batches: &[(u64, Option<f32>)]) -> Tensors {
         isa: Isa::detect(),
         eta: 0.05,
         weight_normalization: WeightNormalization::None,
+        weight_gradient: WeightGradient::Syq,
         batch_norm: BatchNormSettings { epsilon: 1e-4, decay: 0.75 },
         seed: 1,
     };

@@ -2,7 +2,7 @@
 //! and the engine gives the exported model's logits as the reference does.
 
 use std::collections::BTreeSet;
-use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Codebook, Granularity, WeightNormalization};
+use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Codebook, Granularity, WeightGradient, WeightNormalization};
 use syq_infer::{Session, SessionOptions};
 use syq_pack::network::{Domain, WeightFormat};
 use syq_pack::zoo::{Architecture, FirstLast, Scheme};
@@ -61,6 +61,7 @@ fn learns(architecture: Architecture, size: usize, scheme: Scheme, start: Option
         isa,
         eta: 0.05,
         weight_normalization: WeightNormalization::None,
+        weight_gradient: WeightGradient::Syq,
         batch_norm: BatchNormSettings::default(),
         seed: 1,
     };

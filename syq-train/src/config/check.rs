@@ -87,6 +87,7 @@ impl Config {
                 ("network.activation_range", network.activation_range.is_some()),
                 ("network.first_last", network.first_last.is_some()),
                 ("network.weight_normalization", network.weight_normalization.is_some()),
+                ("network.weight_gradient", network.weight_gradient.is_some()),
             ];
             if let Some(&(key, _)) = given.iter().find(|(_, given)| *given) {
                 return Err(Useless { key, reason });

@@ -21,7 +21,7 @@ pub use written::Written;
 use crate::optim::{Momentum, PerGroup};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
-use syq_core::{ActivationRange, BitWidth, Granularity, WeightNormalization};
+use syq_core::{ActivationRange, BitWidth, Granularity, WeightGradient, WeightNormalization};
 use syq_pack::zoo::Architecture;
 
 /// A whole configuration.
@@ -92,6 +92,9 @@ pub struct NetworkConfig {
     /// taken over before they are quantized; quantized networks only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight_normalization: Option<WeightNormalization>,
+    /// "syq" (the default, the paper's) or "identity": how gradients reach the weights; quantized networks only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight_gradient: Option<WeightGradient>,
     /// "float" (the default) or "8bit"; quantized networks only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_last: Option<FirstLast>,
@@ -108,6 +111,7 @@ impl NetworkConfig {
             activation_range: None,
             threshold: None,
             weight_normalization: None,
+            weight_gradient: None,
             first_last: None,
         }
     }

@@ -23,10 +23,11 @@ pub enum Recipe {
 }
 
 /// Keys that the paper's recipe does not have: it is the paper's only without them.
-const NOT_IN_THE_PAPER: [&str; 9] = [
+const NOT_IN_THE_PAPER: [&str; 10] = [
     "data.augmentation.color_jitter",
     "network.threshold",
     "network.weight_normalization",
+    "network.weight_gradient",
     "network.first_last",
     "train.label_smoothing",
     "train.distillation",

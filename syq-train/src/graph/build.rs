@@ -16,7 +16,7 @@ use crate::optim::Group;
 use crate::tape::Parameter;
 use crate::tape::{Buffers, Layer as TapeLayer, Tape};
 use std::collections::BTreeMap;
-use syq_core::{ActivationRange, Codebook, ConvGeometry, Padding, WeightNormalization, WeightQuantizer, Window};
+use syq_core::{ActivationRange, Codebook, ConvGeometry, Padding, WeightGradient, WeightNormalization, WeightQuantizer, Window};
 use syq_pack::Network;
 use syq_pack::network::{Bias, Op, Resolved, Source, WeightFormat};
 
@@ -31,6 +31,8 @@ pub struct BuildOptions {
     pub eta: f32,
     /// What happens to the weights before they are quantized.
     pub weight_normalization: WeightNormalization,
+    /// How gradients reach the weights behind codes.
+    pub weight_gradient: WeightGradient,
     /// ε and decay of the batch norms.
     pub batch_norm: BatchNormSettings,
     /// Seed of the initial weights.
@@ -169,7 +171,8 @@ impl Build<'_> {
             WeightFormat::Codebook { codebook, granularity } => {
                 let eta = if codebook == Codebook::Binary { 0.0 } else { self.options.eta };
                 let quantizer = WeightQuantizer::new(&name, codebook, granularity, eta)?
-                    .with_normalization(self.options.weight_normalization);
+                    .with_normalization(self.options.weight_normalization)
+                    .with_gradient(self.options.weight_gradient);
                 let latent = &self.parameters[weights].values;
                 let scales = quantizer.initial_scales(&name, latent, (&geometry).into())?;
                 let scales = self.parameter(&format!("{name}.scales"), Group::Scale, scales);

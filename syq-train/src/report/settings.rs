@@ -96,6 +96,9 @@ impl Settings {
         if let Some(over) = self.get("network.weight_normalization").filter(|over| *over != "none") {
             words.push(format!("weights normalised over each {over}"));
         }
+        if self.get("network.weight_gradient") == Some("identity") {
+            words.push("plain straight-through gradients".to_owned());
+        }
         if self.get("train.progressive_bits").is_some() {
             words.push("progressive bits".to_owned());
         }
@@ -135,7 +138,7 @@ mod tests {
         assert_eq!((settings.get("train.init"), settings.number("train.learning_rate")), (None, Some(0.001)));
         // As a checkpoint echoes a real configuration.
         let text = include_str!("../../configs/cifar10-resnet20-w2a2-pixel.toml");
-        let more = "activation_bits = 2\nfirst_last = \"8bit\"\nweight_normalization = \"filter\"";
+        let more = "activation_bits = 2\nfirst_last = \"8bit\"\nweight_normalization = \"filter\"\nweight_gradient = \"identity\"";
         let stages = "epochs = 24\nprogressive_bits = [{ activation_bits = 4, epochs = 2 }]\n\
                       progressive_sizes = [{ image_size = 24, epochs = 2 }]";
         let text = text.replace("activation_bits = 2", more).replace("epochs = 24", stages);
@@ -144,7 +147,7 @@ mod tests {
         assert_eq!(
             integer.recipe(),
             "Adam at 0.001, cosine, learned activation step, 8-bit first and last layers, \
-             weights normalised over each filter, progressive bits, progressive sizes"
+             weights normalised over each filter, plain straight-through gradients, progressive bits, progressive sizes"
         );
         let float = Settings::new(&json!({"network": {"weights": "float"}}));
         assert_eq!((float.bits().unwrap(), float.recipe()), ("float".to_owned(), String::new()));

@@ -32,6 +32,7 @@ pub(crate) fn build(
         isa: Isa::detect(),
         eta: config.eta(),
         weight_normalization: config.network.weight_normalization.unwrap_or_default(),
+        weight_gradient: config.network.weight_gradient.unwrap_or_default(),
         batch_norm: BatchNormSettings::default(),
         seed: config.train.seed,
     };

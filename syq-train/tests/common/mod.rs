@@ -3,7 +3,7 @@
 // Every test program takes what it needs.
 #![allow(dead_code)]
 
-use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Padding, Shape, WeightNormalization, Window};
+use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Padding, Shape, WeightGradient, WeightNormalization, Window};
 use syq_pack::Network;
 use syq_pack::network::{Bias, Conv, Layer, Linear, Op, WeightFormat};
 use syq_train::graph::{BuildOptions, Graph};
@@ -52,6 +52,7 @@ pub(crate) fn build(network: &Network, isa: Isa, precision: Precision) -> Graph 
             isa,
             eta: 0.05,
             weight_normalization: WeightNormalization::None,
+            weight_gradient: WeightGradient::Syq,
             batch_norm,
             seed: 7,
         },
