@@ -3,6 +3,7 @@
 use anyhow::{Context, ensure};
 use syq_bench::problem::Quantization;
 use syq_core::{BitWidth, Codebook};
+use syq_train::config::Config;
 use toml::{Table, Value};
 
 /// How a cell is trained.
@@ -61,7 +62,7 @@ impl Cell {
         format!("ablation-{}-{scheme}-{}-seed{}", self.recipe.name(), self.scheme.granularity.name(), self.seed)
     }
 
-    /// Its configuration: the template's text with this cell's values.
+    /// Its configuration: the template with this cell's values and those of its recipe.
     pub(super) fn config(self, template: &str) -> anyhow::Result<String> {
         let mut config: Table = toml::from_str(template)?;
         let network = table(&mut config, "network")?;
@@ -73,6 +74,11 @@ impl Cell {
         if self.recipe == Recipe::FixedScales {
             let still = Table::from_iter([("scale".to_owned(), Value::Float(0.0))]);
             train.insert("learning_rate_multiplier".to_owned(), Value::Table(still));
+        }
+        let mut config = Config::from_toml_str(&toml::to_string(&config)?)?;
+        if self.recipe != Recipe::Paper {
+            // Our recipe may change: what it says today is written down in its place.
+            config.recipe = None;
         }
         Ok(toml::to_string(&config)?)
     }
@@ -92,8 +98,8 @@ fn put(table: &mut Table, key: &str, value: impl Into<Value>) -> anyhow::Result<
 mod tests {
     use super::*;
     use crate::repository;
-    use syq_core::Granularity;
-    use syq_train::config::{Config, Weights};
+    use syq_core::{Granularity, WeightGradient};
+    use syq_train::config::Weights;
 
     fn quantization((codebook, bits): (Codebook, BitWidth), granularity: Granularity) -> Quantization {
         Quantization { codebook, granularity, bits }
@@ -113,7 +119,9 @@ mod tests {
                 assert_eq!(config.train.seed, 3);
                 let still = config.train.learning_rate_multiplier.scale == Some(0.0);
                 assert_eq!(still, recipe == Recipe::FixedScales);
-                assert_eq!(config.recipe.unwrap().name() == "syq-2018", recipe == Recipe::Paper);
+                assert_eq!(config.recipe.map(|recipe| recipe.name()), (recipe == Recipe::Paper).then_some("syq-2018"));
+                let gradient = config.network.weight_gradient.unwrap_or_default();
+                assert_eq!(gradient == WeightGradient::Syq, recipe == Recipe::Paper);
             }
         }
     }
