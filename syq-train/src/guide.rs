@@ -8,7 +8,8 @@
 /// [`syq-train/configs`]: https://github.com/syq-rs/syq/blob/main/syq-train/configs
 /// [paper's released code]: https://github.com/syq-rs/syq/blob/main/syq-train/recipes/syq-2018.toml
 /// [float networks from random weights]: https://github.com/syq-rs/syq/blob/main/syq-train/recipes/float.toml
-/// [learned activation steps, Adam at 1e−3 with a cosine, batches of 128, batch norm measured anew]: https://github.com/syq-rs/syq/blob/main/syq-train/recipes/syq-extended.toml
+/// [learned activation steps, gradients straight through, Adam at 1e−3 with a cosine (scales at 3 % of it), batches of 128, batch norm measured anew]: https://github.com/syq-rs/syq/blob/main/syq-train/recipes/syq-extended.toml
+/// [trials on held-out images]: https://github.com/syq-rs/syq/blob/main/docs/reproduce.md#gradients
 /// [`syq-bench/peers/train_torch.py`]: https://github.com/syq-rs/syq/blob/main/syq-bench/peers/train_torch.py
 /// [ours is meant to reach]: https://github.com/syq-rs/syq/blob/main/syq-bench/src/train/marks.rs
 /// [earlier run]: https://github.com/syq-rs/syq/blob/main/docs/bench/2026-11-27-zen3-training.json
