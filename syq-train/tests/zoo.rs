@@ -2,7 +2,9 @@
 //! and the engine gives the exported model's logits as the reference does.
 
 use std::collections::BTreeSet;
-use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Codebook, Granularity, WeightGradient, WeightNormalization};
+use syq_core::{
+    ActivationQuantizer, ActivationRange, BitWidth, Codebook, Granularity, WeightGradient, WeightNormalization,
+};
 use syq_infer::{Session, SessionOptions};
 use syq_pack::network::{Domain, WeightFormat};
 use syq_pack::zoo::{Architecture, FirstLast, Scheme};

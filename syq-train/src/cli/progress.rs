@@ -2,6 +2,7 @@
 
 use super::pace::{Left, Pace, Place};
 use indicatif::{ProgressBar, ProgressStyle};
+use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use syq_train::data::Dataset;
 use syq_train::metrics::Row;
+use syq_train::metrics::layers::{LayerRow, turned};
 use syq_train::run::{Observer, Progress};
 
 /// Where there is no terminal, a line says how far the run is: first after so many seconds, then every minute.
@@ -68,6 +70,8 @@ pub(super) struct Watcher {
     /// When the next line is due, in seconds since the start.
     next_line: f64,
     epochs: u64,
+    /// Layers whose scales have been warned of.
+    warned: BTreeSet<String>,
     stop: Arc<AtomicBool>,
 }
 
@@ -84,7 +88,8 @@ impl Watcher {
             ProgressBar::hidden()
         };
         let (started, pace) = (Instant::now(), Pace::default());
-        Self { bar, started, pace, next_line: FIRST_LINE, epochs: epochs.into(), stop }
+        let warned = BTreeSet::new();
+        Self { bar, started, pace, next_line: FIRST_LINE, epochs: epochs.into(), warned, stop }
     }
 
     fn line(&self, line: &str) {
@@ -161,6 +166,17 @@ impl Observer for Watcher {
             row.images_per_second,
             time(row.seconds)
         ));
+    }
+
+    fn layers(&mut self, rows: &[LayerRow]) {
+        for (layer, scale) in turned(rows) {
+            if self.warned.insert(layer.to_owned()) {
+                self.line(&format!(
+                    "warning: {layer} has a scale of {scale:.1e}, which has turned signs around: a smaller \
+                     train.learning_rate_multiplier.scale (0.03) keeps scales above zero"
+                ));
+            }
+        }
     }
 }
 

@@ -23,12 +23,13 @@ pub enum Recipe {
 }
 
 /// Keys that the paper's recipe does not have: it is the paper's only without them.
-const NOT_IN_THE_PAPER: [&str; 10] = [
+const NOT_IN_THE_PAPER: [&str; 11] = [
     "data.augmentation.color_jitter",
     "network.threshold",
     "network.weight_normalization",
     "network.weight_gradient",
     "network.first_last",
+    "train.learning_rate_multiplier",
     "train.label_smoothing",
     "train.distillation",
     "train.progressive_bits",
@@ -135,6 +136,7 @@ fn merge(into: &mut Table, from: Table, recipe: Recipe, path: &str) -> Result<()
 mod tests {
     use super::*;
     use crate::config::{Config, OptimizerConfig, ScheduleConfig};
+    use syq_core::WeightGradient;
 
     const REST: &str = r#"
         [network]
@@ -173,6 +175,7 @@ mod tests {
             ("schedule.step = { milestones = [9.0], factor = 0.1 }", "train.schedule.step.factor"),
             ("schedule.cosine = {}", "train.schedule"),
             ("batch_norm_batches = 3", "train.batch_norm_batches"),
+            ("learning_rate_multiplier = { scale = 0.03 }", "train.learning_rate_multiplier"),
             ("[data.augmentation]\ncolor_jitter.hue = 0.1", "data.augmentation.color_jitter"),
             ("distillation = { teacher = \"t\", weight = 0.5 }", "train.distillation"),
         ] {
@@ -189,6 +192,8 @@ mod tests {
         let more = "batch = 64\nschedule.step = { milestones = [9.0], factor = 0.1 }";
         let config = config("syq-extended", more).unwrap();
         assert_eq!((config.train.batch, config.train.learning_rate), (64, 1e-3));
+        let gradients = (config.network.weight_gradient, config.train.learning_rate_multiplier.scale);
+        assert_eq!(gradients, (Some(WeightGradient::Identity), Some(0.03)));
         let milestones = vec![9.0];
         assert_eq!(config.train.schedule, ScheduleConfig::Step { milestones, factor: 0.1, warmup_epochs: 0.0 });
     }

@@ -16,7 +16,9 @@ use crate::optim::Group;
 use crate::tape::Parameter;
 use crate::tape::{Buffers, Layer as TapeLayer, Tape};
 use std::collections::BTreeMap;
-use syq_core::{ActivationRange, Codebook, ConvGeometry, Padding, WeightGradient, WeightNormalization, WeightQuantizer, Window};
+use syq_core::{
+    ActivationRange, Codebook, ConvGeometry, Padding, WeightGradient, WeightNormalization, WeightQuantizer, Window,
+};
 use syq_pack::Network;
 use syq_pack::network::{Bias, Op, Resolved, Source, WeightFormat};
 

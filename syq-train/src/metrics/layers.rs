@@ -29,6 +29,20 @@ pub struct LayerRow {
     pub mean_abs: f64,
 }
 
+/// Layers with scales that are not positive, each with the smallest of them, in the order of the rows. A scale begins
+/// above zero; one that has passed it has turned its subgroup's signs around.
+pub fn turned(rows: &[LayerRow]) -> Vec<(&str, f32)> {
+    let mut layers: Vec<(&str, f32)> = Vec::new();
+    for row in rows {
+        let Some(CodedRow { scale, .. }) = row.coded.filter(|coded| coded.scale <= 0.0) else { continue };
+        match layers.last_mut().filter(|(layer, _)| *layer == row.layer) {
+            Some((_, smallest)) => *smallest = smallest.min(scale),
+            None => layers.push((&row.layer, scale)),
+        }
+    }
+    layers
+}
+
 /// The quantized side of a subgroup.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CodedRow {
@@ -122,6 +136,18 @@ mod tests {
         );
         LayerLog::open(&path, 10).unwrap();
         assert_eq!(LayerLog::read(&path).unwrap(), rows[..2]);
+    }
+
+    #[test]
+    fn scales_that_have_turned_are_found_once_a_layer() {
+        let scaled = |layer: &str, scale| {
+            let coded = CodedRow { scale, shares: [0.5, 0.0, 0.5] };
+            LayerRow { layer: layer.to_owned(), ..row(1, Some(coded)) }
+        };
+        let rows =
+            [scaled("a", 0.1), scaled("b", 0.1), scaled("b", -0.1), scaled("b", -0.2), row(1, None), scaled("c", 0.0)];
+        assert_eq!(turned(&rows), [("b", -0.2), ("c", 0.0)]);
+        assert_eq!(turned(&rows[..2]), []);
     }
 
     #[test]

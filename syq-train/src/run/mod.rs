@@ -24,6 +24,7 @@ use crate::config::Config;
 use crate::data::{Dataset, Loader, Normalization, Order, Pass, Split};
 use crate::graph::Graph;
 use crate::layers::{CrossEntropy, Distilled, Loss};
+use crate::metrics::layers::LayerRow;
 use crate::metrics::{Part, Row};
 use crate::optim::{Optimizer, Schedule};
 use crate::parallel::Workers;
@@ -80,6 +81,8 @@ pub trait Observer {
     fn step(&mut self, progress: &Progress);
     /// After every epoch, with the row that goes to the metrics.
     fn epoch(&mut self, row: &Row);
+    /// After every epoch, with what became of the layers.
+    fn layers(&mut self, _rows: &[LayerRow]) {}
     /// Asked after every step: whether the run goes on, or stops there with a checkpoint.
     fn flow(&self) -> ControlFlow<()> {
         ControlFlow::Continue(())
@@ -201,7 +204,7 @@ impl Run {
                     record.row(&row)?;
                     observer.epoch(&row);
                 }
-                record.layers(self)?;
+                observer.layers(&record.layers(self)?);
                 if (epoch + 1).is_multiple_of(u64::from(self.config.train.checkpoint_epochs)) {
                     self.checkpoint()?;
                 }

@@ -3,7 +3,7 @@
 use super::{HISTOGRAMS, LAYERS, METRICS, Run, RunError, TENSORBOARD};
 use crate::config::TensorBoardConfig;
 use crate::metrics::histogram::{HistogramLog, Snapshot};
-use crate::metrics::layers::LayerLog;
+use crate::metrics::layers::{LayerLog, LayerRow};
 use crate::metrics::{Metrics, Row};
 use crate::tensorboard::TensorBoard;
 
@@ -49,8 +49,8 @@ impl Record {
     }
 
     /// Writes down what became of the layers: between epochs, and their weights' histograms at both ends
-    /// of the run.
-    pub(super) fn layers(&mut self, run: &Run) -> Result<(), RunError> {
+    /// of the run. Returns the layers' rows.
+    pub(super) fn layers(&mut self, run: &Run) -> Result<Vec<LayerRow>, RunError> {
         let step = run.step;
         let rows = run.graph.layer_rows(step, step as f64 / run.batches() as f64)?;
         self.layers.append(&rows)?;
@@ -68,6 +68,6 @@ impl Record {
                 self.histograms.append(&Snapshot { step, layers })?;
             }
         }
-        Ok(())
+        Ok(rows)
     }
 }

@@ -3,7 +3,9 @@
 // Every test program takes what it needs.
 #![allow(dead_code)]
 
-use syq_core::{ActivationQuantizer, ActivationRange, BitWidth, Padding, Shape, WeightGradient, WeightNormalization, Window};
+use syq_core::{
+    ActivationQuantizer, ActivationRange, BitWidth, Padding, Shape, WeightGradient, WeightNormalization, Window,
+};
 use syq_pack::Network;
 use syq_pack::network::{Bias, Conv, Layer, Linear, Op, WeightFormat};
 use syq_train::graph::{BuildOptions, Graph};

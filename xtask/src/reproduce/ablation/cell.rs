@@ -75,12 +75,15 @@ impl Cell {
             let still = Table::from_iter([("scale".to_owned(), Value::Float(0.0))]);
             train.insert("learning_rate_multiplier".to_owned(), Value::Table(still));
         }
-        let mut config = Config::from_toml_str(&toml::to_string(&config)?)?;
-        if self.recipe != Recipe::Paper {
-            // Our recipe may change: what it says today is written down in its place.
-            config.recipe = None;
+        let text = toml::to_string(&config)?;
+        match self.recipe {
+            // The paper's recipe does not change, and takes no key but its own.
+            Recipe::Paper => Ok(text),
+            // Ours may: what it says today is written down in its place.
+            Recipe::Ours | Recipe::FixedScales => {
+                Ok(toml::to_string(&Config { recipe: None, ..Config::from_toml_str(&text)? })?)
+            }
         }
-        Ok(toml::to_string(&config)?)
     }
 }
 
