@@ -5,7 +5,7 @@
 
 use super::task::{Task, conv_input, finish_of, pixels_at_once};
 use crate::kernels::{KernelError, OutputRange, PackedConv, PooledRow};
-use crate::plan::{Pool, Slot};
+use crate::plan::{Pool, PoolOrder, Slot};
 
 impl Task<'_> {
     /// Computes the task's pooled rows; rows of the convolution at its edges are computed by two tasks.
@@ -28,7 +28,9 @@ impl Task<'_> {
                 for (values, start) in parts.zip((first..).step_by(at_once)) {
                     let pixels = start..start + values.len() / channels;
                     packed.run(kernels, input, &OutputRange { pixels, blocks: 0..packed.blocks() }, values)?;
-                    kernels.finish(values, channels, &finish)?;
+                    if pool.order == PoolOrder::Finished {
+                        kernels.finish(values, channels, &finish)?;
+                    }
                 }
                 for y in y..rows.end {
                     let row = row_of(y);
@@ -44,6 +46,9 @@ impl Task<'_> {
                 }
             }
             next = needed.end;
+            if pool.order == PoolOrder::Sums {
+                kernels.finish(&mut open[place(y)], channels, &finish)?;
+            }
             for sink in sinks.iter_mut() {
                 sink.store_values(kernels, &(y * width..(y + 1) * width), &open[place(y)])?;
             }

@@ -1,7 +1,7 @@
 //! Sinks while a step runs: the memory of some consecutive pixels, in the form that a reader wants.
 
 use super::buffers::Buffer;
-use crate::kernels::{InputLayout, KernelError, Kernels};
+use crate::kernels::{InputLayout, KernelError, Kernels, Windows};
 use crate::plan::SinkKind;
 use std::ops::Range;
 use syq_core::{Levels, Padding, Shape};
@@ -20,6 +20,7 @@ enum Memory<'a> {
     Floats(&'a mut [f32]),
     Codes(&'a mut [u8], Option<Levels>),
     Placed(&'a mut [u32], InputLayout, Option<Levels>),
+    Windows(&'a mut [u32], InputLayout, Windows, Levels),
 }
 
 /// Where pixels lie in a buffer.
@@ -27,7 +28,7 @@ enum Memory<'a> {
 struct Place {
     /// Index of pixel (0, 0).
     first: usize,
-    /// Elements from one row to the next, and from one pixel to the next.
+    /// Elements from one row to the next, and from one pixel to the next; 0 where rows are stored whole, as windows.
     row: usize,
     pixel: usize,
     /// Pixels of a row.
@@ -38,6 +39,10 @@ impl Place {
     fn of(layout: &InputLayout) -> Self {
         let width = layout.shape().width;
         Self { first: layout.row(0).start, row: layout.row_len(), pixel: layout.pixel_len(), width }
+    }
+
+    fn of_windows(layout: &InputLayout, windows: &Windows) -> Self {
+        Self { pixel: 0, width: windows.shape().width, ..Self::of(layout) }
     }
 
     fn index(&self, pixel: usize) -> usize {
@@ -63,6 +68,11 @@ impl<'a> PixelSink<'a> {
                 clear(words, layout);
                 Self { memory: Memory::Placed(words, *layout, *levels), place: Place::of(layout), start: 0 }
             }
+            (Buffer::Words(words), SinkKind::Windows(layout, windows, levels)) => {
+                clear(words, layout);
+                let place = Place::of_windows(layout, windows);
+                Self { memory: Memory::Windows(words, *layout, *windows, *levels), place, start: 0 }
+            }
             _ => return None,
         })
     }
@@ -78,6 +88,9 @@ impl<'a> PixelSink<'a> {
             Memory::Placed(words, layout, levels) => {
                 halves(words, at).map(|words| Memory::Placed(words, layout, levels))
             }
+            Memory::Windows(words, layout, windows, levels) => {
+                halves(words, at).map(|words| Memory::Windows(words, layout, windows, levels))
+            }
         };
         [Self { memory: left, place, start }, Self { memory: right, place, start: middle }]
     }
@@ -86,7 +99,7 @@ impl<'a> PixelSink<'a> {
     pub(super) fn floats(&self, pixels: &Range<usize>) -> &[f32] {
         match &self.memory {
             Memory::Floats(memory) => &memory[self.range(pixels)],
-            Memory::Codes(..) | Memory::Placed(..) => &[],
+            Memory::Codes(..) | Memory::Placed(..) | Memory::Windows(..) => &[],
         }
     }
 
@@ -103,6 +116,9 @@ impl<'a> PixelSink<'a> {
             Memory::Codes(memory, Some(levels)) => kernels.quantize(values, *levels, &mut memory[range])?,
             Memory::Placed(memory, layout, Some(levels)) => {
                 kernels.place_values(values, *levels, layout, &mut memory[range])?;
+            }
+            Memory::Windows(memory, layout, windows, levels) => {
+                kernels.place_windows(values, *levels, *windows, layout, &mut memory[range])?;
             }
             // The plan gives levels to every sink behind floats.
             Memory::Codes(..) | Memory::Placed(..) => {}
@@ -121,15 +137,17 @@ impl<'a> PixelSink<'a> {
         match &mut self.memory {
             Memory::Codes(memory, _) => memory[range].copy_from_slice(codes),
             Memory::Placed(memory, layout, _) => kernels.place_codes(codes, layout, &mut memory[range])?,
-            // A step that gives codes has no float sinks.
-            Memory::Floats(_) => {}
+            // A step that gives codes has no float sinks, and windows are made of the picture alone.
+            Memory::Floats(_) | Memory::Windows(..) => {}
         }
         Ok(())
     }
 
     fn range(&self, pixels: &Range<usize>) -> Range<usize> {
         let start = self.place.index(pixels.start) - self.start;
-        start..start + pixels.len() * self.place.pixel
+        let rows = if self.place.pixel == 0 { pixels.len() / self.place.width } else { 0 };
+        // Between two rows lies padding; one row alone has none.
+        start..start + pixels.len() * self.place.pixel + rows * self.place.row
     }
 }
 

@@ -17,6 +17,7 @@ mod pool;
 mod portable;
 mod row_functions;
 mod run;
+mod windows;
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -37,6 +38,7 @@ pub use packed::{CodedWeights, PackedConv, QuantizedWeights};
 pub use pool::PooledRow;
 pub use row_functions::{Activation, Affine, Finish};
 pub use run::{Input, InputData, OutputRange};
+pub use windows::Windows;
 
 /// The convolution kernels that every instruction set has; a full name ends in that of the
 /// instruction set, as in `popcount_w2_avx512`.

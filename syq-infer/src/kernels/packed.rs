@@ -248,6 +248,20 @@ impl PackedConv {
         Ok(packed)
     }
 
+    /// Turns the sign of the outputs of some filters, exactly; `None`, and nothing changed, where filters share scales.
+    pub fn negate(&mut self, filters: impl Fn(usize) -> bool) -> Option<()> {
+        if self.scale_step != 1 {
+            return None;
+        }
+        for block in 0..self.blocks() {
+            let range = self.filters(block..block + 1);
+            for (scale, filter) in self.scales[block].0.iter_mut().zip(range) {
+                *scale = if filters(filter) { -*scale } else { *scale };
+            }
+        }
+        Some(())
+    }
+
     /// The name of the layer.
     pub fn layer(&self) -> &str {
         &self.layer

@@ -7,9 +7,9 @@
 use super::error::PlanError;
 use super::forms::{Form, Stored, needed, read_form, readers};
 use super::slots::{self, Virtual};
-use super::step::{Pool, Producer, Sink, SinkKind, Slot, Step};
+use super::step::{Pool, PoolOrder, Producer, Sink, SinkKind, Slot, Step};
 use super::{Element, Plan, SlotSize};
-use crate::kernels::{Activation, CodedWeights, InputFormat, InputLayout, Kernels, PackedConv};
+use crate::kernels::{Activation, CodedWeights, InputFormat, InputLayout, Kernels, PackedConv, Windows};
 use syq_core::{EightBitWeights, Padding, Shape, Window};
 use syq_pack::network::{Domain, Op, Source, WeightFormat};
 use syq_pack::{LayerParameters, LayerView, Model, ModelView};
@@ -66,6 +66,7 @@ impl<'a> Compiler<'a> {
                 last = next;
             }
         }
+        step.pool_sums();
         let layers = step.layers.clone();
         self.finish(step, Source::Layer(last))?;
         Ok(layers)
@@ -89,7 +90,7 @@ impl<'a> Compiler<'a> {
         let name = &layer.layer.name;
         let missing = |what| PlanError::Missing { layer: name.clone(), what };
         let value = layer.resolved.inputs[0];
-        let form = read_form(layer, self.kernels)?.ok_or_else(|| missing("the input"))?;
+        let form = read_form(self.view, layer, self.kernels)?.ok_or_else(|| missing("the input"))?;
         let mut input = self.slot(Stored { value, form }, name)?;
         let (shape, coded) = (layer.resolved.input, layer.resolved.input_domain != Domain::Float);
         let whole = Window { kernel: [shape.height, shape.width], stride: [1, 1], padding: Padding::NONE };
@@ -107,7 +108,14 @@ impl<'a> Compiler<'a> {
                         PackedConv::coded(name, &geometry, &layout, levels, weights)?
                     }
                     Some(LayerParameters::EightBit { codes, scales, .. }) => {
-                        let Form::Placed(layout) = form else { return Err(missing("the codes")) };
+                        let (layout, geometry) = match form {
+                            Form::Placed(layout) => (layout, geometry),
+                            Form::Windows(layout, _) => {
+                                let over = Windows::of(&geometry, layout.format());
+                                (layout, over.ok_or_else(|| missing("its windows"))?.1)
+                            }
+                            _ => return Err(missing("the codes")),
+                        };
                         let levels = layer.input_levels.ok_or_else(|| missing("the activation step"))?;
                         PackedConv::eight_bit(name, &geometry, &layout, levels, EightBitWeights { codes, scales })?
                     }
@@ -170,7 +178,7 @@ impl<'a> Compiler<'a> {
             }
             // What is added lies as the rows of the sum do, not as the pooled ones.
             Op::MaxPool(window) if step.residual.is_none() && matches!(step.producer, Producer::Conv { .. }) => {
-                step.pool = Some(Pool { window: *window, shape: step.shape });
+                step.pool = Some(Pool { window: *window, shape: step.shape, order: PoolOrder::Finished });
                 step.shape = layer.resolved.output;
                 true
             }
@@ -187,6 +195,10 @@ impl<'a> Compiler<'a> {
                 Form::Floats(layout) => SinkKind::Floats(layout),
                 Form::Codes => SinkKind::Codes(levels),
                 Form::Placed(layout) => SinkKind::Placed(layout, levels),
+                Form::Windows(layout, windows) => {
+                    let missing = || PlanError::Missing { layer: step.name.clone(), what: "the activation step" };
+                    SinkKind::Windows(layout, windows, levels.ok_or_else(missing)?)
+                }
             };
             step.sinks.push(Sink { slot, kind });
             self.stored.push((stored, slot));
@@ -208,7 +220,7 @@ impl<'a> Compiler<'a> {
         let (element, len) = match form {
             Form::Floats(layout) => (Element::Float, layout.len()),
             Form::Codes => (Element::Code, shape.len()),
-            Form::Placed(layout) => (Element::Word, layout.len()),
+            Form::Placed(layout) | Form::Windows(layout, _) => (Element::Word, layout.len()),
         };
         self.slots.push(Virtual { element, len });
         Slot(self.slots.len() - 1)

@@ -1,7 +1,7 @@
 //! The forms in which a value is stored: those that its readers need, and no others.
 
 use super::error::PlanError;
-use crate::kernels::{InputFormat, InputLayout, Kernels, QuantizedKernel, eight_bit_format};
+use crate::kernels::{InputFormat, InputLayout, Kernels, QuantizedKernel, Windows, eight_bit_format};
 use syq_core::{Levels, Padding};
 use syq_pack::network::{Domain, Op, Source, WeightFormat};
 use syq_pack::{LayerView, ModelView};
@@ -23,6 +23,8 @@ pub(super) enum Form {
     Codes,
     /// Codes in a kernel's layout.
     Placed(InputLayout),
+    /// Codes of the picture in a kernel's layout, window by window.
+    Windows(InputLayout, Windows),
 }
 
 impl Form {
@@ -41,7 +43,11 @@ pub(super) fn readers<'a, 'b>(
 }
 
 /// The form in which `layer` reads its input; `None` for a quantizer, which reads nothing itself.
-pub(super) fn read_form(layer: &LayerView<'_>, kernels: Kernels) -> Result<Option<Form>, PlanError> {
+pub(super) fn read_form(
+    view: &ModelView<'_>,
+    layer: &LayerView<'_>,
+    kernels: Kernels,
+) -> Result<Option<Form>, PlanError> {
     let resolved = &layer.resolved;
     let coded = resolved.input_domain != Domain::Float;
     Ok(Some(match (&layer.layer.op, resolved.geometry) {
@@ -53,6 +59,12 @@ pub(super) fn read_form(layer: &LayerView<'_>, kernels: Kernels) -> Result<Optio
             }
             (Some(WeightFormat::EightBit), Domain::Codes { quantizer, .. }) => {
                 let format = eight_bit_format(kernels.isa());
+                if let Some((windows, over)) = Windows::of(&geometry, format)
+                    && reads_picture(view, layer)
+                {
+                    let layout = InputLayout::of(&over, format)?.with_zero(quantizer.zero());
+                    return Ok(Some(Form::Windows(layout, windows)));
+                }
                 Form::Placed(InputLayout::of(&geometry, format)?.with_zero(quantizer.zero()))
             }
             // A float layer on codes reads the values that they stand for, made by a step of its own.
@@ -62,6 +74,14 @@ pub(super) fn read_form(layer: &LayerView<'_>, kernels: Kernels) -> Result<Optio
         _ if coded => Form::Codes,
         _ => Form::plain(resolved.input)?,
     }))
+}
+
+/// Whether the layer's codes are those of the picture, whose rows are stored whole.
+fn reads_picture(view: &ModelView<'_>, layer: &LayerView<'_>) -> bool {
+    layer.resolved.inputs.iter().all(|input| match input {
+        Source::Input => true,
+        Source::Layer(quantizer) => view.layers[*quantizer].resolved.inputs.iter().all(|of| *of == Source::Input),
+    })
 }
 
 /// Every form of `value` that somebody reads, with the quantizer's levels for forms that lie behind
@@ -78,13 +98,13 @@ pub(super) fn needed(
         }
     };
     for (index, reader) in readers(view, value) {
-        if let Some(form) = read_form(reader, kernels)? {
+        if let Some(form) = read_form(view, reader, kernels)? {
             add(Stored { value, form }, None);
             continue;
         }
         let quantized = Source::Layer(index);
         for (_, reader) in readers(view, quantized) {
-            if let Some(form) = read_form(reader, kernels)? {
+            if let Some(form) = read_form(view, reader, kernels)? {
                 add(Stored { value: quantized, form }, reader_levels(view, index));
             }
         }

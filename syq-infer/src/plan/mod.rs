@@ -9,6 +9,7 @@
 mod compile;
 mod error;
 mod forms;
+mod pooling;
 mod slots;
 mod step;
 mod traffic;
@@ -16,7 +17,7 @@ mod traffic;
 pub use error::PlanError;
 pub use step::{PlanStep, StepKind};
 
-pub(crate) use step::{Pool, Producer, SinkKind, Slot, Step};
+pub(crate) use step::{Pool, PoolOrder, Producer, SinkKind, Slot, Step};
 
 use crate::isa::Isa;
 use crate::kernels::Kernels;

@@ -1,6 +1,6 @@
 //! The steps of a plan, and how they present themselves.
 
-use crate::kernels::{Activation, InputLayout, Kernels, PackedConv};
+use crate::kernels::{Activation, InputLayout, Kernels, PackedConv, Windows};
 use std::fmt;
 use syq_core::{Levels, Shape, Window};
 
@@ -72,6 +72,8 @@ pub(crate) enum SinkKind {
     Codes(Option<Levels>),
     /// Codes in a kernel's layout. `None` where the rows are codes already.
     Placed(InputLayout, Option<Levels>),
+    /// Codes of the picture in a kernel's layout, window by window.
+    Windows(InputLayout, Windows, Levels),
 }
 
 /// Where a step's rows go.
@@ -106,6 +108,16 @@ pub(crate) struct Pool {
     pub(crate) window: Window,
     /// What is pooled.
     pub(crate) shape: Shape,
+    pub(crate) order: PoolOrder,
+}
+
+/// Whether the values that are pooled are finished ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PoolOrder {
+    /// Finished, then pooled, as the network has it.
+    Finished,
+    /// Pooled, then finished: the same where finishing never turns a greater value into a smaller one.
+    Sums,
 }
 
 impl Pool {

@@ -2,6 +2,7 @@
 //! accumulators in the 32 registers.
 
 mod permute;
+mod popcount;
 
 use super::generic::kernel::{Kernel, Ops};
 use super::generic::rows::{RowOps, RowWork, run};
@@ -16,8 +17,11 @@ use syq_core::Levels;
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
 pub(super) fn convolve(work: Work<'_>) {
     match work {
-        Work::Binary(mut job, weights) => tiles(&binary(), &mut job, weights),
-        Work::Ternary(mut job, weights) => tiles(&ternary(), &mut job, weights),
+        // At one pixel the planes take its place, so that each weight is read once.
+        Work::Binary(mut job, weights) if job.is_vector() => tiles(&binary(), &mut job, weights),
+        Work::Ternary(mut job, weights) if job.is_vector() => tiles(&ternary(), &mut job, weights),
+        Work::Binary(mut job, weights) => popcount::binary(&mut job, weights),
+        Work::Ternary(mut job, weights) => popcount::ternary(&mut job, weights),
         Work::LookupBinary(mut job, weights) => super::avx2::lookup::binary(&mut job, weights),
         Work::LookupTernary(mut job, weights) => super::avx2::lookup::ternary(&mut job, weights),
         Work::PermuteBinary(mut job, weights) => permute::binary(&mut job, weights),

@@ -71,6 +71,12 @@ pub(crate) struct Job<'a, E> {
 }
 
 impl<E> Job<'_, E> {
+    /// Whether there is one pixel alone, as in a fully connected layer.
+    #[inline(always)]
+    pub(in crate::kernels) fn is_vector(&self) -> bool {
+        self.columns == 1 && self.pixels.len() == 1
+    }
+
     /// The first elements of the windows of `P` consecutive outputs, in the group that begins at element `group`.
     #[inline(always)]
     pub(in crate::kernels) fn bases<const P: usize>(&self, pixel: usize, group: usize) -> [usize; P] {
@@ -100,7 +106,7 @@ pub(crate) fn convolve<K: Kernel>(k: &K, job: &mut Job<'_, K::Element>, weights:
     let mut block = job.blocks.start;
     while block < job.blocks.end {
         let paired = K::BLOCKS == 2 && block + 1 < job.blocks.end && block % group_blocks + 1 < group_blocks;
-        match (paired, job.columns == 1 && job.pixels.len() == 1) {
+        match (paired, job.is_vector()) {
             (true, true) => vector::<K, 2>(k, job, weights, block),
             (true, false) => image::<K, 2>(k, job, weights, block),
             (false, true) => vector::<K, 1>(k, job, weights, block),

@@ -1,0 +1,160 @@
+//! Bit counts, as the generic tiles have them, with registers assigned by hand.
+//!
+//! A convolution of few channels with one scale a position spends more on what surrounds the counts than on them. Here
+//! the constant is what a subgroup's sum begins with, and where there are several planes one 16-bit product doubles
+//! the sum and adds the constant.
+
+use crate::kernels::generic::tile::{Job, Segment, put};
+use crate::kernels::layout::{BLOCK, Lanes};
+use std::arch::x86_64::*;
+
+/// Most pixels in a tile: with two blocks of filters 14 counts and 14 sums.
+const PIXELS: usize = 7;
+
+/// Channels of a word.
+const WORD: usize = 32;
+
+/// Computes the job's outputs with binary weights.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
+pub(super) fn binary(job: &mut Job<'_, u32>, weights: &[Lanes<u32>]) {
+    convolve::<1>(job, weights.as_chunks().0);
+}
+
+/// Computes the job's outputs with ternary weights.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
+pub(super) fn ternary(job: &mut Job<'_, u32>, weights: &[[Lanes<u32>; 2]]) {
+    convolve::<2>(job, weights);
+}
+
+/// `ROWS` words a weight: the signs of binary ones, +1 and −1 of ternary ones.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
+fn convolve<const ROWS: usize>(job: &mut Job<'_, u32>, weights: &[[Lanes<u32>; ROWS]]) {
+    let group_blocks = job.group_filters.div_ceil(BLOCK);
+    let mut block = job.blocks.start;
+    while block < job.blocks.end {
+        let paired = block + 1 < job.blocks.end && block % group_blocks + 1 < group_blocks;
+        if paired {
+            image::<ROWS, 2>(job, weights, block);
+        } else {
+            image::<ROWS, 1>(job, weights, block);
+        }
+        block += 1 + usize::from(paired);
+    }
+}
+
+/// All pixels of `R` filter blocks, in tiles as even as possible.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
+fn image<const ROWS: usize, const R: usize>(job: &mut Job<'_, u32>, weights: &[[Lanes<u32>; ROWS]], block: usize) {
+    let mut pixel = job.pixels.start;
+    let mut tiles = job.pixels.len().div_ceil(PIXELS);
+    while tiles > 0 {
+        let len = (job.pixels.end - pixel).div_ceil(tiles);
+        match len {
+            7 => tile::<7, ROWS, R>(job, weights, block, pixel),
+            6 => tile::<6, ROWS, R>(job, weights, block, pixel),
+            5 => tile::<5, ROWS, R>(job, weights, block, pixel),
+            4 => tile::<4, ROWS, R>(job, weights, block, pixel),
+            3 => tile::<3, ROWS, R>(job, weights, block, pixel),
+            2 => tile::<2, ROWS, R>(job, weights, block, pixel),
+            _ => tile::<1, ROWS, R>(job, weights, block, pixel),
+        }
+        pixel += len;
+        tiles -= 1;
+    }
+}
+
+/// `P` pixels of `R` filter blocks.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
+#[allow(clippy::needless_range_loop, reason = "an array's own iterator copies the array; measured")]
+fn tile<const P: usize, const ROWS: usize, const R: usize>(
+    job: &mut Job<'_, u32>,
+    weights: &[[Lanes<u32>; ROWS]],
+    block: usize,
+    pixel: usize,
+) {
+    let bases = job.bases::<P>(pixel, block / job.group_filters.div_ceil(BLOCK) * job.group_len);
+    // Slices of one length, so that one comparison stands for all of them.
+    let mut x: [&[u32]; P] = [&[]; P];
+    for p in 0..P {
+        x[p] = &job.input[bases[p]..][..job.window];
+    }
+    let mut w: [&[[Lanes<u32>; ROWS]]; R] = [&[]; R];
+    for r in 0..R {
+        w[r] = &weights[(block + r) * job.block_len..][..job.block_len];
+    }
+    let two = _mm512_set1_epi32(2);
+    let mut sums = [[_mm512_setzero_ps(); R]; P];
+    let mut first = 0;
+    for (subgroup, &end) in job.ends.iter().enumerate() {
+        let segments = &job.segments[first..end];
+        first = end;
+        let mut constants = [_mm512_setzero_si512(); R];
+        for r in 0..R {
+            constants[r] = bytemuck::cast(job.constants[(block + r) * job.ends.len() + subgroup].0);
+        }
+        let narrow = largest_count(segments, job.planes) <= i16::MAX as usize;
+        let mut counts = [[_mm512_setzero_si512(); R]; P];
+        for plane in (0..job.planes).rev() {
+            // Horner's rule, and the constant before the lowest plane.
+            for p in 0..P {
+                for r in 0..R {
+                    counts[p][r] = if plane + 1 == job.planes {
+                        if plane == 0 { constants[r] } else { counts[p][r] }
+                    } else if plane == 0 && narrow {
+                        _mm512_dpwssd_epi32(constants[r], counts[p][r], two)
+                    } else {
+                        let twice = _mm512_add_epi32(counts[p][r], counts[p][r]);
+                        if plane == 0 { _mm512_add_epi32(twice, constants[r]) } else { twice }
+                    };
+                }
+            }
+            for segment in segments {
+                let at = plane * job.plane_len + segment.offset;
+                let mut inputs: [&[u32]; P] = [&[]; P];
+                for p in 0..P {
+                    inputs[p] = &x[p][at..][..segment.len];
+                }
+                let mut weights: [&[[Lanes<u32>; ROWS]]; R] = [&[]; R];
+                for r in 0..R {
+                    weights[r] = &w[r][segment.weight..][..segment.len];
+                }
+                for e in 0..segment.len {
+                    for p in 0..P {
+                        let x = _mm512_set1_epi32(inputs[p][e].cast_signed());
+                        for r in 0..R {
+                            let weight = &weights[r][e];
+                            let last = bytemuck::cast(weight[ROWS - 1].0);
+                            let chosen = if ROWS == 2 {
+                                _mm512_ternarylogic_epi32::<0xCA>(x, bytemuck::cast(weight[0].0), last)
+                            } else {
+                                _mm512_xor_si512(x, last)
+                            };
+                            counts[p][r] = _mm512_add_epi32(counts[p][r], _mm512_popcnt_epi32(chosen));
+                        }
+                    }
+                }
+            }
+        }
+        // A codebook's scales are those of all filters.
+        let scale = _mm512_set1_ps(job.scales[subgroup].0[0]);
+        for p in 0..P {
+            for r in 0..R {
+                sums[p][r] = _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(counts[p][r]), sums[p][r]);
+            }
+        }
+    }
+    let mut lanes = [[Lanes([0.0; BLOCK]); R]; P];
+    for p in 0..P {
+        for r in 0..R {
+            lanes[p][r].0 = bytemuck::cast(sums[p][r]);
+        }
+    }
+    put(job, pixel, block, &lanes);
+}
+
+/// What the planes but the lowest of a subgroup count at most.
+#[inline]
+fn largest_count(segments: &[Segment], planes: usize) -> usize {
+    let words: usize = segments.iter().map(|segment| segment.len).sum();
+    words * WORD * ((1 << (planes - 1)) - 1)
+}
