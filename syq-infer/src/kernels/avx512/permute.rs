@@ -6,7 +6,8 @@
 //! ternary weights it is that of the +1 weights less that of the −1 weights. Codes of eight bits are two halves
 //! with tables of their own; the high ones count 16 times.
 
-use crate::kernels::generic::tile::{Job, put};
+use super::at::At;
+use crate::kernels::generic::tile::{Job, place_of, put};
 use crate::kernels::layout::{BLOCK, HALF_WEIGHT, Lanes};
 use std::arch::x86_64::*;
 use syq_core::Codebook;
@@ -50,16 +51,19 @@ fn convolve<const ROWS: usize>(job: &mut Job<'_, u32>, weights: &[Lanes<u32>]) {
 fn image<const ROWS: usize, const R: usize>(job: &mut Job<'_, u32>, weights: &[Lanes<u32>], block: usize) {
     let mut pixel = job.pixels.start;
     let mut tiles = job.pixels.len().div_ceil(PIXELS);
+    let group = block / job.group_filters.div_ceil(BLOCK) * job.group_len;
+    let place = place_of::<_, R>(job, block);
+    let at = At { block, group, place };
     while tiles > 0 {
         let len = (job.pixels.end - pixel).div_ceil(tiles);
         match len {
-            7 => tile::<7, ROWS, R>(job, weights, block, pixel),
-            6 => tile::<6, ROWS, R>(job, weights, block, pixel),
-            5 => tile::<5, ROWS, R>(job, weights, block, pixel),
-            4 => tile::<4, ROWS, R>(job, weights, block, pixel),
-            3 => tile::<3, ROWS, R>(job, weights, block, pixel),
-            2 => tile::<2, ROWS, R>(job, weights, block, pixel),
-            _ => tile::<1, ROWS, R>(job, weights, block, pixel),
+            7 => tile::<7, ROWS, R>(job, weights, &at, pixel),
+            6 => tile::<6, ROWS, R>(job, weights, &at, pixel),
+            5 => tile::<5, ROWS, R>(job, weights, &at, pixel),
+            4 => tile::<4, ROWS, R>(job, weights, &at, pixel),
+            3 => tile::<3, ROWS, R>(job, weights, &at, pixel),
+            2 => tile::<2, ROWS, R>(job, weights, &at, pixel),
+            _ => tile::<1, ROWS, R>(job, weights, &at, pixel),
         }
         pixel += len;
         tiles -= 1;
@@ -72,11 +76,12 @@ fn image<const ROWS: usize, const R: usize>(job: &mut Job<'_, u32>, weights: &[L
 fn tile<const P: usize, const ROWS: usize, const R: usize>(
     job: &mut Job<'_, u32>,
     weights: &[Lanes<u32>],
-    block: usize,
+    at: &At,
     pixel: usize,
 ) {
+    let At { block, group, place } = *at;
     let block_len = job.block_len / BLOCK * ROWS;
-    let bases = job.bases::<P>(pixel, block / job.group_filters.div_ceil(BLOCK) * job.group_len);
+    let bases = job.bases::<P>(pixel, group);
     let mut rows: [&[Lanes<u32>]; R] = [&[]; R];
     for r in 0..R {
         rows[r] = &weights[(block + r) * block_len..][..block_len];
@@ -139,13 +144,22 @@ fn tile<const P: usize, const ROWS: usize, const R: usize>(
             }
         }
     }
-    let mut lanes = [[Lanes([0.0; BLOCK]); R]; P];
+    let (filters, start) = (job.filters.len(), job.pixels.start);
+    let Some(first) = place else {
+        let mut lanes = [[Lanes([0.0; BLOCK]); R]; P];
+        for p in 0..P {
+            for r in 0..R {
+                lanes[p][r].0 = bytemuck::cast(sums[p][r]);
+            }
+        }
+        return put(job, pixel, block, &lanes);
+    };
     for p in 0..P {
+        let blocks = &mut job.output[(pixel - start + p) * filters + first..].as_chunks_mut::<BLOCK>().0[..R];
         for r in 0..R {
-            lanes[p][r].0 = bytemuck::cast(sums[p][r]);
+            blocks[r] = bytemuck::cast(sums[p][r]);
         }
     }
-    put(job, pixel, block, &lanes);
 }
 
 /// For each of four channels the bytes of sixteen codes and of their negatives that go to the 64 entries: the code

@@ -4,7 +4,8 @@
 //! the constant is what a subgroup's sum begins with, and where there are several planes one 16-bit product doubles
 //! the sum and adds the constant.
 
-use crate::kernels::generic::tile::{Job, Segment, put};
+use super::at::At;
+use crate::kernels::generic::tile::{Job, Segment, place_of, put};
 use crate::kernels::layout::{BLOCK, Lanes};
 use std::arch::x86_64::*;
 
@@ -47,16 +48,19 @@ fn convolve<const ROWS: usize>(job: &mut Job<'_, u32>, weights: &[[Lanes<u32>; R
 fn image<const ROWS: usize, const R: usize>(job: &mut Job<'_, u32>, weights: &[[Lanes<u32>; ROWS]], block: usize) {
     let mut pixel = job.pixels.start;
     let mut tiles = job.pixels.len().div_ceil(PIXELS);
+    let group = block / job.group_filters.div_ceil(BLOCK) * job.group_len;
+    let place = place_of::<_, R>(job, block);
+    let at = At { block, group, place };
     while tiles > 0 {
         let len = (job.pixels.end - pixel).div_ceil(tiles);
         match len {
-            7 => tile::<7, ROWS, R>(job, weights, block, pixel),
-            6 => tile::<6, ROWS, R>(job, weights, block, pixel),
-            5 => tile::<5, ROWS, R>(job, weights, block, pixel),
-            4 => tile::<4, ROWS, R>(job, weights, block, pixel),
-            3 => tile::<3, ROWS, R>(job, weights, block, pixel),
-            2 => tile::<2, ROWS, R>(job, weights, block, pixel),
-            _ => tile::<1, ROWS, R>(job, weights, block, pixel),
+            7 => tile::<7, ROWS, R>(job, weights, &at, pixel),
+            6 => tile::<6, ROWS, R>(job, weights, &at, pixel),
+            5 => tile::<5, ROWS, R>(job, weights, &at, pixel),
+            4 => tile::<4, ROWS, R>(job, weights, &at, pixel),
+            3 => tile::<3, ROWS, R>(job, weights, &at, pixel),
+            2 => tile::<2, ROWS, R>(job, weights, &at, pixel),
+            _ => tile::<1, ROWS, R>(job, weights, &at, pixel),
         }
         pixel += len;
         tiles -= 1;
@@ -69,10 +73,11 @@ fn image<const ROWS: usize, const R: usize>(job: &mut Job<'_, u32>, weights: &[[
 fn tile<const P: usize, const ROWS: usize, const R: usize>(
     job: &mut Job<'_, u32>,
     weights: &[[Lanes<u32>; ROWS]],
-    block: usize,
+    at: &At,
     pixel: usize,
 ) {
-    let bases = job.bases::<P>(pixel, block / job.group_filters.div_ceil(BLOCK) * job.group_len);
+    let At { block, group, place } = *at;
+    let bases = job.bases::<P>(pixel, group);
     // Slices of one length, so that one comparison stands for all of them.
     let mut x: [&[u32]; P] = [&[]; P];
     for p in 0..P {
@@ -143,13 +148,22 @@ fn tile<const P: usize, const ROWS: usize, const R: usize>(
             }
         }
     }
-    let mut lanes = [[Lanes([0.0; BLOCK]); R]; P];
+    let (filters, start) = (job.filters.len(), job.pixels.start);
+    let Some(first) = place else {
+        let mut lanes = [[Lanes([0.0; BLOCK]); R]; P];
+        for p in 0..P {
+            for r in 0..R {
+                lanes[p][r].0 = bytemuck::cast(sums[p][r]);
+            }
+        }
+        return put(job, pixel, block, &lanes);
+    };
     for p in 0..P {
+        let blocks = &mut job.output[(pixel - start + p) * filters + first..].as_chunks_mut::<BLOCK>().0[..R];
         for r in 0..R {
-            lanes[p][r].0 = bytemuck::cast(sums[p][r]);
+            blocks[r] = bytemuck::cast(sums[p][r]);
         }
     }
-    put(job, pixel, block, &lanes);
 }
 
 /// What the planes but the lowest of a subgroup count at most.

@@ -280,6 +280,15 @@ fn block_weights<W, const R: usize>(weights: &[W], block: usize, len: usize) -> 
     blocks
 }
 
+/// Where the lanes of `R` whole filter blocks from `block` on go within each pixel's outputs; `None` where the last of
+/// them is narrower, or they belong to two groups.
+#[inline(always)]
+pub(in crate::kernels) fn place_of<E, const R: usize>(job: &Job<'_, E>, block: usize) -> Option<usize> {
+    let group_blocks = job.group_filters.div_ceil(BLOCK);
+    let [group, within] = [block / group_blocks, block % group_blocks * BLOCK];
+    (within + R * BLOCK <= job.group_filters).then(|| group * job.group_filters + within - job.filters.start)
+}
+
 /// Writes the lanes of `P` pixels of `R` filter blocks; the last block of a group may be narrower.
 #[inline(always)]
 #[allow(clippy::needless_range_loop, reason = "the blocks' index is counted with, and the pixels come first")]
