@@ -2,8 +2,8 @@
 //! accumulators in the 32 registers.
 
 mod at;
+mod integer;
 mod permute;
-mod popcount;
 
 use super::generic::kernel::{Kernel, Ops};
 use super::generic::rows::{RowOps, RowWork, run};
@@ -21,14 +21,14 @@ pub(super) fn convolve(work: Work<'_>) {
         // At one pixel the planes take its place, so that each weight is read once.
         Work::Binary(mut job, weights) if job.is_vector() => tiles(&binary(), &mut job, weights),
         Work::Ternary(mut job, weights) if job.is_vector() => tiles(&ternary(), &mut job, weights),
-        Work::Binary(mut job, weights) => popcount::binary(&mut job, weights),
-        Work::Ternary(mut job, weights) => popcount::ternary(&mut job, weights),
+        Work::Binary(mut job, weights) => integer::binary(&mut job, weights),
+        Work::Ternary(mut job, weights) => integer::ternary(&mut job, weights),
         Work::LookupBinary(mut job, weights) => super::avx2::lookup::binary(&mut job, weights),
         Work::LookupTernary(mut job, weights) => super::avx2::lookup::ternary(&mut job, weights),
         Work::PermuteBinary(mut job, weights) => permute::binary(&mut job, weights),
         Work::PermuteTernary(mut job, weights) => permute::ternary(&mut job, weights),
         // The instruction is exact for every signed byte.
-        Work::Int8(mut job, weights) | Work::EightBit(mut job, weights) => tiles(&int8(), &mut job, weights),
+        Work::Int8(mut job, weights) | Work::EightBit(mut job, weights) => integer::bytes(&mut job, weights),
         Work::Wide(mut job, weights) => tiles(&wide(), &mut job, weights),
         Work::Float(mut job, weights) => tiles(&float(), &mut job, weights),
     }
@@ -86,14 +86,6 @@ fn ternary() -> impl Kernel<Element = u32, Weight = [Lanes<u32>; 2]> {
         let x = _mm512_set1_epi32(x.cast_signed());
         let chosen = _mm512_ternarylogic_epi32::<0xCA>(x, bytemuck::cast(p.0), bytemuck::cast(n.0));
         _mm512_add_epi32(acc, _mm512_popcnt_epi32(chosen))
-    })
-}
-
-/// Four products of unsigned and signed bytes a lane, added without saturation.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
-fn int8() -> impl Kernel<Element = u32, Weight = Lanes<u32>> {
-    integer::<1, _>(|acc, x: u32, w: &Lanes<u32>| {
-        _mm512_dpbusd_epi32(acc, _mm512_set1_epi32(x.cast_signed()), bytemuck::cast(w.0))
     })
 }
 

@@ -1,8 +1,9 @@
-//! Bit counts, as the generic tiles have them, with registers assigned by hand.
+//! Integer sums, bit counts and byte products, as the generic tiles have them, with what surrounds the steps cut down.
 //!
-//! A convolution of few channels with one scale a position spends more on what surrounds the counts than on them. Here
-//! the constant is what a subgroup's sum begins with, and where there are several planes one 16-bit product doubles
-//! the sum and adds the constant.
+//! A tile of few channels with one scale a position spends more on that than on its steps. Here the constant is what a
+//! subgroup's sum begins with; where there are several planes, one 16-bit product doubles the sum and adds the constant;
+//! and the results go straight from their registers to where they belong. (On a Zen 4, binary weights and activations,
+//! 56²×64 pixel-wise: 670 to 790 GMAC/s.)
 
 use super::at::At;
 use crate::kernels::generic::tile::{Job, Segment, place_of, put};
@@ -15,29 +16,39 @@ const PIXELS: usize = 7;
 /// Channels of a word.
 const WORD: usize = 32;
 
-/// Computes the job's outputs with binary weights.
+/// What a step adds.
+const BITS: u8 = 0;
+const BYTES: u8 = 1;
+
+/// Computes the job's outputs: bits where inputs and signs of binary weights differ.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
 pub(super) fn binary(job: &mut Job<'_, u32>, weights: &[Lanes<u32>]) {
-    convolve::<1>(job, weights.as_chunks().0);
+    convolve::<BITS, 1>(job, weights.as_chunks().0);
 }
 
-/// Computes the job's outputs with ternary weights.
+/// Computes the job's outputs: bits of the +1 weights where the input is set and of the −1 weights where it is not.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
 pub(super) fn ternary(job: &mut Job<'_, u32>, weights: &[[Lanes<u32>; 2]]) {
-    convolve::<2>(job, weights);
+    convolve::<BITS, 2>(job, weights);
 }
 
-/// `ROWS` words a weight: the signs of binary ones, +1 and −1 of ternary ones.
+/// Computes the job's outputs: four products of unsigned and signed bytes a step, exact for all bytes.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
-fn convolve<const ROWS: usize>(job: &mut Job<'_, u32>, weights: &[[Lanes<u32>; ROWS]]) {
+pub(super) fn bytes(job: &mut Job<'_, u32>, weights: &[Lanes<u32>]) {
+    convolve::<BYTES, 1>(job, weights.as_chunks().0);
+}
+
+/// `ROWS` words a weight: +1 and −1 of ternary ones, otherwise one.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
+fn convolve<const STEP: u8, const ROWS: usize>(job: &mut Job<'_, u32>, weights: &[[Lanes<u32>; ROWS]]) {
     let group_blocks = job.group_filters.div_ceil(BLOCK);
     let mut block = job.blocks.start;
     while block < job.blocks.end {
         let paired = block + 1 < job.blocks.end && block % group_blocks + 1 < group_blocks;
         if paired {
-            image::<ROWS, 2>(job, weights, block);
+            image::<STEP, ROWS, 2>(job, weights, block);
         } else {
-            image::<ROWS, 1>(job, weights, block);
+            image::<STEP, ROWS, 1>(job, weights, block);
         }
         block += 1 + usize::from(paired);
     }
@@ -45,7 +56,7 @@ fn convolve<const ROWS: usize>(job: &mut Job<'_, u32>, weights: &[[Lanes<u32>; R
 
 /// All pixels of `R` filter blocks, in tiles as even as possible.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
-fn image<const ROWS: usize, const R: usize>(job: &mut Job<'_, u32>, weights: &[[Lanes<u32>; ROWS]], block: usize) {
+fn image<const STEP: u8, const ROWS: usize, const R: usize>(job: &mut Job<'_, u32>, weights: &[[Lanes<u32>; ROWS]], block: usize) {
     let mut pixel = job.pixels.start;
     let mut tiles = job.pixels.len().div_ceil(PIXELS);
     let group = block / job.group_filters.div_ceil(BLOCK) * job.group_len;
@@ -54,13 +65,13 @@ fn image<const ROWS: usize, const R: usize>(job: &mut Job<'_, u32>, weights: &[[
     while tiles > 0 {
         let len = (job.pixels.end - pixel).div_ceil(tiles);
         match len {
-            7 => tile::<7, ROWS, R>(job, weights, &at, pixel),
-            6 => tile::<6, ROWS, R>(job, weights, &at, pixel),
-            5 => tile::<5, ROWS, R>(job, weights, &at, pixel),
-            4 => tile::<4, ROWS, R>(job, weights, &at, pixel),
-            3 => tile::<3, ROWS, R>(job, weights, &at, pixel),
-            2 => tile::<2, ROWS, R>(job, weights, &at, pixel),
-            _ => tile::<1, ROWS, R>(job, weights, &at, pixel),
+            7 => tile::<7, STEP, ROWS, R>(job, weights, &at, pixel),
+            6 => tile::<6, STEP, ROWS, R>(job, weights, &at, pixel),
+            5 => tile::<5, STEP, ROWS, R>(job, weights, &at, pixel),
+            4 => tile::<4, STEP, ROWS, R>(job, weights, &at, pixel),
+            3 => tile::<3, STEP, ROWS, R>(job, weights, &at, pixel),
+            2 => tile::<2, STEP, ROWS, R>(job, weights, &at, pixel),
+            _ => tile::<1, STEP, ROWS, R>(job, weights, &at, pixel),
         }
         pixel += len;
         tiles -= 1;
@@ -70,7 +81,7 @@ fn image<const ROWS: usize, const R: usize>(job: &mut Job<'_, u32>, weights: &[[
 /// `P` pixels of `R` filter blocks.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
 #[allow(clippy::needless_range_loop, reason = "an array's own iterator copies the array; measured")]
-fn tile<const P: usize, const ROWS: usize, const R: usize>(
+fn tile<const P: usize, const STEP: u8, const ROWS: usize, const R: usize>(
     job: &mut Job<'_, u32>,
     weights: &[[Lanes<u32>; ROWS]],
     at: &At,
@@ -129,21 +140,24 @@ fn tile<const P: usize, const ROWS: usize, const R: usize>(
                         for r in 0..R {
                             let weight = &weights[r][e];
                             let last = bytemuck::cast(weight[ROWS - 1].0);
-                            let chosen = if ROWS == 2 {
-                                _mm512_ternarylogic_epi32::<0xCA>(x, bytemuck::cast(weight[0].0), last)
+                            counts[p][r] = if STEP == BYTES {
+                                _mm512_dpbusd_epi32(counts[p][r], x, last)
                             } else {
-                                _mm512_xor_si512(x, last)
+                                let chosen = if ROWS == 2 {
+                                    _mm512_ternarylogic_epi32::<0xCA>(x, bytemuck::cast(weight[0].0), last)
+                                } else {
+                                    _mm512_xor_si512(x, last)
+                                };
+                                _mm512_add_epi32(counts[p][r], _mm512_popcnt_epi32(chosen))
                             };
-                            counts[p][r] = _mm512_add_epi32(counts[p][r], _mm512_popcnt_epi32(chosen));
                         }
                     }
                 }
             }
         }
-        // A codebook's scales are those of all filters.
-        let scale = _mm512_set1_ps(job.scales[subgroup].0[0]);
-        for p in 0..P {
-            for r in 0..R {
+        for r in 0..R {
+            let scale = bytemuck::cast(job.scales[(block + r) * job.scale_step + subgroup].0);
+            for p in 0..P {
                 sums[p][r] = _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(counts[p][r]), sums[p][r]);
             }
         }
