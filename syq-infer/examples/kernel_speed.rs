@@ -85,8 +85,7 @@ fn quantized(
     let levels = Levels { step: 0.5, inverse_step: 2.0, largest: width.largest(), zero: 0 };
     let layout = InputLayout::of(&geometry, kernel.format(codebook, width)).expect("a shape of SHAPES");
     let packed = PackedConv::quantized("conv", &geometry, &layout, levels, weights).expect("valid weights");
-    let words: Vec<u32> = (0..layout.len() as u32).map(|i| i.wrapping_mul(2_654_435_761)).collect();
-    time(kernels, &packed, InputData::Words(&words))
+    time(kernels, &packed, InputData::Words(line_start(&words(layout.len()), layout.len())))
 }
 
 fn eight_bit(kernels: Kernels, shape: [usize; 2]) -> f64 {
@@ -97,8 +96,17 @@ fn eight_bit(kernels: Kernels, shape: [usize; 2]) -> f64 {
     let levels = Levels { step: 0.5, inverse_step: 2.0, largest: 255, zero: 128 };
     let layout = InputLayout::of(&geometry, eight_bit_format(kernels.isa())).expect("a shape of SHAPES").with_zero(128);
     let packed = PackedConv::eight_bit("conv", &geometry, &layout, levels, weights).expect("valid weights");
-    let words: Vec<u32> = (0..layout.len() as u32).map(|i| i.wrapping_mul(2_654_435_761)).collect();
-    time(kernels, &packed, InputData::Words(&words))
+    time(kernels, &packed, InputData::Words(line_start(&words(layout.len()), layout.len())))
+}
+
+/// Some words, and as many as a cache line has.
+fn words(len: usize) -> Vec<u32> {
+    (0..len as u32 + 16).map(|i| i.wrapping_mul(2_654_435_761)).collect()
+}
+
+/// The first `len` words from a cache line on, as a session's buffers lie.
+fn line_start(words: &[u32], len: usize) -> &[u32] {
+    &words[words.as_ptr().align_offset(64).min(words.len() - len)..][..len]
 }
 
 fn float(kernels: Kernels, shape: [usize; 2]) -> f64 {
