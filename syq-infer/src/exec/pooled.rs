@@ -1,7 +1,7 @@
-//! A convolution whose rows are pooled as soon as they are finished.
+//! A convolution whose results are pooled as soon as they are there, some pixels of a row at a time.
 //!
 //! Each row goes to all pooled rows that it belongs to, in order, so that every window is still taken in
-//! row-major order. A row of the convolution and the open pooled rows are all that lies in memory.
+//! row-major order. Those pixels and the open pooled rows are all that lies in memory.
 
 use super::task::{Task, conv_input, finish_of, pixels_at_once};
 use crate::kernels::{KernelError, OutputRange, PackedConv, PooledRow};
@@ -15,7 +15,7 @@ impl Task<'_> {
         let input = conv_input(packed, buffers, input);
         let finish = finish_of(step);
         let at_once = pixels_at_once(channels);
-        let (line, open) = values.split_at_mut(pool.shape.width * channels);
+        let (part, open) = values.split_at_mut(pool.shape.width.min(at_once) * channels);
         let row_of = |y| PooledRow { window: pool.window, shape: pool.shape, y };
         let place = |y: usize| y % pool.open_rows() * width * channels..(y % pool.open_rows() + 1) * width * channels;
         let rows = pixels.start / width..pixels.end / width;
@@ -24,25 +24,26 @@ impl Task<'_> {
             let needed = row_of(y).input_rows()?;
             for line_y in needed.start.max(next)..needed.end {
                 let first = line_y * pool.shape.width;
-                let parts = line.chunks_mut(at_once * channels);
-                for (values, start) in parts.zip((first..).step_by(at_once)) {
-                    let pixels = start..start + values.len() / channels;
+                for start in (0..pool.shape.width).step_by(at_once) {
+                    let columns = start..(start + at_once).min(pool.shape.width);
+                    let values = &mut part[..columns.len() * channels];
+                    let pixels = first + columns.start..first + columns.end;
                     packed.run(kernels, input, &OutputRange { pixels, blocks: 0..packed.blocks() }, values)?;
                     if pool.order == PoolOrder::Finished {
                         kernels.finish(values, channels, &finish)?;
                     }
-                }
-                for y in y..rows.end {
-                    let row = row_of(y);
-                    let begin = row.input_rows()?.start;
-                    if line_y < begin {
-                        break;
+                    for y in y..rows.end {
+                        let row = row_of(y);
+                        let begin = row.input_rows()?.start;
+                        if line_y < begin {
+                            break;
+                        }
+                        let pooled = &mut open[place(y)];
+                        if line_y == begin && start == 0 {
+                            pooled.fill(f32::NEG_INFINITY);
+                        }
+                        kernels.max_pool_line(row, columns.clone(), values, pooled)?;
                     }
-                    let pooled = &mut open[place(y)];
-                    if line_y == begin {
-                        pooled.fill(f32::NEG_INFINITY);
-                    }
-                    kernels.max_pool_line(row, line, pooled)?;
                 }
             }
             next = needed.end;

@@ -45,11 +45,21 @@ impl PooledRow {
     }
 
     fn check(&self, input: usize, output: usize) -> Result<PoolRow, KernelError> {
-        self.check_lines(self.input_rows()?.len(), input, output)
+        self.check_lines(self.input_rows()?.len(), 0..self.shape.width, input, output)
     }
 
-    fn check_lines(&self, lines: usize, input: usize, output: usize) -> Result<PoolRow, KernelError> {
-        check_len("the pooled rows", input, product([lines, self.shape.width, self.shape.channels])?)?;
+    fn check_lines(
+        &self,
+        lines: usize,
+        columns: Range<usize>,
+        input: usize,
+        output: usize,
+    ) -> Result<PoolRow, KernelError> {
+        let (start, end, count) = (columns.start, columns.end, self.shape.width);
+        if start > end || end > count {
+            return Err(KernelError::Range { what: "pooled columns", start, end, count });
+        }
+        check_len("the pooled rows", input, product([lines, columns.len(), self.shape.channels])?)?;
         check_len("the output row", output, self.output_len()?)?;
         if self.shape.channels == 0 {
             return Err(ShapeError::Groups { channels: 0, filters: 0, groups: 1 }.into());
@@ -58,7 +68,8 @@ impl PooledRow {
             kernel: self.window.kernel[1],
             stride: self.window.stride[1],
             left: self.window.padding.left,
-            width: self.shape.width,
+            first: start,
+            len: end - start,
             channels: self.shape.channels,
         })
     }
@@ -77,13 +88,19 @@ impl Kernels {
     }
 
     /// Goes on with a max pooling: `output` holds the maxima over the rows above (−∞ where there are none),
-    /// and `line` is the next one of the rows of [`PooledRow::input_rows`]. All of them in order give what
-    /// [`Kernels::max_pool`] does.
+    /// and `line` is those `columns` of the next one of the rows of [`PooledRow::input_rows`]. All of them in order,
+    /// row by row and from left to right, give what [`Kernels::max_pool`] does.
     ///
     /// # Errors
     /// A window that does not fit, or a slice of the wrong length.
-    pub fn max_pool_line(self, row: PooledRow, line: &[f32], output: &mut [f32]) -> Result<(), KernelError> {
-        let row = row.check_lines(1, line.len(), output.len())?;
+    pub fn max_pool_line(
+        self,
+        row: PooledRow,
+        columns: Range<usize>,
+        line: &[f32],
+        output: &mut [f32],
+    ) -> Result<(), KernelError> {
+        let row = row.check_lines(1, columns, line.len(), output.len())?;
         self.rows(RowWork::Pool(PoolWork::MaxValues { row, input: line, output }));
         Ok(())
     }

@@ -12,13 +12,14 @@ pub(crate) struct PoolRow {
     pub(crate) stride: usize,
     /// Padding columns on the left.
     pub(crate) left: usize,
-    /// Input columns.
-    pub(crate) width: usize,
+    /// The input's columns that are given: from this one on, that many.
+    pub(crate) first: usize,
+    pub(crate) len: usize,
     /// Channels.
     pub(crate) channels: usize,
 }
 
-/// One call; the input is whole rows, `[row][column][channel]`. The output holds what the rows above gave,
+/// One call; the input is the given columns of rows, `[row][column][channel]`. The output holds what the rows above gave,
 /// or the value of an empty window, and goes on from there.
 pub(crate) enum PoolWork<'a> {
     /// Maximum of floats.
@@ -49,18 +50,62 @@ fn max<T: PartialOrd>(max: T, x: T) -> T {
 /// Takes the pixels of every window in row-major order.
 #[inline(always)]
 fn pool<T: Copy>(row: PoolRow, input: &[T], output: &mut [T], step: impl Fn(T, T) -> T, end: impl Fn(T, usize) -> T) {
-    for (column, out) in output.chunks_exact_mut(row.channels).enumerate() {
+    let seen = row.outputs();
+    let one_line = input.len() == row.len * row.channels;
+    for (column, out) in output.chunks_exact_mut(row.channels).enumerate().take(seen.end).skip(seen.start) {
         let columns = row.columns(column);
-        let (blocks, rest) = out.as_chunks_mut::<BLOCK>();
-        let mut first = 0;
-        for out in blocks {
-            channels(&row, input, &columns, first, out, &step, &end);
-            first += BLOCK;
+        // Few pixels of one line: their channels side by side, whatever their number.
+        let pixels = &input[columns.start * row.channels..columns.end * row.channels];
+        match columns.len() {
+            1 if one_line => few::<_, 1>(out, pixels, &step, &end),
+            2 if one_line => few::<_, 2>(out, pixels, &step, &end),
+            3 if one_line => few::<_, 3>(out, pixels, &step, &end),
+            _ => many(&row, input, &columns, out, &step, &end),
         }
-        for out in rest.as_chunks_mut::<1>().0 {
-            channels(&row, input, &columns, first, out, &step, &end);
-            first += 1;
+    }
+}
+
+/// `N` pixels that lie side by side.
+#[inline(always)]
+fn few<T: Copy, const N: usize>(
+    out: &mut [T],
+    pixels: &[T],
+    step: &impl Fn(T, T) -> T,
+    end: &impl Fn(T, usize) -> T,
+) {
+    let channels = out.len();
+    let mut lines: [&[T]; N] = [&[]; N];
+    for (n, line) in lines.iter_mut().enumerate() {
+        *line = &pixels[n * channels..][..channels];
+    }
+    for channel in 0..channels {
+        let mut value = out[channel];
+        for line in lines {
+            value = step(value, line[channel]);
         }
+        out[channel] = end(value, N);
+    }
+}
+
+/// A window of any size.
+#[inline(always)]
+fn many<T: Copy>(
+    row: &PoolRow,
+    input: &[T],
+    columns: &Range<usize>,
+    out: &mut [T],
+    step: &impl Fn(T, T) -> T,
+    end: &impl Fn(T, usize) -> T,
+) {
+    let (blocks, rest) = out.as_chunks_mut::<BLOCK>();
+    let mut first = 0;
+    for out in blocks {
+        channels(row, input, columns, first, out, step, end);
+        first += BLOCK;
+    }
+    for out in rest.as_chunks_mut::<1>().0 {
+        channels(row, input, columns, first, out, step, end);
+        first += 1;
     }
 }
 
@@ -78,7 +123,7 @@ fn channels<T: Copy, const N: usize>(
 ) {
     let mut lanes = *out;
     let mut count = 0;
-    for line in input.chunks_exact(row.width * row.channels) {
+    for line in input.chunks_exact(row.len * row.channels) {
         for pixel in line[columns.start * row.channels..columns.end * row.channels].chunks_exact(row.channels) {
             let Some(x) = pixel[first..].first_chunk::<N>() else { continue };
             for lane in 0..N {
@@ -93,10 +138,19 @@ fn channels<T: Copy, const N: usize>(
 }
 
 impl PoolRow {
-    /// The columns of the image that a window sees; never empty, as padding is smaller than the kernel.
+    /// The outputs that see a given column.
+    #[inline(always)]
+    fn outputs(&self) -> Range<usize> {
+        let first = (self.first + self.left + self.stride).saturating_sub(self.kernel) / self.stride;
+        first..(self.first + self.len + self.left).div_ceil(self.stride)
+    }
+
+    /// The given columns that a window sees, counted from the first; not empty for whole lines, as padding is smaller
+    /// than the kernel.
     #[inline(always)]
     fn columns(&self, output: usize) -> Range<usize> {
         let start = output * self.stride;
-        start.saturating_sub(self.left)..(start + self.kernel).saturating_sub(self.left).min(self.width)
+        let place = |column: usize| column.saturating_sub(self.left + self.first).min(self.len);
+        place(start)..place(start + self.kernel)
     }
 }

@@ -3,3 +3,4 @@
 mod convolution;
 mod rows;
 mod support;
+mod windows;
