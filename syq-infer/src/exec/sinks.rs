@@ -1,7 +1,7 @@
 //! Sinks while a step runs: the memory of some consecutive pixels, in the form that a reader wants.
 
 use super::buffers::Buffer;
-use crate::kernels::{InputLayout, KernelError, Kernels, Windows};
+use crate::kernels::{InputLayout, KernelError, Kernels, Placed, Windows};
 use crate::plan::SinkKind;
 use std::ops::Range;
 use syq_core::{Levels, Padding, Shape};
@@ -33,6 +33,15 @@ struct Place {
     pixel: usize,
     /// Pixels of a row.
     width: usize,
+}
+
+/// The memory of some pixels of one row.
+#[derive(Debug)]
+pub(super) enum Target<'a> {
+    Floats(&'a mut [f32]),
+    Placed(Placed<'a>),
+    /// What is stored from finished values.
+    Other,
 }
 
 impl Place {
@@ -95,11 +104,15 @@ impl<'a> PixelSink<'a> {
         [Self { memory: left, place, start }, Self { memory: right, place, start: middle }]
     }
 
-    /// What a sink of floats without padding has at `pixels`.
-    pub(super) fn floats(&self, pixels: &Range<usize>) -> &[f32] {
-        match &self.memory {
-            Memory::Floats(memory) => &memory[self.range(pixels)],
-            Memory::Codes(..) | Memory::Placed(..) | Memory::Windows(..) => &[],
+    /// Where `pixels`, which lie in one row, are stored.
+    pub(super) fn target(&mut self, pixels: &Range<usize>) -> Target<'_> {
+        let range = self.range(pixels);
+        match &mut self.memory {
+            Memory::Floats(memory) => Target::Floats(&mut memory[range]),
+            Memory::Placed(memory, layout, Some(levels)) => {
+                Target::Placed(Placed { layout: *layout, levels: *levels, elements: &mut memory[range] })
+            }
+            Memory::Codes(..) | Memory::Placed(..) | Memory::Windows(..) => Target::Other,
         }
     }
 

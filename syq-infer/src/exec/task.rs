@@ -2,11 +2,12 @@
 
 use super::buffers::Buffers;
 use super::few::Few;
-use super::sinks::PixelSink;
+use super::sinks::{PixelSink, Target};
 use crate::kernels::{
-    Affine, Finish, Input, InputData, InputFormat, KernelError, Kernels, OutputRange, PackedConv, PooledRow,
+    Affine, Finish, Input, InputData, InputFormat, Into, Keep, KernelError, Kernels, OutputRange, PackedConv,
+    PooledRow, Residual,
 };
-use crate::plan::{Producer, Slot, Step};
+use crate::plan::{Producer, SinkKind, Slot, Step};
 use std::ops::Range;
 use syq_core::{Shape, Window};
 
@@ -88,27 +89,53 @@ impl<'a> Task<'a> {
 
     /// Finishes and stores `pixels`, whose values are in the working space.
     pub(super) fn store(&mut self, pixels: &Range<usize>) -> Result<(), KernelError> {
-        let shape = &self.step.shape;
-        let (width, channels) = (shape.width, shape.channels);
-        let len = pixels.len() * channels;
-        let residual = self.step.residual.map(|slot| {
-            // A sink that takes the residual's place still holds it.
-            match self.step.sinks.iter().position(|sink| sink.slot == slot) {
-                Some(index) => self.sinks.iter().nth(index).map_or(&[][..], |sink| sink.floats(pixels)),
-                None => &self.buffers.floats(slot, shape.len())[pixels.start * channels..][..len],
-            }
-        });
-        let finish = Finish { residual, ..finish_of(self.step) };
-        let values = &mut self.values[..len];
-        self.kernels.finish(values, channels, &finish)?;
+        let Shape { width, channels, .. } = self.step.shape;
         let mut start = pixels.start;
         while start < pixels.end {
             let row = start..((start / width + 1) * width).min(pixels.end);
-            let values = &values[(start - pixels.start) * channels..][..row.len() * channels];
-            for sink in self.sinks.iter_mut() {
-                sink.store_values(self.kernels, &row, values)?;
-            }
+            let at = (start - pixels.start) * channels;
+            self.store_row(&row, at)?;
             start = row.end;
+        }
+        Ok(())
+    }
+
+    /// Finishes and stores `pixels` of one row, whose values begin at `at` in the working space: to the first float sink
+    /// and the first one of codes on the way, to the others afterwards.
+    fn store_row(&mut self, pixels: &Range<usize>, at: usize) -> Result<(), KernelError> {
+        let Self { kernels, step, buffers, sinks, values, .. } = self;
+        let channels = step.shape.channels;
+        let values = &mut values[at..][..pixels.len() * channels];
+        let kinds = || step.sinks.iter().map(|sink| &sink.kind);
+        let mut floats = kinds().position(|kind| matches!(kind, SinkKind::Floats(_)));
+        let placed = kinds().position(|kind| matches!(kind, SinkKind::Placed(_, Some(_))));
+        let mut residual = Residual::Nothing;
+        if let Some(slot) = step.residual {
+            // A sink that takes the residual's place still holds it.
+            let in_place = step.sinks.iter().position(|sink| sink.slot == slot);
+            residual = match in_place {
+                Some(_) => Residual::InPlace,
+                None => {
+                    let all = buffers.floats(slot, step.shape.len());
+                    Residual::Values(&all[pixels.start * channels..][..values.len()])
+                }
+            };
+            floats = in_place.or(floats);
+        }
+        let others = |index| Some(index) != floats && Some(index) != placed;
+        let keep = if (0..step.sinks.len()).any(others) { Keep::Finished } else { Keep::Anything };
+        let mut into = Into { keep, floats: None, placed: None };
+        for (index, sink) in sinks.iter_mut().enumerate().filter(|(index, _)| !others(*index)) {
+            match sink.target(pixels) {
+                Target::Floats(memory) if Some(index) == floats => into.floats = Some(memory),
+                Target::Placed(memory) if Some(index) == placed => into.placed = Some(memory),
+                // The kinds are those of the step.
+                _ => {}
+            }
+        }
+        kernels.finish_into(values, channels, &finish_of(step), residual, into)?;
+        for (_, sink) in sinks.iter_mut().enumerate().filter(|(index, _)| others(*index)) {
+            sink.store_values(*kernels, pixels, values)?;
         }
         Ok(())
     }

@@ -9,6 +9,7 @@
 mod choose;
 mod codes;
 mod error;
+mod finish_into;
 mod generic;
 mod layout;
 mod pack;
@@ -33,6 +34,7 @@ use crate::isa::{Isa, IsaError};
 
 pub use choose::{QuantizedKernel, eight_bit_format};
 pub use error::KernelError;
+pub(crate) use finish_into::{Into, Keep, Placed, Residual};
 pub use layout::{BLOCK, InputFormat, InputLayout, Lanes};
 pub use packed::{CodedWeights, PackedConv, QuantizedWeights};
 pub use pool::PooledRow;

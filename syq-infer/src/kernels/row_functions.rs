@@ -125,13 +125,13 @@ impl Kernels {
     }
 }
 
-fn check_pixels(what: &'static str, len: usize, channels: usize) -> Result<(), KernelError> {
+pub(super) fn check_pixels(what: &'static str, len: usize, channels: usize) -> Result<(), KernelError> {
     let whole = len.checked_div(channels).map_or(0, |pixels| pixels * channels);
     check_len(what, len, whole)
 }
 
 /// Checks that `len` values and the elements are the same whole pixels.
-fn check_place(len: usize, layout: &InputLayout, elements: &[u32]) -> Result<(), KernelError> {
+pub(super) fn check_place(len: usize, layout: &InputLayout, elements: &[u32]) -> Result<(), KernelError> {
     if layout.format() == InputFormat::Float {
         return Err(KernelError::Format { format: layout.format().name() });
     }

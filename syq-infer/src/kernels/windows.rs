@@ -39,7 +39,8 @@ impl Windows {
         let channels = product([kernel, input.channels]).ok()?;
         let elements = channels.div_ceil(format.channels());
         let codes = matches!(format, InputFormat::Codes | InputFormat::Wide);
-        if !codes || groups != 1 || channels > CODES || elements >= kernel * input.channels.div_ceil(format.channels()) {
+        if !codes || groups != 1 || channels > CODES || elements >= kernel * input.channels.div_ceil(format.channels())
+        {
             return None;
         }
         let padding = Padding { left: 0, right: 0, ..window.padding };

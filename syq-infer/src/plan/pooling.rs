@@ -10,7 +10,9 @@ impl Step {
     /// the greatest of a window's results is the result of its greatest sum. (The ReLU makes −0 and +0 one.) Where the
     /// factor is negative, so is made what the convolution gives, which is exact.
     pub(super) fn pool_sums(&mut self) {
-        let Self { pool: Some(pool), affine: Some([factors, _]), bias: None, residual: None, .. } = self else { return };
+        let Self { pool: Some(pool), affine: Some([factors, _]), bias: None, residual: None, .. } = self else {
+            return;
+        };
         let Producer::Conv { packed, .. } = &mut self.producer else { return };
         let ordered = factors.iter().all(|factor| *factor != 0.0 && factor.is_finite());
         if self.activation != Activation::Relu || !ordered {

@@ -56,7 +56,11 @@ fn convolve<const STEP: u8, const ROWS: usize>(job: &mut Job<'_, u32>, weights: 
 
 /// All pixels of `R` filter blocks, in tiles as even as possible.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
-fn image<const STEP: u8, const ROWS: usize, const R: usize>(job: &mut Job<'_, u32>, weights: &[[Lanes<u32>; ROWS]], block: usize) {
+fn image<const STEP: u8, const ROWS: usize, const R: usize>(
+    job: &mut Job<'_, u32>,
+    weights: &[[Lanes<u32>; ROWS]],
+    block: usize,
+) {
     let mut pixel = job.pixels.start;
     let mut tiles = job.pixels.len().div_ceil(PIXELS);
     let group = block / job.group_filters.div_ceil(BLOCK) * job.group_len;

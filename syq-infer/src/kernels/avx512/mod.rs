@@ -2,6 +2,7 @@
 //! accumulators in the 32 registers.
 
 mod at;
+mod finish;
 mod integer;
 mod permute;
 
@@ -10,6 +11,7 @@ use super::generic::rows::{RowOps, RowWork, run};
 use super::generic::tile::convolve as tiles;
 use super::layout::{BLOCK, Lanes};
 use super::run::Work;
+pub(super) use finish::{finish_into, finishes_into};
 use std::arch::x86_64::*;
 use std::marker::PhantomData;
 use syq_core::Levels;

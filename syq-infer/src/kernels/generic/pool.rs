@@ -67,12 +67,7 @@ fn pool<T: Copy>(row: PoolRow, input: &[T], output: &mut [T], step: impl Fn(T, T
 
 /// `N` pixels that lie side by side.
 #[inline(always)]
-fn few<T: Copy, const N: usize>(
-    out: &mut [T],
-    pixels: &[T],
-    step: &impl Fn(T, T) -> T,
-    end: &impl Fn(T, usize) -> T,
-) {
+fn few<T: Copy, const N: usize>(out: &mut [T], pixels: &[T], step: &impl Fn(T, T) -> T, end: &impl Fn(T, usize) -> T) {
     let channels = out.len();
     let mut lines: [&[T]; N] = [&[]; N];
     for (n, line) in lines.iter_mut().enumerate() {
