@@ -13,7 +13,7 @@ use syq_core::{Shape, Window};
 
 /// Values that a convolution computes before they are finished and stored: few enough to stay in the
 /// cache between the passes.
-const VALUES: usize = 2048;
+const VALUES: usize = 4096;
 
 /// Pixels that it computes at least, and takes a multiple of: enough to use each weight often.
 const PIXELS: usize = 28;

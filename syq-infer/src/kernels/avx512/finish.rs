@@ -13,6 +13,11 @@ const PLANES: u8 = 0;
 const TABLES: u8 = 1;
 const BYTES: u8 = 2;
 
+/// What is added.
+const NOTHING: u8 = 0;
+const VALUES: u8 = 1;
+const IN_PLACE: u8 = 2;
+
 /// Whether codes of these levels can be placed by this pass: unsigned ones of one group of whole words of a plane, of
 /// whole tables or whole registers.
 pub(in crate::kernels) fn finishes_into(layout: &InputLayout, levels: Levels) -> bool {
@@ -29,92 +34,131 @@ pub(in crate::kernels) fn finishes_into(layout: &InputLayout, levels: Levels) ->
 /// Finishes and stores whole pixels of one row.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
 pub(in crate::kernels) fn finish_into(work: IntoWork<'_>) {
-    match work.placed.layout.format() {
-        InputFormat::Planes(_) => pixels::<PLANES>(work),
-        InputFormat::WideTables(..) => pixels::<TABLES>(work),
-        _ => pixels::<BYTES>(work),
+    match (work.residual, work.floats.is_some()) {
+        (Residual::Nothing, false) => form::<NOTHING, false>(work),
+        (Residual::Nothing, true) => form::<NOTHING, true>(work),
+        (Residual::Values(_), false) => form::<VALUES, false>(work),
+        (Residual::Values(_), true) => form::<VALUES, true>(work),
+        (Residual::InPlace, _) => form::<IN_PLACE, true>(work),
     }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
-fn pixels<const FORM: u8>(work: IntoWork<'_>) {
+fn form<const RESIDUAL: u8, const FLOATS: bool>(work: IntoWork<'_>) {
+    match work.placed.layout.format() {
+        InputFormat::Planes(_) => pixels::<PLANES, RESIDUAL, FLOATS>(work),
+        InputFormat::WideTables(..) => pixels::<TABLES, RESIDUAL, FLOATS>(work),
+        _ => pixels::<BYTES, RESIDUAL, FLOATS>(work),
+    }
+}
+
+/// Finishes the sixteen values of one block of a pixel, stores them, and gives their codes. (A macro, as a closure stays
+/// a call.)
+macro_rules! codes {
+    ($pixel:ident, $block:expr, $constants:ident, $relu:ident, $keep:ident) => {{
+        let block = $block;
+        let scale = bytemuck::cast($pixel.scales[block]);
+        let mut value = bytemuck::cast($pixel.values[block]);
+        value = _mm512_fmadd_ps(value, scale, bytemuck::cast($pixel.offsets[block]));
+        if RESIDUAL == VALUES {
+            value = _mm512_add_ps(value, bytemuck::cast($pixel.added[block]));
+        }
+        if RESIDUAL == IN_PLACE {
+            value = _mm512_add_ps(value, bytemuck::cast($pixel.floats[block]));
+        }
+        if $relu {
+            // The second operand where the first is NaN, or both are zero.
+            value = _mm512_max_ps(value, $constants.zero);
+        }
+        if FLOATS {
+            $pixel.floats[block] = bytemuck::cast(value);
+        }
+        if $keep {
+            $pixel.values[block] = bytemuck::cast(value);
+        }
+        let code = _mm512_fmadd_ps(value, $constants.inverse_step, $constants.half);
+        _mm512_cvttps_epi32(_mm512_min_ps(_mm512_max_ps(code, $constants.zero), $constants.largest))
+    }};
+}
+
+/// The blocks of one pixel, all of them equally many.
+struct Pixel<'a> {
+    values: &'a mut [[f32; BLOCK]],
+    scales: &'a [[f32; BLOCK]],
+    offsets: &'a [[f32; BLOCK]],
+    added: &'a [[f32; BLOCK]],
+    floats: &'a mut [[f32; BLOCK]],
+}
+
+/// What all pixels have in common.
+struct Constants {
+    zero: __m512,
+    half: __m512,
+    inverse_step: __m512,
+    largest: __m512,
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
+fn pixels<const FORM: u8, const RESIDUAL: u8, const FLOATS: bool>(work: IntoWork<'_>) {
     let IntoWork { values, channels, affine, residual, relu, keep, floats, placed } = work;
     let Placed { layout, levels, elements } = placed;
-    let (scales, offsets) = (affine.scale.as_chunks::<BLOCK>().0, affine.offset.as_chunks::<BLOCK>().0);
-    let added: &[[f32; BLOCK]] = match residual {
-        Residual::Values(residual) => residual.as_chunks().0,
-        Residual::Nothing | Residual::InPlace => &[],
-    };
-    let in_place = matches!(residual, Residual::InPlace);
-    let floats = floats.unwrap_or_default().as_chunks_mut::<BLOCK>().0;
-    let values = values.as_chunks_mut::<BLOCK>().0;
+    let blocks = channels / BLOCK;
+    let keep = keep == Keep::Finished;
+    let scales = &affine.scale.as_chunks().0[..blocks];
+    let offsets = &affine.offset.as_chunks().0[..blocks];
+    let added: &[[f32; BLOCK]] = if let Residual::Values(added) = residual { added.as_chunks().0 } else { &[] };
+    let floats = floats.unwrap_or_default().as_chunks_mut().0;
+    let values = values.as_chunks_mut().0;
     let (planes, plane_len) = (layout.format().planes(), layout.plane_len());
     let codebook = if let InputFormat::WideTables(_, codebook) = layout.format() { codebook } else { Codebook::Binary };
-    let inverse_step = _mm512_set1_ps(levels.inverse_step);
-    let largest = _mm512_set1_ps(f32::from(levels.largest));
-    let (zero, half) = (_mm512_setzero_ps(), _mm512_set1_ps(0.5));
-    let blocks = channels / BLOCK;
-    let mut first = 0;
-    for to in elements.chunks_exact_mut(layout.pixel_len()) {
-        // The masks of the first half of a word.
-        let mut low = [0u16; 8];
+    let constants = Constants {
+        zero: _mm512_setzero_ps(),
+        half: _mm512_set1_ps(0.5),
+        inverse_step: _mm512_set1_ps(levels.inverse_step),
+        largest: _mm512_set1_ps(f32::from(levels.largest)),
+    };
+    for (index, to) in elements.chunks_exact_mut(layout.pixel_len()).enumerate() {
+        let first = index * blocks;
+        let pixel = Pixel {
+            values: &mut values[first..][..blocks],
+            scales,
+            offsets,
+            added: if RESIDUAL == VALUES { &added[first..][..blocks] } else { &[] },
+            floats: if FLOATS { &mut floats[first..][..blocks] } else { &mut [] },
+        };
+        if FORM == PLANES {
+            for word in 0..blocks / 2 {
+                let low = codes!(pixel, 2 * word, constants, relu, keep);
+                let high = codes!(pixel, 2 * word + 1, constants, relu, keep);
+                for plane in 0..planes {
+                    let bit = _mm512_set1_epi32(1 << plane);
+                    let [low, high] = [_mm512_test_epi32_mask(low, bit), _mm512_test_epi32_mask(high, bit)];
+                    to[plane * plane_len + word] = u32::from(low) | u32::from(high) << 16;
+                }
+            }
+            continue;
+        }
         for block in 0..blocks {
-            let at = first + block;
-            let scale = bytemuck::cast(scales[block]);
-            let mut value = _mm512_fmadd_ps(bytemuck::cast(values[at]), scale, bytemuck::cast(offsets[block]));
-            if in_place {
-                value = _mm512_add_ps(value, bytemuck::cast(floats[at]));
-            } else if let Some(added) = added.get(at) {
-                value = _mm512_add_ps(value, bytemuck::cast(*added));
+            let code = codes!(pixel, block, constants, relu, keep);
+            if FORM == BYTES {
+                store(&mut to[block * 4..], bytemuck::cast::<_, [u32; 4]>(_mm512_cvtepi32_epi8(code)));
+                continue;
             }
-            if relu {
-                // The second operand where the first is NaN, or both are zero.
-                value = _mm512_max_ps(value, zero);
-            }
-            if let Some(float) = floats.get_mut(at) {
-                *float = bytemuck::cast(value);
-            }
-            if keep == Keep::Finished {
-                values[at] = bytemuck::cast(value);
-            }
-            let code = _mm512_min_ps(_mm512_max_ps(_mm512_fmadd_ps(value, inverse_step, half), zero), largest);
-            let code = _mm512_cvttps_epi32(code);
-            match FORM {
-                PLANES => {
-                    for plane in 0..planes {
-                        let mask = _mm512_test_epi32_mask(code, _mm512_set1_epi32(1 << plane));
-                        if block % 2 == 0 {
-                            low[plane] = mask;
-                        } else {
-                            to[plane * plane_len + block / 2] = u32::from(low[plane]) | u32::from(mask) << 16;
-                        }
-                    }
-                }
-                TABLES => {
-                    let half = _mm512_and_si512(code, _mm512_set1_epi32(HALF.into()));
-                    let tables = permute::tables(&bytemuck::cast(_mm512_cvtepi32_epi8(half)), codebook);
-                    store(&mut to[block * BLOCK..], bytemuck::cast(tables));
-                    if planes > 1 {
-                        let half = _mm512_srli_epi32::<4>(code);
-                        let tables = permute::tables(&bytemuck::cast(_mm512_cvtepi32_epi8(half)), codebook);
-                        store(&mut to[plane_len + block * BLOCK..], bytemuck::cast(tables));
-                    }
-                }
-                _ => {
-                    let bytes: [u32; 4] = bytemuck::cast(_mm512_cvtepi32_epi8(code));
-                    if let Some(to) = to[block * 4..].first_chunk_mut() {
-                        *to = bytes;
-                    }
-                }
+            let half = _mm512_and_si512(code, _mm512_set1_epi32(HALF.into()));
+            let tables = permute::tables(&bytemuck::cast(_mm512_cvtepi32_epi8(half)), codebook);
+            store(&mut to[block * BLOCK..], bytemuck::cast::<_, [u32; BLOCK]>(tables));
+            if planes > 1 {
+                let half = _mm512_srli_epi32::<4>(code);
+                let tables = permute::tables(&bytemuck::cast(_mm512_cvtepi32_epi8(half)), codebook);
+                store(&mut to[plane_len + block * BLOCK..], bytemuck::cast::<_, [u32; BLOCK]>(tables));
             }
         }
-        first += blocks;
     }
 }
 
 #[inline]
-fn store(to: &mut [u32], table: [u32; BLOCK]) {
+fn store<const N: usize>(to: &mut [u32], elements: [u32; N]) {
     if let Some(to) = to.first_chunk_mut() {
-        *to = table;
+        *to = elements;
     }
 }
