@@ -3,7 +3,7 @@
 //! Each row goes to all pooled rows that it belongs to, in order, so that every window is still taken in
 //! row-major order. Those pixels and the open pooled rows are all that lies in memory.
 
-use super::task::{Task, conv_input, finish_of, pixels_at_once};
+use super::task::{Task, conv_input, finish_of, pixels_at_once, store_row};
 use crate::kernels::{KernelError, OutputRange, PackedConv, PooledRow};
 use crate::plan::{Pool, PoolOrder, Slot};
 
@@ -47,11 +47,13 @@ impl Task<'_> {
                 }
             }
             next = needed.end;
+            let (pixels, pooled) = (y * width..(y + 1) * width, &mut open[place(y)]);
             if pool.order == PoolOrder::Sums {
-                kernels.finish(&mut open[place(y)], channels, &finish)?;
+                store_row((kernels, step, buffers), &mut sinks, &pixels, pooled)?;
+                continue;
             }
             for sink in sinks.iter_mut() {
-                sink.store_values(kernels, &(y * width..(y + 1) * width), &open[place(y)])?;
+                sink.store_values(kernels, &pixels, pooled)?;
             }
         }
         Ok(())

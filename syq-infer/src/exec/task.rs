@@ -94,48 +94,9 @@ impl<'a> Task<'a> {
         while start < pixels.end {
             let row = start..((start / width + 1) * width).min(pixels.end);
             let at = (start - pixels.start) * channels;
-            self.store_row(&row, at)?;
+            let values = &mut self.values[at..][..row.len() * channels];
+            store_row((self.kernels, self.step, self.buffers), &mut self.sinks, &row, values)?;
             start = row.end;
-        }
-        Ok(())
-    }
-
-    /// Finishes and stores `pixels` of one row, whose values begin at `at` in the working space: to the first float sink
-    /// and the first one of codes on the way, to the others afterwards.
-    fn store_row(&mut self, pixels: &Range<usize>, at: usize) -> Result<(), KernelError> {
-        let Self { kernels, step, buffers, sinks, values, .. } = self;
-        let channels = step.shape.channels;
-        let values = &mut values[at..][..pixels.len() * channels];
-        let kinds = || step.sinks.iter().map(|sink| &sink.kind);
-        let mut floats = kinds().position(|kind| matches!(kind, SinkKind::Floats(_)));
-        let placed = kinds().position(|kind| matches!(kind, SinkKind::Placed(_, Some(_))));
-        let mut residual = Residual::Nothing;
-        if let Some(slot) = step.residual {
-            // A sink that takes the residual's place still holds it.
-            let in_place = step.sinks.iter().position(|sink| sink.slot == slot);
-            residual = match in_place {
-                Some(_) => Residual::InPlace,
-                None => {
-                    let all = buffers.floats(slot, step.shape.len());
-                    Residual::Values(&all[pixels.start * channels..][..values.len()])
-                }
-            };
-            floats = in_place.or(floats);
-        }
-        let others = |index| Some(index) != floats && Some(index) != placed;
-        let keep = if (0..step.sinks.len()).any(others) { Keep::Finished } else { Keep::Anything };
-        let mut into = Into { keep, floats: None, placed: None };
-        for (index, sink) in sinks.iter_mut().enumerate().filter(|(index, _)| !others(*index)) {
-            match sink.target(pixels) {
-                Target::Floats(memory) if Some(index) == floats => into.floats = Some(memory),
-                Target::Placed(memory) if Some(index) == placed => into.placed = Some(memory),
-                // The kinds are those of the step.
-                _ => {}
-            }
-        }
-        kernels.finish_into(values, channels, &finish_of(step), residual, into)?;
-        for (_, sink) in sinks.iter_mut().enumerate().filter(|(index, _)| others(*index)) {
-            sink.store_values(*kernels, pixels, values)?;
         }
         Ok(())
     }
@@ -212,6 +173,49 @@ impl<'a> Task<'a> {
         }
         Ok(())
     }
+}
+
+/// Finishes and stores the values of `pixels`, which lie in one row: to the first float sink and the first one of codes
+/// on the way, to the others afterwards.
+pub(super) fn store_row<'a>(
+    (kernels, step, buffers): (Kernels, &Step, &Buffers),
+    sinks: &mut Few<PixelSink<'a>>,
+    pixels: &Range<usize>,
+    values: &mut [f32],
+) -> Result<(), KernelError> {
+    let channels = step.shape.channels;
+    let kinds = || step.sinks.iter().map(|sink| &sink.kind);
+    let mut floats = kinds().position(|kind| matches!(kind, SinkKind::Floats(_)));
+    let placed = kinds().position(|kind| matches!(kind, SinkKind::Placed(_, Some(_))));
+    let mut residual = Residual::Nothing;
+    if let Some(slot) = step.residual {
+        // A sink that takes the residual's place still holds it.
+        let in_place = step.sinks.iter().position(|sink| sink.slot == slot);
+        residual = match in_place {
+            Some(_) => Residual::InPlace,
+            None => {
+                let all = buffers.floats(slot, step.shape.len());
+                Residual::Values(&all[pixels.start * channels..][..values.len()])
+            }
+        };
+        floats = in_place.or(floats);
+    }
+    let others = |index| Some(index) != floats && Some(index) != placed;
+    let keep = if (0..step.sinks.len()).any(others) { Keep::Finished } else { Keep::Anything };
+    let mut into = Into { keep, floats: None, placed: None };
+    for (index, sink) in sinks.iter_mut().enumerate().filter(|(index, _)| !others(*index)) {
+        match sink.target(pixels) {
+            Target::Floats(memory) if Some(index) == floats => into.floats = Some(memory),
+            Target::Placed(memory) if Some(index) == placed => into.placed = Some(memory),
+            // The kinds are those of the step.
+            _ => {}
+        }
+    }
+    kernels.finish_into(values, channels, &finish_of(step), residual, into)?;
+    for (_, sink) in sinks.iter_mut().enumerate().filter(|(index, _)| others(*index)) {
+        sink.store_values(kernels, pixels, values)?;
+    }
+    Ok(())
 }
 
 /// Pixels of a convolution that are computed before they are finished.
