@@ -96,15 +96,16 @@ impl QuantizedKernel {
         }
     }
 
-    /// What a layer costs, fitted on a Zen 4 (`kernel_speed avx512`; tables: `syq bench --profile`).
+    /// What a layer costs, fitted on a Zen 4 (`kernel_speed avx512`; tables and their look-ups, which in a network
+    /// come from the second-level cache: `syq bench --profile`).
     fn avx512_cost(self, codebook: Codebook, bits: BitWidth) -> Cost {
         let planes = self.format(codebook, bits).planes() as f64;
         let (channels, subgroup, step, table) = match (self, codebook) {
-            (Self::Popcount, Codebook::Binary) => (32, 0.75 + 0.15 * planes, 0.42 * planes, 0.0),
-            (Self::Popcount, Codebook::Ternary) => (32, 0.6 + 0.15 * planes, 0.53 * planes, 0.0),
-            (Self::Permute, Codebook::Binary) => (BLOCK, 0.75, 0.4 * planes, 1.5 * planes),
+            (Self::Popcount, Codebook::Binary) => (32, 0.33 + 0.13 * planes, 0.42 * planes, 0.0),
+            (Self::Popcount, Codebook::Ternary) => (32, 0.3 + 0.08 * planes, 0.53 * planes, 0.0),
+            (Self::Permute, Codebook::Binary) => (BLOCK, 0.75, 0.42 * planes, 1.5 * planes),
             (Self::Permute, Codebook::Ternary) => (BLOCK, 0.84, 0.74 * planes, 1.5 * planes),
-            (Self::Int8, _) => (4, 0.74, 0.274, 0.0),
+            (Self::Int8, _) => (4, 0.38, 0.274, 0.0),
             (Self::Lookup, _) => (4, f64::INFINITY, 0.0, 0.0),
         };
         Cost { filters: BLOCK, channels, subgroup, step, table }
@@ -223,7 +224,8 @@ mod tests {
         for (channels, codebook, bits, winner) in [
             (16, Codebook::Ternary, BitWidth::One, QuantizedKernel::Popcount),
             (64, Codebook::Binary, BitWidth::One, QuantizedKernel::Popcount),
-            (64, Codebook::Binary, BitWidth::Two, QuantizedKernel::Permute),
+            (64, Codebook::Binary, BitWidth::Two, QuantizedKernel::Popcount),
+            (512, Codebook::Binary, BitWidth::Two, QuantizedKernel::Popcount),
             (64, Codebook::Ternary, BitWidth::Two, QuantizedKernel::Popcount),
             (64, Codebook::Binary, BitWidth::Four, QuantizedKernel::Permute),
             (64, Codebook::Ternary, BitWidth::Four, QuantizedKernel::Permute),

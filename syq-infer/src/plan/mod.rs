@@ -130,4 +130,23 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn sums_are_pooled_where_that_is_exact() {
+        let activation = ActivationQuantizer { bits: BitWidth::Two, range: ActivationRange::Learned };
+        let (codebook, granularity) = (Codebook::Ternary, Granularity::Pixel);
+        for (first_last, order) in
+            [(FirstLast::EIGHT_BIT, Some(PoolOrder::Sums)), (FirstLast::Float, Some(PoolOrder::Finished))]
+        {
+            let scheme = Scheme::Quantized { codebook, granularity, activation, first_last };
+            // Random batch norms have negative factors, which an 8-bit layer can take over and a float one cannot.
+            let model = Model::random(Architecture::ResNet18.build(scheme, 64, 10), 1).unwrap();
+            let plan = Plan::new(&model, Kernels::detect()).unwrap();
+            let pooled = plan.steps.iter().find(|step| step.pool.is_some()).unwrap();
+            assert_eq!(pooled.pool.map(|pool| pool.order), order);
+            let negative =
+                pooled.affine.as_ref().is_some_and(|[factors, _]| factors.iter().any(|factor| *factor < 0.0));
+            assert_eq!(negative, order == Some(PoolOrder::Finished));
+        }
+    }
 }
