@@ -116,7 +116,8 @@ fn info_and_verify_describe_the_built_in_model() {
     assert_eq!(json["bytes"], builtin().len());
     let layers = json["layers"].as_array().unwrap();
     let reasons: Vec<&str> = layers.iter().filter_map(|layer| layer["float_because"].as_str()).collect();
-    assert_eq!(reasons, ["first layer", "1x1 shortcut", "1x1 shortcut", "last layer"]);
+    assert!(reasons.is_empty(), "{reasons:?}");
+    assert_eq!(layers.iter().filter(|layer| layer["weight_bits"] == 8).count(), 4);
     let quantized: Vec<&Value> = layers.iter().filter(|layer| layer["codebook"] == "ternary").collect();
     assert_eq!(quantized.len(), 18);
     for layer in quantized {
@@ -133,5 +134,5 @@ fn info_and_verify_describe_the_built_in_model() {
     assert_eq!(json["totals"]["bytes"], builtin().len() as u64 - header);
     assert!(json["memory"]["peak"].as_u64() > json["memory"]["one_picture"].as_u64());
     let table = syq(&["info"]);
-    assert!(table.code == 0 && table.out.contains("1x1 shortcut") && table.out.contains("layer3.2.conv2"));
+    assert!(table.code == 0 && table.out.contains("layer3.2.conv2"));
 }

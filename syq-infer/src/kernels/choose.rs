@@ -77,7 +77,7 @@ impl QuantizedKernel {
             return Self::Popcount;
         }
         let cost = |kernel: &Self| match isa {
-            Isa::Avx512 => kernel.avx512_cost(codebook, bits).of(geometry, granularity),
+            Isa::Avx512 => kernel.avx512_cost(geometry, codebook, bits).of(geometry, granularity),
             Isa::Avx2 => kernel.avx2_cost(geometry, codebook, bits).of(geometry, granularity),
             _ => kernel.steps(isa, geometry, codebook, bits),
         };
@@ -98,14 +98,16 @@ impl QuantizedKernel {
 
     /// What a layer costs, fitted on a Zen 4 (`kernel_speed avx512`; tables and their look-ups, which in a network
     /// come from the second-level cache: `syq bench --profile`).
-    fn avx512_cost(self, codebook: Codebook, bits: BitWidth) -> Cost {
+    fn avx512_cost(self, geometry: &ConvGeometry, codebook: Codebook, bits: BitWidth) -> Cost {
         let planes = self.format(codebook, bits).planes() as f64;
+        // The sums of a single block are too few to hide how long their steps take.
+        let single = if geometry.group_filters() <= BLOCK { 0.35 } else { 0.0 };
         let (channels, subgroup, step, table) = match (self, codebook) {
-            (Self::Popcount, Codebook::Binary) => (32, 0.33 + 0.13 * planes, 0.42 * planes, 0.0),
-            (Self::Popcount, Codebook::Ternary) => (32, 0.3 + 0.08 * planes, 0.53 * planes, 0.0),
+            (Self::Popcount, Codebook::Binary) => (32, 0.33 + 0.13 * planes + single, 0.42 * planes, 0.0),
+            (Self::Popcount, Codebook::Ternary) => (32, 0.3 + 0.08 * planes + single, 0.53 * planes, 0.0),
             (Self::Permute, Codebook::Binary) => (BLOCK, 0.75, 0.42 * planes, 1.5 * planes),
             (Self::Permute, Codebook::Ternary) => (BLOCK, 0.84, 0.74 * planes, 1.5 * planes),
-            (Self::Int8, _) => (4, 0.38, 0.274, 0.0),
+            (Self::Int8, _) => (4, 0.38 + single, 0.274, 0.0),
             (Self::Lookup, _) => (4, f64::INFINITY, 0.0, 0.0),
         };
         Cost { filters: BLOCK, channels, subgroup, step, table }

@@ -73,7 +73,7 @@ impl Kernels {
         into: Into<'_>,
     ) -> Result<(), KernelError> {
         check_pixels("the row", values.len(), channels)?;
-        let Into { keep, mut floats, placed } = into;
+        let Into { keep, floats, placed } = into;
         if let Some(floats) = &floats {
             check_len("the feature map", floats.len(), values.len())?;
         }
@@ -101,7 +101,7 @@ impl Kernels {
             unsafe { super::avx512::finish_into(work) };
             return Ok(());
         }
-        self.finish_floats(values, channels, finish, residual, floats.as_deref_mut())?;
+        self.finish_floats(values, channels, finish, residual, floats)?;
         self.place_values(values, levels, &layout, elements)
     }
 

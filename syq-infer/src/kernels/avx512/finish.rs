@@ -18,14 +18,14 @@ const NOTHING: u8 = 0;
 const VALUES: u8 = 1;
 const IN_PLACE: u8 = 2;
 
-/// Whether codes of these levels can be placed by this pass: unsigned ones of one group of whole words of a plane, of
-/// whole tables or whole registers.
+/// Whether codes of these levels can be placed by this pass: unsigned ones of one group of whole registers.
 pub(in crate::kernels) fn finishes_into(layout: &InputLayout, levels: Levels) -> bool {
     let whole = |channels| layout.groups() == 1 && layout.group_channels().is_multiple_of(channels);
     levels.zero == 0
         && match layout.format() {
-            InputFormat::Planes(bits) => whole(2 * BLOCK) && bits.largest() >= levels.largest,
-            InputFormat::WideTables(bits, _) => whole(BLOCK) && bits.largest() >= levels.largest,
+            InputFormat::Planes(bits) | InputFormat::WideTables(bits, _) => {
+                whole(BLOCK) && bits.largest() >= levels.largest
+            }
             InputFormat::Codes => whole(BLOCK),
             InputFormat::Tables(_) | InputFormat::Wide | InputFormat::Float => false,
         }
@@ -134,6 +134,14 @@ fn pixels<const FORM: u8, const RESIDUAL: u8, const FLOATS: bool>(work: IntoWork
                     let bit = _mm512_set1_epi32(1 << plane);
                     let [low, high] = [_mm512_test_epi32_mask(low, bit), _mm512_test_epi32_mask(high, bit)];
                     to[plane * plane_len + word] = u32::from(low) | u32::from(high) << 16;
+                }
+            }
+            // Half a word.
+            if blocks % 2 == 1 {
+                let low = codes!(pixel, blocks - 1, constants, relu, keep);
+                for plane in 0..planes {
+                    let bit = _mm512_set1_epi32(1 << plane);
+                    to[plane * plane_len + blocks / 2] = u32::from(_mm512_test_epi32_mask(low, bit));
                 }
             }
             continue;
