@@ -106,7 +106,7 @@ impl QuantizedKernel {
             (Self::Popcount, Codebook::Binary) => (32, 0.33 + 0.13 * planes + single, 0.42 * planes, 0.0),
             (Self::Popcount, Codebook::Ternary) => (32, 0.3 + 0.08 * planes + single, 0.53 * planes, 0.0),
             (Self::Permute, Codebook::Binary) => (BLOCK, 0.75, 0.42 * planes, 1.5 * planes),
-            (Self::Permute, Codebook::Ternary) => (BLOCK, 0.84, 0.74 * planes, 1.5 * planes),
+            (Self::Permute, Codebook::Ternary) => (BLOCK, 0.84 + single / 2.0, 0.74 * planes, 1.5 * planes),
             (Self::Int8, _) => (4, 0.38 + single, 0.274, 0.0),
             (Self::Lookup, _) => (4, f64::INFINITY, 0.0, 0.0),
         };
