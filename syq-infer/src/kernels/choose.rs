@@ -27,6 +27,9 @@ pub(super) const LOOKUP_LIMIT: usize = (1 << 15) - 1;
 /// Bytes of tables that stay in a second-level cache of 512 KB.
 const TABLES_IN_CACHE: f64 = 450_000.0;
 
+/// Bytes of tables and weights that the permutations stream from a second-level cache of 1 MB beside all else.
+const STREAMED_IN_CACHE: f64 = 600_000.0;
+
 /// The largest half of a code.
 pub(super) const HALF: u8 = 15;
 
@@ -103,14 +106,18 @@ impl QuantizedKernel {
         // The sums of a single block are too few to hide how long their steps take.
         let single = if geometry.group_filters() <= BLOCK { 0.35 } else { 0.0 };
         let (channels, subgroup, step, table) = match (self, codebook) {
-            (Self::Popcount, Codebook::Binary) => (32, 0.33 + 0.13 * planes + single, 0.42 * planes, 0.0),
+            (Self::Popcount, Codebook::Binary) => (32, 0.33 + 0.13 * planes + single, 0.43 * planes, 0.0),
             (Self::Popcount, Codebook::Ternary) => (32, 0.3 + 0.08 * planes + single, 0.53 * planes, 0.0),
-            (Self::Permute, Codebook::Binary) => (BLOCK, 0.75, 0.42 * planes, 1.5 * planes),
+            (Self::Permute, Codebook::Binary) => (BLOCK, 0.6 + single / 2.0, 0.405 * planes, 1.5 * planes),
             (Self::Permute, Codebook::Ternary) => (BLOCK, 0.84 + single / 2.0, 0.74 * planes, 1.5 * planes),
             (Self::Int8, _) => (4, 0.38 + single, 0.274, 0.0),
             (Self::Lookup, _) => (4, f64::INFINITY, 0.0, 0.0),
         };
-        Cost { filters: BLOCK, channels, subgroup, step, table }
+        let cost = Cost { filters: BLOCK, channels, subgroup, step, table };
+        // Tables of four bytes a channel and weights of two or four bits, read again for every tile.
+        let input = geometry.input.height * geometry.input.width * geometry.input.channels;
+        let streamed = 4.0 * planes * input as f64 + f64::from(codebook.bits()) * geometry.weights() as f64 / 4.0;
+        if self == Self::Permute && streamed > STREAMED_IN_CACHE { cost.times(1.12) } else { cost }
     }
 
     /// What a layer costs, fitted on a Zen 3 (`kernel_speed avx2`).
@@ -156,6 +163,11 @@ struct Cost {
 }
 
 impl Cost {
+    /// The same loops, slower.
+    fn times(self, factor: f64) -> Self {
+        Self { subgroup: factor * self.subgroup, step: factor * self.step, table: factor * self.table, ..self }
+    }
+
     /// Nanoseconds for the filters of a group at one pixel.
     fn of(&self, geometry: &ConvGeometry, granularity: Granularity) -> f64 {
         let subgroups = granularity.subgroups(geometry.window.kernel) as f64;
