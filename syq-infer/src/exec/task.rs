@@ -4,7 +4,7 @@ use super::buffers::Buffers;
 use super::few::Few;
 use super::sinks::{PixelSink, Target};
 use crate::kernels::{
-    Affine, Finish, Input, InputData, InputFormat, Into, Keep, KernelError, Kernels, OutputRange, PackedConv,
+    Affine, Destination, Finish, Input, InputData, InputFormat, Keep, KernelError, Kernels, OutputRange, PackedConv,
     PooledRow, Residual,
 };
 use crate::plan::{Producer, SinkKind, Slot, Step};
@@ -202,16 +202,16 @@ pub(super) fn store_row<'a>(
     }
     let others = |index| Some(index) != floats && Some(index) != placed;
     let keep = if (0..step.sinks.len()).any(others) { Keep::Finished } else { Keep::Anything };
-    let mut into = Into { keep, floats: None, placed: None };
+    let mut to = Destination { keep, floats: None, placed: None };
     for (index, sink) in sinks.iter_mut().enumerate().filter(|(index, _)| !others(*index)) {
         match sink.target(pixels) {
-            Target::Floats(memory) if Some(index) == floats => into.floats = Some(memory),
-            Target::Placed(memory) if Some(index) == placed => into.placed = Some(memory),
+            Target::Floats(memory) if Some(index) == floats => to.floats = Some(memory),
+            Target::Placed(memory) if Some(index) == placed => to.placed = Some(memory),
             // The kinds are those of the step.
             _ => {}
         }
     }
-    kernels.finish_into(values, channels, &finish_of(step), residual, into)?;
+    kernels.finish_into(values, channels, &finish_of(step), residual, to)?;
     for (_, sink) in sinks.iter_mut().enumerate().filter(|(index, _)| others(*index)) {
         sink.store_values(kernels, pixels, values)?;
     }

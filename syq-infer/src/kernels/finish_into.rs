@@ -21,7 +21,7 @@ pub(crate) enum Residual<'a> {
 
 /// Where the finished values of some pixels of one row go.
 #[derive(Debug)]
-pub(crate) struct Into<'a> {
+pub(crate) struct Destination<'a> {
     /// The working space, if somebody needs them there.
     pub(crate) keep: Keep,
     /// The feature map.
@@ -70,10 +70,10 @@ impl Kernels {
         channels: usize,
         finish: &Finish<'_>,
         residual: Residual<'_>,
-        into: Into<'_>,
+        to: Destination<'_>,
     ) -> Result<(), KernelError> {
         check_pixels("the row", values.len(), channels)?;
-        let Into { keep, floats, placed } = into;
+        let Destination { keep, floats, placed } = to;
         if let Some(floats) = &floats {
             check_len("the feature map", floats.len(), values.len())?;
         }
@@ -93,6 +93,7 @@ impl Kernels {
         {
             check_len("the scale of a batch norm", affine.scale.len(), channels)?;
             check_len("the offset of a batch norm", affine.offset.len(), channels)?;
+            check_len("the channels of the layout", layout.shape().channels, channels)?;
             check_place(values.len(), &layout, elements)?;
             let relu = finish.activation == Activation::Relu;
             let placed = Placed { layout, levels, elements };

@@ -34,7 +34,7 @@ use crate::isa::{Isa, IsaError};
 
 pub use choose::{QuantizedKernel, eight_bit_format};
 pub use error::KernelError;
-pub(crate) use finish_into::{Into, Keep, Placed, Residual};
+pub(crate) use finish_into::{Destination, Keep, Placed, Residual};
 pub use layout::{BLOCK, InputFormat, InputLayout, Lanes};
 pub use packed::{CodedWeights, PackedConv, QuantizedWeights};
 pub use pool::PooledRow;

@@ -24,7 +24,7 @@ pub(in crate::kernels) fn finishes_into(layout: &InputLayout, levels: Levels) ->
     levels.zero == 0
         && match layout.format() {
             InputFormat::Planes(bits) | InputFormat::WideTables(bits, _) => {
-                whole(BLOCK) && bits.largest() >= levels.largest
+                whole(BLOCK) && bits.largest() == levels.largest
             }
             InputFormat::Codes => whole(BLOCK),
             InputFormat::Tables(_) | InputFormat::Wide | InputFormat::Float => false,

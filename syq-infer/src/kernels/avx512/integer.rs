@@ -5,13 +5,10 @@
 //! and the results go straight from their registers to where they belong. (On a Zen 4, binary weights and activations,
 //! 56²×64 pixel-wise: 670 to 790 GMAC/s.)
 
-use super::at::At;
-use crate::kernels::generic::tile::{Job, Segment, place_of, put};
+use super::tiles::At;
+use crate::kernels::generic::tile::{Job, Segment};
 use crate::kernels::layout::{BLOCK, Lanes};
 use std::arch::x86_64::*;
-
-/// Most pixels in a tile: with two blocks of filters 14 counts and 14 sums.
-const PIXELS: usize = 7;
 
 /// Channels of a word.
 const WORD: usize = 32;
@@ -41,17 +38,7 @@ pub(super) fn bytes(job: &mut Job<'_, u32>, weights: &[Lanes<u32>]) {
 /// `ROWS` words a weight: +1 and −1 of ternary ones, otherwise one.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
 fn convolve<const STEP: u8, const ROWS: usize>(job: &mut Job<'_, u32>, weights: &[[Lanes<u32>; ROWS]]) {
-    let group_blocks = job.group_filters.div_ceil(BLOCK);
-    let mut block = job.blocks.start;
-    while block < job.blocks.end {
-        let paired = block + 1 < job.blocks.end && block % group_blocks + 1 < group_blocks;
-        if paired {
-            image::<STEP, ROWS, 2>(job, weights, block);
-        } else {
-            image::<STEP, ROWS, 1>(job, weights, block);
-        }
-        block += 1 + usize::from(paired);
-    }
+    in_pairs!(image, [STEP, ROWS], job, weights);
 }
 
 /// All pixels of `R` filter blocks, in tiles as even as possible.
@@ -61,25 +48,7 @@ fn image<const STEP: u8, const ROWS: usize, const R: usize>(
     weights: &[[Lanes<u32>; ROWS]],
     block: usize,
 ) {
-    let mut pixel = job.pixels.start;
-    let mut tiles = job.pixels.len().div_ceil(PIXELS);
-    let group = block / job.group_filters.div_ceil(BLOCK) * job.group_len;
-    let place = place_of::<_, R>(job, block);
-    let at = At { block, group, place };
-    while tiles > 0 {
-        let len = (job.pixels.end - pixel).div_ceil(tiles);
-        match len {
-            7 => tile::<7, STEP, ROWS, R>(job, weights, &at, pixel),
-            6 => tile::<6, STEP, ROWS, R>(job, weights, &at, pixel),
-            5 => tile::<5, STEP, ROWS, R>(job, weights, &at, pixel),
-            4 => tile::<4, STEP, ROWS, R>(job, weights, &at, pixel),
-            3 => tile::<3, STEP, ROWS, R>(job, weights, &at, pixel),
-            2 => tile::<2, STEP, ROWS, R>(job, weights, &at, pixel),
-            _ => tile::<1, STEP, ROWS, R>(job, weights, &at, pixel),
-        }
-        pixel += len;
-        tiles -= 1;
-    }
+    in_tiles!(tile, [STEP, ROWS], R, job, weights, block);
 }
 
 /// `P` pixels of `R` filter blocks.
@@ -91,7 +60,7 @@ fn tile<const P: usize, const STEP: u8, const ROWS: usize, const R: usize>(
     at: &At,
     pixel: usize,
 ) {
-    let At { block, group, place } = *at;
+    let At { block, group, .. } = *at;
     let bases = job.bases::<P>(pixel, group);
     // Slices of one length, so that one comparison stands for all of them.
     let mut x: [&[u32]; P] = [&[]; P];
@@ -166,22 +135,7 @@ fn tile<const P: usize, const STEP: u8, const ROWS: usize, const R: usize>(
             }
         }
     }
-    let (filters, start) = (job.filters.len(), job.pixels.start);
-    let Some(first) = place else {
-        let mut lanes = [[Lanes([0.0; BLOCK]); R]; P];
-        for p in 0..P {
-            for r in 0..R {
-                lanes[p][r].0 = bytemuck::cast(sums[p][r]);
-            }
-        }
-        return put(job, pixel, block, &lanes);
-    };
-    for p in 0..P {
-        let blocks = &mut job.output[(pixel - start + p) * filters + first..].as_chunks_mut::<BLOCK>().0[..R];
-        for r in 0..R {
-            blocks[r] = bytemuck::cast(sums[p][r]);
-        }
-    }
+    store!(job, at, pixel, sums);
 }
 
 /// What the planes but the lowest of a subgroup count at most.

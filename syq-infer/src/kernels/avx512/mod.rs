@@ -1,7 +1,8 @@
 //! AVX-512: 16 lanes are one register. Tiles of 7 pixels × 32 filters keep 14 integer and 14 float
 //! accumulators in the 32 registers.
 
-mod at;
+#[macro_use]
+mod tiles;
 mod finish;
 mod integer;
 mod permute;

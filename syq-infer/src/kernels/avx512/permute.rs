@@ -6,14 +6,11 @@
 //! ternary weights it is that of the +1 weights less that of the −1 weights. Codes of eight bits are two halves
 //! with tables of their own; the high ones count 16 times.
 
-use super::at::At;
-use crate::kernels::generic::tile::{Job, place_of, put};
+use super::tiles::At;
+use crate::kernels::generic::tile::Job;
 use crate::kernels::layout::{BLOCK, HALF_WEIGHT, Lanes};
 use std::arch::x86_64::*;
 use syq_core::Codebook;
-
-/// Most pixels in a tile; 7 divides the maps of networks for 224×224 images.
-const PIXELS: usize = 7;
 
 /// Tables of sixteen channels, 64 bytes.
 type Table = [u32; BLOCK];
@@ -33,41 +30,13 @@ pub(super) fn ternary(job: &mut Job<'_, u32>, weights: &[[Lanes<u32>; 2]]) {
 /// `ROWS` look-ups a weight: one of binary, two of ternary ones.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
 fn convolve<const ROWS: usize>(job: &mut Job<'_, u32>, weights: &[Lanes<u32>]) {
-    let group_blocks = job.group_filters.div_ceil(BLOCK);
-    let mut block = job.blocks.start;
-    while block < job.blocks.end {
-        let paired = block + 1 < job.blocks.end && block % group_blocks + 1 < group_blocks;
-        if paired {
-            image::<ROWS, 2>(job, weights, block);
-        } else {
-            image::<ROWS, 1>(job, weights, block);
-        }
-        block += 1 + usize::from(paired);
-    }
+    in_pairs!(image, [ROWS], job, weights);
 }
 
 /// All pixels of `R` filter blocks, in tiles as even as possible.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
 fn image<const ROWS: usize, const R: usize>(job: &mut Job<'_, u32>, weights: &[Lanes<u32>], block: usize) {
-    let mut pixel = job.pixels.start;
-    let mut tiles = job.pixels.len().div_ceil(PIXELS);
-    let group = block / job.group_filters.div_ceil(BLOCK) * job.group_len;
-    let place = place_of::<_, R>(job, block);
-    let at = At { block, group, place };
-    while tiles > 0 {
-        let len = (job.pixels.end - pixel).div_ceil(tiles);
-        match len {
-            7 => tile::<7, ROWS, R>(job, weights, &at, pixel),
-            6 => tile::<6, ROWS, R>(job, weights, &at, pixel),
-            5 => tile::<5, ROWS, R>(job, weights, &at, pixel),
-            4 => tile::<4, ROWS, R>(job, weights, &at, pixel),
-            3 => tile::<3, ROWS, R>(job, weights, &at, pixel),
-            2 => tile::<2, ROWS, R>(job, weights, &at, pixel),
-            _ => tile::<1, ROWS, R>(job, weights, &at, pixel),
-        }
-        pixel += len;
-        tiles -= 1;
-    }
+    in_tiles!(tile, [ROWS], R, job, weights, block);
 }
 
 /// `P` pixels of `R` filter blocks.
@@ -79,7 +48,7 @@ fn tile<const P: usize, const ROWS: usize, const R: usize>(
     at: &At,
     pixel: usize,
 ) {
-    let At { block, group, place } = *at;
+    let At { block, group, .. } = *at;
     let block_len = job.block_len / BLOCK * ROWS;
     let bases = job.bases::<P>(pixel, group);
     let mut rows: [&[Lanes<u32>]; R] = [&[]; R];
@@ -144,22 +113,7 @@ fn tile<const P: usize, const ROWS: usize, const R: usize>(
             }
         }
     }
-    let (filters, start) = (job.filters.len(), job.pixels.start);
-    let Some(first) = place else {
-        let mut lanes = [[Lanes([0.0; BLOCK]); R]; P];
-        for p in 0..P {
-            for r in 0..R {
-                lanes[p][r].0 = bytemuck::cast(sums[p][r]);
-            }
-        }
-        return put(job, pixel, block, &lanes);
-    };
-    for p in 0..P {
-        let blocks = &mut job.output[(pixel - start + p) * filters + first..].as_chunks_mut::<BLOCK>().0[..R];
-        for r in 0..R {
-            blocks[r] = bytemuck::cast(sums[p][r]);
-        }
-    }
+    store!(job, at, pixel, sums);
 }
 
 /// For each of four channels the bytes of sixteen codes and of their negatives that go to the 64 entries: the code

@@ -2,7 +2,7 @@
 
 use super::support::*;
 use crate::kernels::{
-    Activation, Affine, Finish, InputFormat, InputLayout, Into, Keep, Placed, QuantizedKernel, Residual,
+    Activation, Affine, Destination, Finish, InputFormat, InputLayout, Keep, Placed, QuantizedKernel, Residual,
 };
 use syq_core::{BitWidth, Codebook, Levels, Padding, Shape};
 
@@ -44,13 +44,13 @@ fn one_pass_is_all_passes() {
                             1 => Residual::Values(&residual),
                             _ => Residual::InPlace,
                         };
-                        let into = Into {
+                        let to = Destination {
                             keep: Keep::Finished,
                             floats: with_floats.then_some(&mut floats[..]),
                             placed: Some(Placed { layout, levels, elements: &mut elements }),
                         };
                         let without = Finish { residual: None, ..finish };
-                        kernels.finish_into(&mut found, channels, &without, added, into).unwrap();
+                        kernels.finish_into(&mut found, channels, &without, added, to).unwrap();
                         let what = format!("{} {} {channels} channels, case {case}", kernels.isa(), format.name());
                         assert_eq!(bits(&found), bits(&finished), "{what}");
                         assert_eq!(elements, placed, "{what}");
@@ -75,8 +75,8 @@ fn what_does_not_fit_one_pass_is_refused() {
             let affine = Some(Affine { scale, offset: &ones });
             let finish = Finish { affine, ..Finish::default() };
             let placed = Some(Placed { layout, levels, elements: &mut elements });
-            let into = Into { keep: Keep::Anything, floats, placed };
-            kernels.finish_into(&mut vec![0.5; 96], 32, &finish, residual, into)
+            let to = Destination { keep: Keep::Anything, floats, placed };
+            kernels.finish_into(&mut vec![0.5; 96], 32, &finish, residual, to)
         };
     for kernels in kernels {
         assert!(run(kernels, &ones, Residual::Nothing, None, 6).is_ok());

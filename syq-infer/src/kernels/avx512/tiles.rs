@@ -1,0 +1,81 @@
+//! What the kernels with tiles of their own share: which blocks and pixels a tile has, and where its sums go. (Macros, as
+//! arrays of registers that are handed to a function go through memory, and a closure stays a call.)
+
+/// Most pixels in a tile: with two blocks of filters 14 counts and 14 sums. 7 divides the maps of networks for 224×224
+/// images.
+pub(super) const PIXELS: usize = 7;
+
+/// Filter blocks of a tile, and where they read and write.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct At {
+    /// The first block.
+    pub(super) block: usize,
+    /// Where its group begins within a pixel's inputs.
+    pub(super) group: usize,
+    /// Where its filters begin within a pixel's outputs, if all blocks are whole.
+    pub(super) place: Option<usize>,
+}
+
+/// Calls `$image` with two filter blocks of a group at a time, or with the last alone.
+macro_rules! in_pairs {
+    ($image:ident, [$($generic:ident),*], $job:ident, $weights:ident) => {
+        let group_blocks = $job.group_filters.div_ceil(BLOCK);
+        let mut block = $job.blocks.start;
+        while block < $job.blocks.end {
+            let paired = block + 1 < $job.blocks.end && block % group_blocks + 1 < group_blocks;
+            if paired {
+                $image::<$($generic,)* 2>($job, $weights, block);
+            } else {
+                $image::<$($generic,)* 1>($job, $weights, block);
+            }
+            block += 1 + usize::from(paired);
+        }
+    };
+}
+
+/// Calls `$tile` with all pixels of `$blocks` filter blocks, in tiles as even as possible.
+macro_rules! in_tiles {
+    ($tile:ident, [$($generic:ident),*], $blocks:ident, $job:ident, $weights:ident, $block:ident) => {
+        let mut pixel = $job.pixels.start;
+        let mut tiles = $job.pixels.len().div_ceil($crate::kernels::avx512::tiles::PIXELS);
+        let group = $block / $job.group_filters.div_ceil(BLOCK) * $job.group_len;
+        let place = $crate::kernels::generic::tile::place_of::<_, $blocks>($job, $block);
+        let at = At { block: $block, group, place };
+        while tiles > 0 {
+            let len = ($job.pixels.end - pixel).div_ceil(tiles);
+            match len {
+                7 => $tile::<7, $($generic,)* $blocks>($job, $weights, &at, pixel),
+                6 => $tile::<6, $($generic,)* $blocks>($job, $weights, &at, pixel),
+                5 => $tile::<5, $($generic,)* $blocks>($job, $weights, &at, pixel),
+                4 => $tile::<4, $($generic,)* $blocks>($job, $weights, &at, pixel),
+                3 => $tile::<3, $($generic,)* $blocks>($job, $weights, &at, pixel),
+                2 => $tile::<2, $($generic,)* $blocks>($job, $weights, &at, pixel),
+                _ => $tile::<1, $($generic,)* $blocks>($job, $weights, &at, pixel),
+            }
+            pixel += len;
+            tiles -= 1;
+        }
+    };
+}
+
+/// Stores the sums of a tile of `P` pixels of `R` filter blocks.
+macro_rules! store {
+    ($job:ident, $at:ident, $pixel:ident, $sums:ident) => {
+        let (filters, start) = ($job.filters.len(), $job.pixels.start);
+        let Some(first) = $at.place else {
+            let mut lanes = [[Lanes([0.0; BLOCK]); R]; P];
+            for p in 0..P {
+                for r in 0..R {
+                    lanes[p][r].0 = bytemuck::cast($sums[p][r]);
+                }
+            }
+            return $crate::kernels::generic::tile::put($job, $pixel, $at.block, &lanes);
+        };
+        for p in 0..P {
+            let blocks = &mut $job.output[($pixel - start + p) * filters + first..].as_chunks_mut::<BLOCK>().0[..R];
+            for r in 0..R {
+                blocks[r] = bytemuck::cast($sums[p][r]);
+            }
+        }
+    };
+}
