@@ -48,7 +48,8 @@ fn image<const STEP: u8, const ROWS: usize, const R: usize>(
     weights: &[[Lanes<u32>; ROWS]],
     block: usize,
 ) {
-    in_tiles!(tile, [STEP, ROWS], R, job, weights, block);
+    let mut at = At::of::<_, _, R>(job, weights, block, job.block_len);
+    in_tiles!(tile, [STEP, ROWS], R, job, weights, at);
 }
 
 /// `P` pixels of `R` filter blocks.
@@ -57,10 +58,10 @@ fn image<const STEP: u8, const ROWS: usize, const R: usize>(
 fn tile<const P: usize, const STEP: u8, const ROWS: usize, const R: usize>(
     job: &mut Job<'_, u32>,
     weights: &[[Lanes<u32>; ROWS]],
-    at: &At,
+    at: &mut At,
     pixel: usize,
 ) {
-    let At { block, group, .. } = *at;
+    let At { block, group, mut ahead, .. } = *at;
     let bases = job.bases::<P>(pixel, group);
     // Slices of one length, so that one comparison stands for all of them.
     let mut x: [&[u32]; P] = [&[]; P];
@@ -108,6 +109,9 @@ fn tile<const P: usize, const STEP: u8, const ROWS: usize, const R: usize>(
                     weights[r] = &w[r][segment.weight..][..segment.len];
                 }
                 for e in 0..segment.len {
+                    if STEP == BYTES {
+                        ahead.fetch();
+                    }
                     for p in 0..P {
                         let x = _mm512_set1_epi32(inputs[p][e].cast_signed());
                         for r in 0..R {
@@ -135,6 +139,7 @@ fn tile<const P: usize, const STEP: u8, const ROWS: usize, const R: usize>(
             }
         }
     }
+    at.ahead = ahead;
     store!(job, at, pixel, sums);
 }
 

@@ -36,7 +36,8 @@ fn convolve<const ROWS: usize>(job: &mut Job<'_, u32>, weights: &[Lanes<u32>]) {
 /// All pixels of `R` filter blocks, in tiles as even as possible.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
 fn image<const ROWS: usize, const R: usize>(job: &mut Job<'_, u32>, weights: &[Lanes<u32>], block: usize) {
-    in_tiles!(tile, [ROWS], R, job, weights, block);
+    let mut at = At::of::<_, _, R>(job, weights, block, job.block_len / BLOCK * ROWS);
+    in_tiles!(tile, [ROWS], R, job, weights, at);
 }
 
 /// `P` pixels of `R` filter blocks.
@@ -45,10 +46,10 @@ fn image<const ROWS: usize, const R: usize>(job: &mut Job<'_, u32>, weights: &[L
 fn tile<const P: usize, const ROWS: usize, const R: usize>(
     job: &mut Job<'_, u32>,
     weights: &[Lanes<u32>],
-    at: &At,
+    at: &mut At,
     pixel: usize,
 ) {
-    let At { block, group, .. } = *at;
+    let At { block, group, mut ahead, .. } = *at;
     let block_len = job.block_len / BLOCK * ROWS;
     let bases = job.bases::<P>(pixel, group);
     let mut rows: [&[Lanes<u32>]; R] = [&[]; R];
@@ -77,6 +78,8 @@ fn tile<const P: usize, const ROWS: usize, const R: usize>(
                 // Two of binary weights are added as bytes first: a permutation and half of an addition and of a
                 // product keep all ports busy, where the products of one each would be waited for.
                 while ROWS == 1 && e + 2 <= len {
+                    ahead.fetch();
+                    ahead.fetch();
                     for p in 0..P {
                         let tables: [__m512i; 2] = [bytemuck::cast(x[p][e]), bytemuck::cast(x[p][e + 1])];
                         for r in 0..R {
@@ -88,6 +91,9 @@ fn tile<const P: usize, const ROWS: usize, const R: usize>(
                     e += 2;
                 }
                 while e < len {
+                    for _ in 0..ROWS {
+                        ahead.fetch();
+                    }
                     for p in 0..P {
                         let table: __m512i = bytemuck::cast(x[p][e]);
                         for r in 0..R {
@@ -113,6 +119,7 @@ fn tile<const P: usize, const ROWS: usize, const R: usize>(
             }
         }
     }
+    at.ahead = ahead;
     store!(job, at, pixel, sums);
 }
 

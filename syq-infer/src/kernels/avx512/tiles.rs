@@ -1,9 +1,18 @@
 //! What the kernels with tiles of their own share: which blocks and pixels a tile has, and where its sums go. (Macros, as
 //! arrays of registers that are handed to a function go through memory, and a closure stays a call.)
 
+use crate::kernels::generic::tile::{Job, place_of};
+use crate::kernels::layout::BLOCK;
+use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+
 /// Most pixels in a tile: with two blocks of filters 14 counts and 14 sums. 7 divides the maps of networks for 224×224
 /// images.
 pub(super) const PIXELS: usize = 7;
+
+/// Tiles of a job's pixels.
+pub(super) fn tiles<E>(job: &Job<'_, E>) -> usize {
+    job.pixels.len().div_ceil(PIXELS)
+}
 
 /// Filter blocks of a tile, and where they read and write.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +23,47 @@ pub(super) struct At {
     pub(super) group: usize,
     /// Where its filters begin within a pixel's outputs, if all blocks are whole.
     pub(super) place: Option<usize>,
+    /// What is fetched meanwhile.
+    pub(super) ahead: Ahead,
+}
+
+impl At {
+    /// `R` blocks from `block` on, of `block_len` weights each.
+    pub(super) fn of<E, W, const R: usize>(job: &Job<'_, E>, weights: &[W], block: usize, block_len: usize) -> Self {
+        // Behind the last blocks the first ones come again, for the pixels of the next call.
+        let next = if block + R < job.blocks.end { block + R } else { job.blocks.start };
+        let next = &weights[next * block_len..(next + R).min(job.blocks.end) * block_len];
+        Self {
+            block,
+            group: block / job.group_filters.div_ceil(BLOCK) * job.group_len,
+            place: place_of::<_, R>(job, block),
+            ahead: Ahead::of(next, tiles(job) * job.planes * block_len),
+        }
+    }
+}
+
+/// The weights of the next blocks on their way to the second-level cache, a little with every step: those of wide layers
+/// lie farther away, and the first tile that needs them would wait.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ahead {
+    at: *const i8,
+    /// Bytes that go with a step.
+    advance: usize,
+}
+
+impl Ahead {
+    /// Weights in equal parts, one for each of `steps` steps.
+    fn of<W>(next: &[W], steps: usize) -> Self {
+        Self { at: next.as_ptr().cast(), advance: size_of_val(next).div_ceil(steps.max(1)) }
+    }
+
+    /// What goes with one step. (A hint, which may name any address.)
+    #[target_feature(enable = "avx512f")]
+    #[inline]
+    pub(super) fn fetch(&mut self) {
+        _mm_prefetch::<_MM_HINT_T1>(self.at);
+        self.at = self.at.wrapping_byte_add(self.advance);
+    }
 }
 
 /// Calls `$image` with two filter blocks of a group at a time, or with the last alone.
@@ -35,22 +85,19 @@ macro_rules! in_pairs {
 
 /// Calls `$tile` with all pixels of `$blocks` filter blocks, in tiles as even as possible.
 macro_rules! in_tiles {
-    ($tile:ident, [$($generic:ident),*], $blocks:ident, $job:ident, $weights:ident, $block:ident) => {
+    ($tile:ident, [$($generic:ident),*], $blocks:ident, $job:ident, $weights:ident, $at:ident) => {
         let mut pixel = $job.pixels.start;
-        let mut tiles = $job.pixels.len().div_ceil($crate::kernels::avx512::tiles::PIXELS);
-        let group = $block / $job.group_filters.div_ceil(BLOCK) * $job.group_len;
-        let place = $crate::kernels::generic::tile::place_of::<_, $blocks>($job, $block);
-        let at = At { block: $block, group, place };
+        let mut tiles = $crate::kernels::avx512::tiles::tiles($job);
         while tiles > 0 {
             let len = ($job.pixels.end - pixel).div_ceil(tiles);
             match len {
-                7 => $tile::<7, $($generic,)* $blocks>($job, $weights, &at, pixel),
-                6 => $tile::<6, $($generic,)* $blocks>($job, $weights, &at, pixel),
-                5 => $tile::<5, $($generic,)* $blocks>($job, $weights, &at, pixel),
-                4 => $tile::<4, $($generic,)* $blocks>($job, $weights, &at, pixel),
-                3 => $tile::<3, $($generic,)* $blocks>($job, $weights, &at, pixel),
-                2 => $tile::<2, $($generic,)* $blocks>($job, $weights, &at, pixel),
-                _ => $tile::<1, $($generic,)* $blocks>($job, $weights, &at, pixel),
+                7 => $tile::<7, $($generic,)* $blocks>($job, $weights, &mut $at, pixel),
+                6 => $tile::<6, $($generic,)* $blocks>($job, $weights, &mut $at, pixel),
+                5 => $tile::<5, $($generic,)* $blocks>($job, $weights, &mut $at, pixel),
+                4 => $tile::<4, $($generic,)* $blocks>($job, $weights, &mut $at, pixel),
+                3 => $tile::<3, $($generic,)* $blocks>($job, $weights, &mut $at, pixel),
+                2 => $tile::<2, $($generic,)* $blocks>($job, $weights, &mut $at, pixel),
+                _ => $tile::<1, $($generic,)* $blocks>($job, $weights, &mut $at, pixel),
             }
             pixel += len;
             tiles -= 1;
