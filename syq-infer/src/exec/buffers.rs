@@ -27,15 +27,19 @@ pub(crate) struct Buffers {
     slots: Vec<Buffer>,
     pub(super) values: Aligned<f32>,
     pub(super) code_values: Aligned<u8>,
+    /// Room for each thread to make tables in.
+    pub(super) tables: Aligned<u32>,
 }
 
 impl Buffers {
-    pub(crate) fn new(plan: &Plan) -> Self {
+    /// For a run on that many threads.
+    pub(crate) fn new(plan: &Plan, threads: usize) -> Self {
         let codes = plan.steps.iter().filter(|step| step.producer.gives_codes());
         Self {
             slots: plan.slots.iter().map(Buffer::new).collect(),
             values: Aligned::new(plan.work_len()),
             code_values: Aligned::new(codes.map(|step| step.shape.len()).max().unwrap_or(0)),
+            tables: Aligned::new(threads * plan.tables_len()),
         }
     }
 

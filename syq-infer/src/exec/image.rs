@@ -2,9 +2,10 @@
 
 use super::buffers::{Buffer, Buffers};
 use super::few::Few;
+use super::operand;
 use super::profile::Observer;
 use super::sinks::PixelSink;
-use super::task::{Task, conv_input};
+use super::task::Task;
 use super::threads::join;
 use crate::kernels::{KernelError, Kernels, OutputRange, PackedConv};
 use crate::plan::{Plan, Producer, Slot, Step};
@@ -42,6 +43,7 @@ fn run_step(
         taken.push((sink.slot, buffers.take(sink.slot)));
     }
     let (mut values, mut codes) = (take(&mut buffers.values), take(&mut buffers.code_values));
+    let mut tables = take(&mut buffers.tables);
     let mut sinks = Few::new();
     for ((_, buffer), sink) in taken.iter_mut().zip(&step.sinks) {
         if let Some(sink) = PixelSink::new(buffer, &sink.kind, step.shape) {
@@ -49,16 +51,18 @@ fn run_step(
         }
     }
     let pixels = 0..step.shape.height * step.shape.width;
-    let (kernels, values_now, codes_now) = (plan.kernels, &mut *values, &mut *codes);
-    let task = Task { kernels, step, buffers, picture, pixels, sinks, values: values_now, codes: codes_now };
+    let kernels = plan.kernels;
+    let work = (&mut *values, &mut *codes, &mut *tables);
+    let task = Task { kernels, step, buffers, picture, pixels, sinks, values: work.0, codes: work.1, tables: work.2 };
     let done = match &step.producer {
-        Producer::Conv { packed, input } if threads > 1 && task.pixels.len() == 1 && step.pool.is_none() => {
+        Producer::Conv { packed, input, .. } if threads > 1 && task.pixels.len() == 1 && step.pool.is_none() => {
             share_filters(threads, packed, *input, task)
         }
         _ => share(threads, task),
     };
     buffers.values = values;
     buffers.code_values = codes;
+    buffers.tables = tables;
     for (slot, buffer) in taken {
         buffers.put(slot, buffer);
     }
@@ -69,7 +73,7 @@ fn run_step(
 fn share(threads: usize, task: Task<'_>) -> Result<(), KernelError> {
     let left_threads = threads / 2;
     let Some(middle) = task.middle(left_threads, threads).filter(|_| threads > 1) else { return task.run() };
-    let [left, right] = task.split(middle);
+    let [left, right] = task.split(middle, left_threads, threads);
     let (left, right) = join(|| share(left_threads, left), || share(threads - left_threads, right));
     left.and(right)
 }
@@ -78,7 +82,7 @@ fn share(threads: usize, task: Task<'_>) -> Result<(), KernelError> {
 fn share_filters(threads: usize, packed: &PackedConv, input: Slot, mut task: Task<'_>) -> Result<(), KernelError> {
     let pixels = task.pixels.clone();
     let len = task.step.shape.channels;
-    let input = conv_input(packed, task.buffers, input);
+    let input = operand::input(packed, task.buffers, input);
     let whole = Filters { packed, kernels: task.kernels, input, blocks: 0..packed.blocks() };
     whole.run(threads, &mut task.values[..len])?;
     task.store(&pixels)

@@ -4,6 +4,7 @@ mod aligned;
 mod buffers;
 mod few;
 mod image;
+mod operand;
 mod pooled;
 mod profile;
 mod sinks;
@@ -48,7 +49,7 @@ pub(crate) fn run_batch(
     let threads = if count >= threads || plan.is_worth_sharing() { threads } else { 1 };
     let tasks = if count >= threads { threads } else { 1 };
     while states.len() < tasks {
-        states.push(Buffers::new(plan));
+        states.push(Buffers::new(plan, pool.count()));
     }
     let images = Images { plan, threads: if tasks > 1 { 1 } else { threads }, input, logits, watch };
     let states = &mut states[..tasks];
@@ -103,7 +104,7 @@ pub(crate) fn run_in_turn(
     observer: &mut impl Observer,
 ) -> Result<(), KernelError> {
     if states.is_empty() {
-        states.push(Buffers::new(plan));
+        states.push(Buffers::new(plan, pool.count()));
     }
     let threads = if plan.is_worth_sharing() { pool.count() } else { 1 };
     let buffers = &mut states[0];

@@ -3,16 +3,16 @@
 //! Each row goes to all pooled rows that it belongs to, in order, so that every window is still taken in
 //! row-major order. Those pixels and the open pooled rows are all that lies in memory.
 
-use super::task::{Task, conv_input, finish_of, pixels_at_once, store_row};
-use crate::kernels::{KernelError, OutputRange, PackedConv, PooledRow};
-use crate::plan::{Pool, PoolOrder, Slot};
+use super::operand::Operand;
+use super::task::{Task, finish_of, store_row};
+use crate::kernels::{KernelError, PooledRow};
+use crate::plan::{Pool, PoolOrder, pixels_at_once};
 
 impl Task<'_> {
     /// Computes the task's pooled rows; rows of the convolution at its edges are computed by two tasks.
-    pub(super) fn run_pooled(self, packed: &PackedConv, input: Slot, pool: &Pool) -> Result<(), KernelError> {
+    pub(super) fn run_pooled(self, mut operand: Operand<'_>, pool: &Pool) -> Result<(), KernelError> {
         let Self { kernels, step, buffers, pixels, mut sinks, values, .. } = self;
         let (width, channels) = (step.shape.width, step.shape.channels);
-        let input = conv_input(packed, buffers, input);
         let finish = finish_of(step);
         let at_once = pixels_at_once(channels);
         let (part, open) = values.split_at_mut(pool.shape.width.min(at_once) * channels);
@@ -28,7 +28,7 @@ impl Task<'_> {
                     let columns = start..(start + at_once).min(pool.shape.width);
                     let values = &mut part[..columns.len() * channels];
                     let pixels = first + columns.start..first + columns.end;
-                    packed.run(kernels, input, &OutputRange { pixels, blocks: 0..packed.blocks() }, values)?;
+                    operand.run(&operand.whole(pixels), values)?;
                     if pool.order == PoolOrder::Finished {
                         kernels.finish(values, channels, &finish)?;
                     }

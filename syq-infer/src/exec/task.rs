@@ -2,21 +2,12 @@
 
 use super::buffers::Buffers;
 use super::few::Few;
+use super::operand::Operand;
 use super::sinks::{PixelSink, Target};
-use crate::kernels::{
-    Affine, Destination, Finish, Input, InputData, InputFormat, Keep, KernelError, Kernels, OutputRange, PackedConv,
-    PooledRow, Residual,
-};
-use crate::plan::{Producer, SinkKind, Slot, Step};
+use crate::kernels::{Affine, Destination, Finish, Keep, KernelError, Kernels, PooledRow, Residual};
+use crate::plan::{Producer, SinkKind, Step, pixels_at_once};
 use std::ops::Range;
 use syq_core::{Shape, Window};
-
-/// Values that a convolution computes before they are finished and stored: few enough to stay in the
-/// cache between the passes.
-const VALUES: usize = 4096;
-
-/// Pixels that it computes at least, and takes a multiple of: enough to use each weight often.
-const PIXELS: usize = 28;
 
 /// One task of a step.
 #[derive(Debug)]
@@ -32,27 +23,39 @@ pub(super) struct Task<'a> {
     /// Working space for the task's pixels, floats (see [`Step::work_len`]) and codes.
     pub(super) values: &'a mut [f32],
     pub(super) codes: &'a mut [u8],
+    /// Room for as many threads to make tables in.
+    pub(super) tables: &'a mut [u32],
 }
 
 impl<'a> Task<'a> {
-    /// Divides the task before pixel `pixel`.
-    pub(super) fn split(self, pixel: usize) -> [Self; 2] {
-        let Self { kernels, step, buffers, picture, pixels, sinks, values, codes } = self;
+    /// Divides the task before pixel `pixel`, for `share` of `of` threads and the others.
+    pub(super) fn split(self, pixel: usize, share: usize, of: usize) -> [Self; 2] {
+        let Self { kernels, step, buffers, picture, pixels, sinks, values, codes, tables } = self;
         let done = pixel - pixels.start;
         let (left_values, right_values) = values.split_at_mut(step.work_len(done).min(values.len()));
         let at = done * step.shape.channels;
         let (left_codes, right_codes) = codes.split_at_mut(at.min(codes.len()));
+        let (left_tables, right_tables) = tables.split_at_mut(tables.len() / of.max(1) * share.min(of));
         let [mut left_sinks, mut right_sinks] = [Few::new(), Few::new()];
         for sink in sinks {
             let [left, right] = sink.split(pixel);
             left_sinks.push(left);
             right_sinks.push(right);
         }
-        let task =
-            |pixels, sinks, values, codes| Self { kernels, step, buffers, picture, pixels, sinks, values, codes };
+        let task = |pixels, sinks, values, codes, tables| Self {
+            kernels,
+            step,
+            buffers,
+            picture,
+            pixels,
+            sinks,
+            values,
+            codes,
+            tables,
+        };
         [
-            task(pixels.start..pixel, left_sinks, left_values, left_codes),
-            task(pixel..pixels.end, right_sinks, right_values, right_codes),
+            task(pixels.start..pixel, left_sinks, left_values, left_codes, left_tables),
+            task(pixel..pixels.end, right_sinks, right_values, right_codes, right_tables),
         ]
     }
 
@@ -69,18 +72,36 @@ impl<'a> Task<'a> {
     }
 
     pub(super) fn run(mut self) -> Result<(), KernelError> {
-        let Shape { width, channels, .. } = self.step.shape;
-        let at_once = match (&self.step.producer, &self.step.pool) {
-            (Producer::Conv { packed, input }, Some(pool)) => return self.run_pooled(packed, *input, pool),
-            (Producer::Conv { .. }, None) => pixels_at_once(channels),
-            (Producer::Picture, _) => return self.run_picture(),
-            (producer, _) if producer.gives_codes() => return self.run_codes(),
-            _ => width,
-        };
+        match &self.step.producer {
+            Producer::Conv { packed, input, stored } => {
+                let tables = std::mem::take(&mut self.tables);
+                let operand = Operand::new(self.kernels, packed, (*input, *stored), self.buffers, tables);
+                match &self.step.pool {
+                    Some(pool) => self.run_pooled(operand, pool),
+                    None => self.run_convolution(operand),
+                }
+            }
+            Producer::Picture => self.run_picture(),
+            producer if producer.gives_codes() => self.run_codes(),
+            _ => {
+                let width = self.step.shape.width;
+                for start in self.pixels.clone().step_by(width) {
+                    self.produce(&(start..start + width))?;
+                    self.store(&(start..start + width))?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn run_convolution(mut self, mut operand: Operand<'_>) -> Result<(), KernelError> {
+        let channels = self.step.shape.channels;
+        let at_once = pixels_at_once(channels);
         let mut start = self.pixels.start;
         while start < self.pixels.end {
             let pixels = start..(start + at_once).min(self.pixels.end);
-            self.produce(&pixels)?;
+            let output = &mut self.values[..pixels.len() * channels];
+            operand.run(&operand.whole(pixels.clone()), output)?;
             self.store(&pixels)?;
             start = pixels.end;
         }
@@ -107,10 +128,6 @@ impl<'a> Task<'a> {
         let y = pixels.start / shape.width;
         let pooled = |window: &Window, shape: &Shape| PooledRow { window: *window, shape: *shape, y };
         match &self.step.producer {
-            Producer::Conv { packed, input } => {
-                let range = OutputRange { pixels: pixels.clone(), blocks: 0..packed.blocks() };
-                packed.run(kernels, conv_input(packed, buffers, *input), &range, output)
-            }
             Producer::Floats { input } => {
                 let all = buffers.floats(*input, shape.len());
                 output.copy_from_slice(&all[pixels.start * shape.channels..][..output.len()]);
@@ -133,8 +150,10 @@ impl<'a> Task<'a> {
                 let input = rows_of(buffers.floats(*input, shape.len()), shape, row.input_rows()?);
                 kernels.average_pool(row, input, output)
             }
-            // The picture is stored from where it lies, and steps that give codes run in `run_codes`.
-            Producer::Picture | Producer::Codes { .. } | Producer::MaxPoolCodes { .. } => Ok(()),
+            // These have loops of their own.
+            Producer::Conv { .. } | Producer::Picture | Producer::Codes { .. } | Producer::MaxPoolCodes { .. } => {
+                Ok(())
+            }
         }
     }
 
@@ -218,11 +237,6 @@ pub(super) fn store_row<'a>(
     Ok(())
 }
 
-/// Pixels of a convolution that are computed before they are finished.
-pub(super) fn pixels_at_once(channels: usize) -> usize {
-    (VALUES / channels.max(1) / PIXELS * PIXELS).max(PIXELS)
-}
-
 /// What becomes of a step's values, but for the residual.
 pub(super) fn finish_of(step: &Step) -> Finish<'_> {
     Finish {
@@ -231,16 +245,6 @@ pub(super) fn finish_of(step: &Step) -> Finish<'_> {
         residual: None,
         activation: step.activation,
     }
-}
-
-/// The input of a packed layer.
-pub(super) fn conv_input<'a>(packed: &PackedConv, buffers: &'a Buffers, input: Slot) -> Input<'a> {
-    let layout = *packed.layout();
-    let data = match layout.format() {
-        InputFormat::Float => InputData::Floats(buffers.floats(input, layout.len())),
-        _ => InputData::Words(buffers.words(input, layout.len())),
-    };
-    Input { layout, data }
 }
 
 /// Some rows of an image.

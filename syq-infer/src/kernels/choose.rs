@@ -63,6 +63,15 @@ impl QuantizedKernel {
         }
     }
 
+    /// The format in which that input lies between two layers: tables, which take four to eight times as much, are made of
+    /// codes while a convolution needs them, if those of a pixel lie side by side.
+    pub const fn stored(self, geometry: &ConvGeometry, codebook: Codebook, bits: BitWidth) -> InputFormat {
+        match self {
+            Self::Lookup | Self::Permute if geometry.group_channels().is_multiple_of(4) => InputFormat::Codes,
+            _ => self.format(codebook, bits),
+        }
+    }
+
     /// All kernels.
     pub const ALL: [Self; 4] = [Self::Popcount, Self::Lookup, Self::Permute, Self::Int8];
 

@@ -38,9 +38,12 @@ pub struct OutputRange {
     pub blocks: Range<usize>,
 }
 
-/// The pixels of a call: of one image, or fully connected images side by side.
-struct Images {
-    count: usize,
+/// The pixels of a call, and what its input holds.
+struct Call {
+    /// Elements of the input.
+    len: usize,
+    /// The first element of the window of pixel 0.
+    origin: usize,
     columns: usize,
     pixels: Range<usize>,
 }
@@ -95,8 +98,63 @@ impl PackedConv {
     ) -> Result<(), KernelError> {
         self.check(&input.layout, range)?;
         check_len("the output buffer", output.len(), self.output_len(range))?;
-        let images = Images { count: 1, columns: self.geometry.output.width, pixels: range.pixels.clone() };
-        self.dispatch(kernels, input.data, range, images, output)
+        let call = Call {
+            len: self.layout.len(),
+            origin: self.origin(),
+            columns: self.geometry.output.width,
+            pixels: range.pixels.clone(),
+        };
+        self.dispatch(kernels, input.data, range, call, output)
+    }
+
+    /// [`Self::run`] where only `rows` of the input are at hand, padding rows counted: at least
+    /// [`Self::input_rows`] of the pixels.
+    ///
+    /// # Errors
+    /// As [`Self::run`], or too few rows.
+    pub(crate) fn run_rows(
+        &self,
+        kernels: Kernels,
+        rows: Range<usize>,
+        words: &[u32],
+        range: &OutputRange,
+        output: &mut [f32],
+    ) -> Result<(), KernelError> {
+        self.check(&self.layout, range)?;
+        check_len("the output buffer", output.len(), self.output_len(range))?;
+        let needed = self.input_rows(&range.pixels);
+        if needed.start < rows.start || rows.end < needed.end {
+            let (start, end, count) = (needed.start, needed.end, rows.end);
+            return Err(KernelError::Range { what: "input rows", start, end, count });
+        }
+        let (columns, row_len) = (self.geometry.output.width, self.layout.row_len());
+        // Counted from the pixels' first row on, so that nothing lies before the rows at hand.
+        let above = range.pixels.start / columns.max(1) * columns;
+        let call = Call {
+            len: product([rows.len(), row_len])?,
+            origin: (needed.start - rows.start) * row_len + self.origin() % row_len.max(1),
+            columns,
+            pixels: range.pixels.start - above..range.pixels.end - above,
+        };
+        self.dispatch(kernels, InputData::Words(words), range, call, output)
+    }
+
+    /// The rows of the input, padding rows counted, that output pixels need.
+    pub(crate) fn input_rows(&self, pixels: &Range<usize>) -> Range<usize> {
+        let (window, columns) = (&self.geometry.window, self.geometry.output.width.max(1));
+        if pixels.is_empty() {
+            return 0..0;
+        }
+        let top = self.layout.padding().top - window.padding.top;
+        let [first, last] = [pixels.start, pixels.end - 1].map(|pixel| top + pixel / columns * window.stride[0]);
+        first..last + window.kernel[0]
+    }
+
+    /// The first element of the first window: the layout covers the window's padding, and may have more of it.
+    fn origin(&self) -> usize {
+        let (window, padding, layout) = (&self.geometry.window, self.layout.padding(), &self.layout);
+        (padding.top - window.padding.top) * layout.row_len()
+            + (padding.left - window.padding.left) * layout.pixel_len()
     }
 
     /// Computes a fully connected layer for `count` images at once, whose inputs lie one after the
@@ -119,8 +177,13 @@ impl PackedConv {
         }
         self.check(&input.layout, range)?;
         check_len("the output buffer", output.len(), product([self.output_len(range), count])?)?;
-        let images = Images { count, columns: count, pixels: 0..count * range.pixels.len() };
-        self.dispatch(kernels, input.data, range, images, output)
+        let call = Call {
+            len: product([self.layout.len(), count])?,
+            origin: self.origin(),
+            columns: count,
+            pixels: 0..count * range.pixels.len(),
+        };
+        self.dispatch(kernels, input.data, range, call, output)
     }
 
     fn check(&self, layout: &InputLayout, range: &OutputRange) -> Result<(), KernelError> {
@@ -137,28 +200,26 @@ impl PackedConv {
         kernels: Kernels,
         data: InputData<'_>,
         range: &OutputRange,
-        images: Images,
+        call: Call,
         output: &mut [f32],
     ) -> Result<(), KernelError> {
         let work = match (&self.weights, data) {
-            (Weights::Binary(w), InputData::Words(x)) => Work::Binary(self.job(x, range, images, output)?, w),
-            (Weights::Ternary(w), InputData::Words(x)) => Work::Ternary(self.job(x, range, images, output)?, w),
-            (Weights::LookupBinary(w), InputData::Words(x)) => {
-                Work::LookupBinary(self.job(x, range, images, output)?, w)
-            }
+            (Weights::Binary(w), InputData::Words(x)) => Work::Binary(self.job(x, range, call, output)?, w),
+            (Weights::Ternary(w), InputData::Words(x)) => Work::Ternary(self.job(x, range, call, output)?, w),
+            (Weights::LookupBinary(w), InputData::Words(x)) => Work::LookupBinary(self.job(x, range, call, output)?, w),
             (Weights::LookupTernary(w), InputData::Words(x)) => {
-                Work::LookupTernary(self.job(x, range, images, output)?, w)
+                Work::LookupTernary(self.job(x, range, call, output)?, w)
             }
             (Weights::PermuteBinary(w), InputData::Words(x)) => {
-                Work::PermuteBinary(self.job(x, range, images, output)?, w)
+                Work::PermuteBinary(self.job(x, range, call, output)?, w)
             }
             (Weights::PermuteTernary(w), InputData::Words(x)) => {
-                Work::PermuteTernary(self.job(x, range, images, output)?, w)
+                Work::PermuteTernary(self.job(x, range, call, output)?, w)
             }
-            (Weights::Int8(w), InputData::Words(x)) => Work::Int8(self.job(x, range, images, output)?, w),
-            (Weights::EightBit(w), InputData::Words(x)) => Work::EightBit(self.job(x, range, images, output)?, w),
-            (Weights::Wide(w), InputData::Words(x)) => Work::Wide(self.job(x, range, images, output)?, w),
-            (Weights::Float(w), InputData::Floats(x)) => Work::Float(self.job(x, range, images, output)?, w),
+            (Weights::Int8(w), InputData::Words(x)) => Work::Int8(self.job(x, range, call, output)?, w),
+            (Weights::EightBit(w), InputData::Words(x)) => Work::EightBit(self.job(x, range, call, output)?, w),
+            (Weights::Wide(w), InputData::Words(x)) => Work::Wide(self.job(x, range, call, output)?, w),
+            (Weights::Float(w), InputData::Floats(x)) => Work::Float(self.job(x, range, call, output)?, w),
             _ => {
                 let format = self.layout.format().name();
                 return Err(KernelError::Element { layer: self.layer.clone(), format });
@@ -183,11 +244,11 @@ impl PackedConv {
         &'a self,
         input: &'a [E],
         range: &OutputRange,
-        images: Images,
+        call: Call,
         output: &'a mut [f32],
     ) -> Result<Job<'a, E>, KernelError> {
-        check_len("the input buffer", input.len(), product([self.layout.len(), images.count])?)?;
-        let (window, padding, layout) = (&self.geometry.window, self.layout.padding(), &self.layout);
+        check_len("the input buffer", input.len(), call.len)?;
+        let (window, layout) = (&self.geometry.window, &self.layout);
         Ok(Job {
             input,
             segments: &self.segments,
@@ -202,15 +263,13 @@ impl PackedConv {
             block_len: self.block_len(),
             planes: layout.format().planes(),
             plane_len: layout.plane_len(),
-            // The layout covers the window's padding, and may have more of it.
-            origin: (padding.top - window.padding.top) * layout.row_len()
-                + (padding.left - window.padding.left) * layout.pixel_len(),
+            origin: call.origin,
             row_step: window.stride[0] * layout.row_len(),
             column_step: window.stride[1] * layout.pixel_len(),
             group_len: layout.group_len(),
-            columns: images.columns,
+            columns: call.columns,
             group_filters: self.geometry.group_filters(),
-            pixels: images.pixels,
+            pixels: call.pixels,
             blocks: range.blocks.clone(),
             filters: self.filters(range.blocks.clone()),
             output,

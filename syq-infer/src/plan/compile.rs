@@ -5,7 +5,7 @@
 //! long as nobody else reads what lies between. Whatever cannot be taken along becomes a step of its own.
 
 use super::error::PlanError;
-use super::forms::{Form, Stored, needed, read_form, readers};
+use super::forms::{Form, Stored, needed, read_form, read_layout, readers};
 use super::slots::{self, Virtual};
 use super::step::{Pool, PoolOrder, Producer, Sink, SinkKind, Slot, Step};
 use super::{Element, Plan, SlotSize};
@@ -99,7 +99,7 @@ impl<'a> Compiler<'a> {
                 let geometry = layer.resolved.geometry.ok_or_else(|| missing("the geometry"))?;
                 let packed = match layer.parameters {
                     Some(LayerParameters::Coded { codes, scales, .. }) => {
-                        let Form::Placed(layout) = form else { return Err(missing("the codes")) };
+                        let layout = read_layout(layer, self.kernels)?.ok_or_else(|| missing("the codes"))?;
                         let levels = layer.input_levels.ok_or_else(|| missing("the activation step"))?;
                         let Some(WeightFormat::Codebook { granularity, .. }) = layer.layer.op.weights() else {
                             return Err(missing("the codebook"));
@@ -128,7 +128,8 @@ impl<'a> Compiler<'a> {
                     }
                     _ => return Err(missing("the weight tensor")),
                 };
-                Producer::Conv { packed: Box::new(packed), input }
+                let stored = if let Form::Placed(layout) = form { layout } else { *packed.layout() };
+                Producer::Conv { packed: Box::new(packed), input, stored }
             }
             Op::MaxPool(window) if coded => Producer::MaxPoolCodes { input, window: *window, shape },
             Op::MaxPool(window) => Producer::MaxPool { input, window: *window, shape },

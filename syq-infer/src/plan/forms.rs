@@ -55,7 +55,7 @@ pub(super) fn read_form(
         (op, Some(geometry)) => match (op.weights(), resolved.input_domain) {
             (Some(WeightFormat::Codebook { codebook, granularity }), Domain::Codes { quantizer, .. }) => {
                 let kernel = QuantizedKernel::choose(kernels.isa(), &geometry, codebook, granularity, quantizer.bits);
-                Form::Placed(InputLayout::of(&geometry, kernel.format(codebook, quantizer.bits))?)
+                Form::Placed(InputLayout::of(&geometry, kernel.stored(&geometry, codebook, quantizer.bits))?)
             }
             (Some(WeightFormat::EightBit), Domain::Codes { quantizer, .. }) => {
                 let format = eight_bit_format(kernels.isa());
@@ -74,6 +74,19 @@ pub(super) fn read_form(
         _ if coded => Form::Codes,
         _ => Form::plain(resolved.input)?,
     }))
+}
+
+/// The layout that the kernel of `layer` takes, whose codebook's weights and codes it multiplies; `None` for other layers.
+/// It is that of [`read_form`], or made of it.
+pub(super) fn read_layout(layer: &LayerView<'_>, kernels: Kernels) -> Result<Option<InputLayout>, PlanError> {
+    let resolved = &layer.resolved;
+    let (Some(geometry), Some(WeightFormat::Codebook { codebook, granularity }), Domain::Codes { quantizer, .. }) =
+        (resolved.geometry, layer.layer.op.weights(), resolved.input_domain)
+    else {
+        return Ok(None);
+    };
+    let kernel = QuantizedKernel::choose(kernels.isa(), &geometry, codebook, granularity, quantizer.bits);
+    Ok(Some(InputLayout::of(&geometry, kernel.format(codebook, quantizer.bits))?))
 }
 
 /// Whether the layer's codes are those of the picture, whose rows are stored whole.

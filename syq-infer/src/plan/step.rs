@@ -11,8 +11,9 @@ pub(crate) struct Slot(pub(crate) usize);
 /// Where a step's rows come from.
 #[derive(Clone, Debug)]
 pub(crate) enum Producer {
-    /// A convolution or fully connected layer.
-    Conv { packed: Box<PackedConv>, input: Slot },
+    /// A convolution or fully connected layer, whose input is `stored`: as the kernel reads it, or in codes, of which tables
+    /// are made for the rows at hand.
+    Conv { packed: Box<PackedConv>, input: Slot, stored: InputLayout },
     /// The picture, as the caller gave it.
     Picture,
     /// Floats, as they are.
@@ -145,15 +146,6 @@ impl Step {
 }
 
 impl Step {
-    /// Values of working space for that many pixels of the step: their own, or where a convolution is pooled,
-    /// for each pooled row as much as a task needs that has no other: a row of the convolution and the
-    /// pooled rows that are open.
-    pub(crate) fn work_len(&self, pixels: usize) -> usize {
-        let Some(pool) = self.pool else { return pixels * self.shape.channels };
-        let row = pool.shape.width + pool.open_rows() * self.shape.width;
-        pixels / self.shape.width * row * self.shape.channels
-    }
-
     /// Roughly how long the step takes on one thread.
     pub(crate) fn nanoseconds(&self, kernels: Kernels) -> f64 {
         let moved = self.shape.len() as f64;

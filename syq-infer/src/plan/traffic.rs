@@ -10,7 +10,7 @@ impl Step {
     pub(crate) fn traffic_bytes(&self) -> usize {
         let plain = ELEMENT * self.shape.len();
         let input = match &self.producer {
-            Producer::Conv { packed, .. } => ELEMENT * packed.layout().len(),
+            Producer::Conv { stored, .. } => ELEMENT * stored.len(),
             Producer::Picture | Producer::Floats { .. } => plain,
             Producer::Codes { .. } | Producer::Dequantize { .. } => self.shape.len(),
             Producer::MaxPool { shape, .. } | Producer::AveragePool { shape, .. } => ELEMENT * shape.len(),

@@ -89,7 +89,7 @@ impl Session {
     /// feature maps.
     pub fn memory_bytes(&self, images: usize) -> usize {
         let states = if images >= self.threads() { self.threads() } else { 1 };
-        self.plan().weight_bytes() + states * self.plan().scratch_bytes()
+        self.plan().weight_bytes() + states * self.plan().scratch_bytes(self.threads())
     }
 
     /// The logits of one or more images, `[image][class]`, from normalised tensors

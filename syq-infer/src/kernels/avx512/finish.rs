@@ -1,33 +1,29 @@
 //! A convolution's values to all that later steps read, in one pass: batch norm, residual, ReLU, the feature map, and
 //! codes in the next convolution's layout. Sixteen values stay in a register from the first to the last.
 
-use super::permute;
-use crate::kernels::choose::HALF;
 use crate::kernels::finish_into::{IntoWork, Keep, Placed, Residual};
 use crate::kernels::layout::{BLOCK, InputFormat, InputLayout};
 use std::arch::x86_64::*;
-use syq_core::{Codebook, Levels};
+use syq_core::Levels;
 
 /// Forms of the codes.
 const PLANES: u8 = 0;
-const TABLES: u8 = 1;
-const BYTES: u8 = 2;
+const BYTES: u8 = 1;
 
 /// What is added.
 const NOTHING: u8 = 0;
 const VALUES: u8 = 1;
 const IN_PLACE: u8 = 2;
 
-/// Whether codes of these levels can be placed by this pass: unsigned ones of one group of whole registers.
+/// Whether codes of these levels can be placed by this pass: unsigned ones of whole registers, those of bit planes of one
+/// group.
 pub(in crate::kernels) fn finishes_into(layout: &InputLayout, levels: Levels) -> bool {
-    let whole = |channels| layout.groups() == 1 && layout.group_channels().is_multiple_of(channels);
+    let whole = layout.group_channels().is_multiple_of(BLOCK);
     levels.zero == 0
         && match layout.format() {
-            InputFormat::Planes(bits) | InputFormat::WideTables(bits, _) => {
-                whole(BLOCK) && bits.largest() == levels.largest
-            }
-            InputFormat::Codes => whole(BLOCK),
-            InputFormat::Tables(_) | InputFormat::Wide | InputFormat::Float => false,
+            InputFormat::Planes(bits) => layout.groups() == 1 && whole && bits.largest() == levels.largest,
+            InputFormat::Codes => whole,
+            InputFormat::Tables(_) | InputFormat::WideTables(..) | InputFormat::Wide | InputFormat::Float => false,
         }
 }
 
@@ -47,7 +43,6 @@ pub(in crate::kernels) fn finish_into(work: IntoWork<'_>) {
 fn form<const RESIDUAL: u8, const FLOATS: bool>(work: IntoWork<'_>) {
     match work.placed.layout.format() {
         InputFormat::Planes(_) => pixels::<PLANES, RESIDUAL, FLOATS>(work),
-        InputFormat::WideTables(..) => pixels::<TABLES, RESIDUAL, FLOATS>(work),
         _ => pixels::<BYTES, RESIDUAL, FLOATS>(work),
     }
 }
@@ -110,7 +105,6 @@ fn pixels<const FORM: u8, const RESIDUAL: u8, const FLOATS: bool>(work: IntoWork
     let floats = floats.unwrap_or_default().as_chunks_mut().0;
     let values = values.as_chunks_mut().0;
     let (planes, plane_len) = (layout.format().planes(), layout.plane_len());
-    let codebook = if let InputFormat::WideTables(_, codebook) = layout.format() { codebook } else { Codebook::Binary };
     let constants = Constants {
         zero: _mm512_setzero_ps(),
         half: _mm512_set1_ps(0.5),
@@ -148,18 +142,7 @@ fn pixels<const FORM: u8, const RESIDUAL: u8, const FLOATS: bool>(work: IntoWork
         }
         for block in 0..blocks {
             let code = codes!(pixel, block, constants, relu, keep);
-            if FORM == BYTES {
-                store(&mut to[block * 4..], bytemuck::cast::<_, [u32; 4]>(_mm512_cvtepi32_epi8(code)));
-                continue;
-            }
-            let half = _mm512_and_si512(code, _mm512_set1_epi32(HALF.into()));
-            let tables = permute::tables(&bytemuck::cast(_mm512_cvtepi32_epi8(half)), codebook);
-            store(&mut to[block * BLOCK..], bytemuck::cast::<_, [u32; BLOCK]>(tables));
-            if planes > 1 {
-                let half = _mm512_srli_epi32::<4>(code);
-                let tables = permute::tables(&bytemuck::cast(_mm512_cvtepi32_epi8(half)), codebook);
-                store(&mut to[plane_len + block * BLOCK..], bytemuck::cast::<_, [u32; BLOCK]>(tables));
-            }
+            store(&mut to[block * 4..], bytemuck::cast::<_, [u32; 4]>(_mm512_cvtepi32_epi8(code)));
         }
     }
 }

@@ -6,6 +6,7 @@ mod tiles;
 mod finish;
 mod integer;
 mod permute;
+mod tables;
 
 use super::generic::kernel::{Kernel, Ops};
 use super::generic::rows::{RowOps, RowWork, run};
@@ -40,6 +41,12 @@ pub(super) fn convolve(work: Work<'_>) {
 /// Runs one row function.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
 pub(super) fn rows(work: RowWork<'_>) {
+    let work = match work {
+        RowWork::PlaceCodes { codes, layout, row } if tables::places(&layout) => {
+            return tables::place(codes, &layout, row);
+        }
+        work => work,
+    };
     let ops = RowOps {
         fma: |x: f32, y, z| x.mul_add(y, z),
         codes: |values: &[f32; BLOCK], levels: &Levels| {
@@ -58,7 +65,7 @@ pub(super) fn rows(work: RowWork<'_>) {
             _mm_test_epi8_mask(bytemuck::cast(*codes), bit)
         },
         tables: |codes: &[u8; BLOCK]| super::avx2::lookup::tables(codes),
-        wide_tables: |codes: &[u8; BLOCK], codebook| permute::tables(codes, codebook),
+        wide_tables: |codes: &[u8; BLOCK], codebook| tables::tables(codes, codebook),
     };
     run(&ops, work);
 }

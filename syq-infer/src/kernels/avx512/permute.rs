@@ -10,7 +10,6 @@ use super::tiles::At;
 use crate::kernels::generic::tile::Job;
 use crate::kernels::layout::{BLOCK, HALF_WEIGHT, Lanes};
 use std::arch::x86_64::*;
-use syq_core::Codebook;
 
 /// Tables of sixteen channels, 64 bytes.
 type Table = [u32; BLOCK];
@@ -121,38 +120,4 @@ fn tile<const P: usize, const ROWS: usize, const R: usize>(
     }
     at.ahead = ahead;
     store!(job, at, pixel, sums);
-}
-
-/// For each of four channels the bytes of sixteen codes and of their negatives that go to the 64 entries: the code
-/// where its bit is set, elsewhere the negative.
-const SIGNED_ENTRIES: [[u8; 4 * BLOCK]; 4] = entries(BLOCK as u8);
-
-/// The same with zeros, which lie there, in place of the negatives.
-const ENTRIES: [[u8; 4 * BLOCK]; 4] = entries(2 * BLOCK as u8);
-
-const fn entries(others: u8) -> [[u8; 4 * BLOCK]; 4] {
-    let mut indices = [[0; 4 * BLOCK]; 4];
-    let mut index = 0;
-    while index < 4 * 4 * BLOCK {
-        let (channel, four, entry) = (index / (4 * BLOCK), index / BLOCK % 4, index % BLOCK);
-        let code = (4 * four + channel) as u8;
-        indices[channel][four * BLOCK + entry] = if entry >> channel & 1 == 1 { code } else { others + code };
-        index += 1;
-    }
-    indices
-}
-
-/// The tables of sixteen halves of codes for weights of a codebook.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
-pub(super) fn tables(codes: &[u8; BLOCK], codebook: Codebook) -> [[u8; 16]; 4] {
-    let codes: __m128i = bytemuck::cast(*codes);
-    let negatives = _mm_sub_epi8(_mm_setzero_si128(), codes);
-    // The codes, their negatives, and zeros.
-    let from = _mm512_inserti32x4::<1>(_mm512_zextsi128_si512(codes), negatives);
-    let entries = if codebook == Codebook::Binary { &SIGNED_ENTRIES } else { &ENTRIES };
-    let mut sums = _mm512_permutexvar_epi8(bytemuck::cast(entries[0]), from);
-    for indices in &entries[1..] {
-        sums = _mm512_add_epi8(sums, _mm512_permutexvar_epi8(bytemuck::cast(*indices), from));
-    }
-    bytemuck::cast(sums)
 }
