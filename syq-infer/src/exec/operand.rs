@@ -104,3 +104,82 @@ pub(super) fn input<'a>(packed: &PackedConv, buffers: &'a Buffers, slot: Slot) -
     };
     Input { layout, data }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::isa::Isa;
+    use crate::kernels::{QuantizedKernel, QuantizedWeights};
+    use rand_pcg::Pcg32;
+    use rand_pcg::rand_core::Rng;
+    use syq_core::{BitWidth, Codebook, ConvGeometry, Granularity, Levels, Padding, Shape, Window};
+
+    /// Whole outputs from tables that are all there, and parts of them in any order from those of some rows.
+    #[test]
+    fn tables_of_some_rows_give_what_all_do() {
+        let mut rng = Pcg32::new(5, 5);
+        let mut below = |end: usize| rng.next_u32() as usize % end;
+        for case in 0..60 {
+            let (kernel, stride) = ([1 + case % 3, 1 + below(3)], [1 + below(2), 1 + below(2)]);
+            let padding = Padding { top: below(kernel[0]), bottom: 0, left: below(kernel[1]), right: 0 };
+            let (groups, channels) = (1 + below(2), 4 * (1 + below(9)));
+            let input = Shape::new(kernel[0] + 3 + below(9), kernel[1] + below(7), groups * channels);
+            let window = Window { kernel, stride, padding };
+            let geometry = ConvGeometry::new(input, groups * (1 + below(40)), window, groups).unwrap();
+            let width = [BitWidth::Two, BitWidth::Four, BitWidth::Eight][case % 3];
+            let codebook = Codebook::ALL[case % 2];
+            let kind = if width == BitWidth::Eight { QuantizedKernel::Permute } else { QuantizedKernel::Lookup };
+            let extra = Padding { top: 1, bottom: 2, left: 1, right: 0 };
+            let [layout, stored] = [kind.format(codebook, width), InputFormat::Codes]
+                .map(|format| InputLayout::of(&geometry, format).unwrap().covering(extra).unwrap());
+            let levels = Levels { step: 0.37, inverse_step: 1.0 / 0.37, largest: width.largest(), zero: 0 };
+            let entries: &[i8] = if codebook == Codebook::Binary { &[-1, 1] } else { &[-1, 0, 1] };
+            let codes: Vec<i8> = (0..geometry.weights()).map(|_| entries[below(entries.len())]).collect();
+            let subgroups = Granularity::Pixel.subgroups(kernel);
+            let scales: Vec<f32> = (0..subgroups).map(|_| 0.1 + below(100) as f32 / 64.0).collect();
+            let weights =
+                QuantizedWeights { codebook, granularity: Granularity::Pixel, codes: &codes, scales: &scales };
+            let packed = PackedConv::quantized("conv", &geometry, &layout, levels, weights).unwrap();
+            let image: Vec<u8> = (0..input.len()).map(|_| below(usize::from(width.largest()) + 1) as u8).collect();
+            for isa in Isa::available() {
+                let kernels = Kernels::new(isa).unwrap();
+                let lay_out = |layout: &InputLayout| {
+                    let mut words = vec![0u32; layout.len()];
+                    for (y, row) in image.chunks(input.width * input.channels).enumerate() {
+                        kernels.place_codes(row, layout, &mut words[layout.row(y)]).unwrap();
+                    }
+                    words
+                };
+                let (all, codes) = (lay_out(&layout), lay_out(&stored));
+                let mut expected = vec![0.0; packed.output_len(&packed.all())];
+                let data = InputData::Words(&all);
+                packed.run(kernels, Input { layout, data }, &packed.all(), &mut expected).unwrap();
+
+                let pixels = geometry.output.height * geometry.output.width;
+                let most = pixels.min(1 + below(2 * geometry.output.width));
+                // The rows that so many pixels need wherever they begin, and sometimes more.
+                let rows = (most.div_ceil(geometry.output.width)) * stride[0] + kernel[0] + below(5);
+                let mut memory = vec![u32::MAX; rows * layout.row_len()];
+                let tables = Tables { stored, codes: &codes, memory: &mut memory, rows: 0..0 };
+                let mut operand = Operand { kernels, packed: &packed, source: Source::Tables(tables) };
+                let mut start = 0;
+                for turn in 0..40 {
+                    start = if turn % 8 == 7 { below(pixels) } else { start % pixels };
+                    let range = operand.whole(start..(start + 1 + below(most)).min(pixels));
+                    let mut found = vec![f32::NAN; packed.output_len(&range)];
+                    operand.run(&range, &mut found).unwrap();
+                    let filters = geometry.filters();
+                    let wanted = &expected[range.pixels.start * filters..range.pixels.end * filters];
+                    let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+                    assert_eq!(bits(&found), bits(wanted), "{isa}, case {case}, {:?} of {geometry:?}", range.pixels);
+                    start = range.pixels.end;
+                }
+                let tables = Tables { stored, codes: &codes, memory: &mut [], rows: 0..0 };
+                let mut small = Operand { kernels, packed: &packed, source: Source::Tables(tables) };
+                let range = small.whole(0..1);
+                let error = small.run(&range, &mut vec![0.0; geometry.filters()]).unwrap_err();
+                assert!(matches!(error, KernelError::Range { what: "rows of tables", .. }), "{error}");
+            }
+        }
+    }
+}

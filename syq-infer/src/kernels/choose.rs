@@ -27,8 +27,10 @@ pub(super) const LOOKUP_LIMIT: usize = (1 << 15) - 1;
 /// Bytes of tables that stay in a second-level cache of 512 KB.
 const TABLES_IN_CACHE: f64 = 450_000.0;
 
-/// Bytes of tables and weights that the permutations stream from a second-level cache of 1 MB beside all else.
-const STREAMED_IN_CACHE: f64 = 600_000.0;
+/// Bytes of a layer's tables.
+fn table_bytes(geometry: &ConvGeometry, planes: f64) -> f64 {
+    geometry.input.len() as f64 * planes * 4.0
+}
 
 /// The largest half of a code.
 pub(super) const HALF: u8 = 15;
@@ -64,12 +66,16 @@ impl QuantizedKernel {
     }
 
     /// The format in which that input lies between two layers: tables, which take four to eight times as much, are made of
-    /// codes while a convolution needs them, if those of a pixel lie side by side.
-    pub const fn stored(self, geometry: &ConvGeometry, codebook: Codebook, bits: BitWidth) -> InputFormat {
-        match self {
-            Self::Lookup | Self::Permute if geometry.group_channels().is_multiple_of(4) => InputFormat::Codes,
-            _ => self.format(codebook, bits),
-        }
+    /// codes while a convolution needs them, if those of a pixel lie side by side. (Those of the lookups only where the
+    /// cache does not hold them: narrower registers take longer to make them again.)
+    pub fn stored(self, geometry: &ConvGeometry, codebook: Codebook, bits: BitWidth) -> InputFormat {
+        let format = self.format(codebook, bits);
+        let made = match self {
+            Self::Permute => true,
+            Self::Lookup => table_bytes(geometry, format.planes() as f64) > TABLES_IN_CACHE,
+            Self::Popcount | Self::Int8 => false,
+        };
+        if made && geometry.group_channels().is_multiple_of(4) { InputFormat::Codes } else { format }
     }
 
     /// All kernels.
@@ -117,16 +123,12 @@ impl QuantizedKernel {
         let (channels, subgroup, step, table) = match (self, codebook) {
             (Self::Popcount, Codebook::Binary) => (32, 0.33 + 0.13 * planes + single, 0.43 * planes, 0.0),
             (Self::Popcount, Codebook::Ternary) => (32, 0.3 + 0.08 * planes + single, 0.53 * planes, 0.0),
-            (Self::Permute, Codebook::Binary) => (BLOCK, 0.6 + single / 2.0, 0.405 * planes, 1.5 * planes),
-            (Self::Permute, Codebook::Ternary) => (BLOCK, 0.84 + single / 2.0, 0.74 * planes, 1.5 * planes),
+            (Self::Permute, Codebook::Binary) => (BLOCK, 0.6 + single / 2.0, 0.405 * planes, 3.0 * planes - 1.5),
+            (Self::Permute, Codebook::Ternary) => (BLOCK, 0.84 + single / 2.0, 0.74 * planes, 3.0 * planes - 1.5),
             (Self::Int8, _) => (4, 0.38 + single, 0.274, 0.0),
             (Self::Lookup, _) => (4, f64::INFINITY, 0.0, 0.0),
         };
-        let cost = Cost { filters: BLOCK, channels, subgroup, step, table };
-        // Tables of four bytes a channel and weights of two or four bits, read again for every tile.
-        let input = geometry.input.height * geometry.input.width * geometry.input.channels;
-        let streamed = 4.0 * planes * input as f64 + f64::from(codebook.bits()) * geometry.weights() as f64 / 4.0;
-        if self == Self::Permute && streamed > STREAMED_IN_CACHE { cost.times(1.12) } else { cost }
+        Cost { filters: BLOCK, channels, subgroup, step, table }
     }
 
     /// What a layer costs, fitted on a Zen 3 (`kernel_speed avx2`).
@@ -146,10 +148,9 @@ impl QuantizedKernel {
             (Self::Permute, _) => (16, f64::INFINITY, 0.0),
             (Self::Int8, _) => (16, 1.4, 0.43),
         };
-        let input = (geometry.input.height * geometry.input.width) as f64;
-        // Seen in whole networks (`syq bench --profile`): tables that fall out of the L2 cache come late.
+        // Seen in whole networks (`syq bench --profile`): tables that the L2 cache does not hold cost more.
         let table = match self {
-            Self::Lookup if input * planes * geometry.input.channels as f64 * 4.0 > TABLES_IN_CACHE => 4.5 * planes,
+            Self::Lookup if table_bytes(geometry, planes) > TABLES_IN_CACHE => 4.5 * planes,
             Self::Lookup => 0.4 * planes,
             Self::Popcount | Self::Permute | Self::Int8 => 0.0,
         };
@@ -172,11 +173,6 @@ struct Cost {
 }
 
 impl Cost {
-    /// The same loops, slower.
-    fn times(self, factor: f64) -> Self {
-        Self { subgroup: factor * self.subgroup, step: factor * self.step, table: factor * self.table, ..self }
-    }
-
     /// Nanoseconds for the filters of a group at one pixel.
     fn of(&self, geometry: &ConvGeometry, granularity: Granularity) -> f64 {
         let subgroups = granularity.subgroups(geometry.window.kernel) as f64;
@@ -248,7 +244,7 @@ mod tests {
             (16, Codebook::Ternary, BitWidth::One, QuantizedKernel::Popcount),
             (64, Codebook::Binary, BitWidth::One, QuantizedKernel::Popcount),
             (64, Codebook::Binary, BitWidth::Two, QuantizedKernel::Popcount),
-            (512, Codebook::Binary, BitWidth::Two, QuantizedKernel::Popcount),
+            (512, Codebook::Binary, BitWidth::Two, QuantizedKernel::Permute),
             (64, Codebook::Ternary, BitWidth::Two, QuantizedKernel::Popcount),
             (64, Codebook::Binary, BitWidth::Four, QuantizedKernel::Permute),
             (64, Codebook::Ternary, BitWidth::Four, QuantizedKernel::Permute),
