@@ -57,11 +57,13 @@ impl Ahead {
         Self { at: next.as_ptr().cast(), advance: size_of_val(next).div_ceil(steps.max(1)) }
     }
 
-    /// What goes with one step. (A hint, which may name any address.)
+    /// What goes with one step.
     #[target_feature(enable = "avx512f")]
     #[inline]
+    #[allow(unused_unsafe, reason = "later compilers than the oldest that is supported call it safe")]
     pub(super) fn fetch(&mut self) {
-        _mm_prefetch::<_MM_HINT_T1>(self.at);
+        // SAFETY: a hint, which reads nothing and may name any address.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(self.at) };
         self.at = self.at.wrapping_byte_add(self.advance);
     }
 }
