@@ -1,7 +1,7 @@
 //! What a convolution reads: its input as that lies in memory, or tables made of its codes, of some rows at a time.
 //!
-//! Tables take four to eight times as much as the codes. Made by the convolution that before produced the codes, those of a
-//! large map would be out of the second-level cache before they are read.
+//! Tables take four to eight times as much as codes. Made with the codes, those of a large map would have left the
+//! second-level cache before they are read.
 
 use super::buffers::Buffers;
 use crate::kernels::{Input, InputData, InputFormat, InputLayout, KernelError, Kernels, OutputRange, PackedConv};
@@ -116,7 +116,11 @@ mod tests {
 
     /// Whole outputs from tables that are all there, and parts of them in any order from those of some rows.
     #[test]
+    #[allow(clippy::print_stderr, reason = "a test tells what it skipped")]
     fn tables_of_some_rows_give_what_all_do() {
+        for isa in Isa::ALL.into_iter().filter(|isa| !isa.is_available()) {
+            eprintln!("tables_of_some_rows_give_what_all_do: skipped {isa}, this machine does not have it");
+        }
         let mut rng = Pcg32::new(5, 5);
         let mut below = |end: usize| rng.next_u32() as usize % end;
         for case in 0..60 {
