@@ -61,7 +61,7 @@ impl<'a> Operand<'a> {
             Source::Tables(tables) => {
                 tables.make(kernels, packed.layout(), packed.input_rows(&range.pixels))?;
                 let words = &tables.memory[..tables.rows.len() * packed.layout().row_len()];
-                packed.run_rows(kernels, tables.rows.clone(), words, range, output)
+                packed.run_rows(kernels, (tables.rows.clone(), InputData::Words(words)), range, output)
             }
         }
     }

@@ -231,9 +231,14 @@ impl InputLayout {
         (self.padding.left + self.shape.width + self.padding.right) * self.pixel_len()
     }
 
+    /// Rows, padding rows included.
+    pub const fn padded_height(&self) -> usize {
+        self.padding.top + self.shape.height + self.padding.bottom
+    }
+
     /// Elements of the image, padding included.
     pub const fn len(&self) -> usize {
-        (self.padding.top + self.shape.height + self.padding.bottom) * self.row_len()
+        self.padded_height() * self.row_len()
     }
 
     /// Whether the buffer has no elements.

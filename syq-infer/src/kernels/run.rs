@@ -96,31 +96,24 @@ impl PackedConv {
         range: &OutputRange,
         output: &mut [f32],
     ) -> Result<(), KernelError> {
-        self.check(&input.layout, range)?;
-        check_len("the output buffer", output.len(), self.output_len(range))?;
-        let call = Call {
-            len: self.layout.len(),
-            origin: self.origin(),
-            columns: self.geometry.output.width,
-            pixels: range.pixels.clone(),
-        };
-        self.dispatch(kernels, input.data, range, call, output)
+        self.check_layout(&input.layout)?;
+        let rows = 0..self.layout.padded_height();
+        self.run_rows(kernels, (rows, input.data), range, output)
     }
 
-    /// [`Self::run`] where only `rows` of the input are at hand, padding rows counted: at least
-    /// [`Self::input_rows`] of the pixels.
+    /// [`Self::run`] where only some rows of the input are at hand, padding rows counted: at least
+    /// [`Self::input_rows`] of the pixels, which lie as [`Self::layout`] says.
     ///
     /// # Errors
     /// As [`Self::run`], or too few rows.
     pub(crate) fn run_rows(
         &self,
         kernels: Kernels,
-        rows: Range<usize>,
-        words: &[u32],
+        (rows, data): (Range<usize>, InputData<'_>),
         range: &OutputRange,
         output: &mut [f32],
     ) -> Result<(), KernelError> {
-        self.check(&self.layout, range)?;
+        self.check_range(range)?;
         check_len("the output buffer", output.len(), self.output_len(range))?;
         let needed = self.input_rows(&range.pixels);
         if needed.start < rows.start || rows.end < needed.end {
@@ -132,11 +125,11 @@ impl PackedConv {
         let above = range.pixels.start / columns.max(1) * columns;
         let call = Call {
             len: product([rows.len(), row_len])?,
-            origin: (needed.start - rows.start) * row_len + self.origin() % row_len.max(1),
+            origin: (needed.start - rows.start) * row_len + self.spare()[1] * self.layout.pixel_len(),
             columns,
             pixels: range.pixels.start - above..range.pixels.end - above,
         };
-        self.dispatch(kernels, InputData::Words(words), range, call, output)
+        self.dispatch(kernels, data, range, call, output)
     }
 
     /// The rows of the input, padding rows counted, that output pixels need.
@@ -145,16 +138,14 @@ impl PackedConv {
         if pixels.is_empty() {
             return 0..0;
         }
-        let top = self.layout.padding().top - window.padding.top;
-        let [first, last] = [pixels.start, pixels.end - 1].map(|pixel| top + pixel / columns * window.stride[0]);
+        let [first, last] = [pixels.start, pixels.end - 1].map(|pixel| self.spare()[0] + pixel / columns * window.stride[0]);
         first..last + window.kernel[0]
     }
 
-    /// The first element of the first window: the layout covers the window's padding, and may have more of it.
-    fn origin(&self) -> usize {
-        let (window, padding, layout) = (&self.geometry.window, self.layout.padding(), &self.layout);
-        (padding.top - window.padding.top) * layout.row_len()
-            + (padding.left - window.padding.left) * layout.pixel_len()
+    /// Rows and columns before the first window: the layout covers the window's padding, and may have more of it.
+    const fn spare(&self) -> [usize; 2] {
+        let (window, padding) = (self.geometry.window.padding, self.layout.padding());
+        [padding.top - window.top, padding.left - window.left]
     }
 
     /// Computes a fully connected layer for `count` images at once, whose inputs lie one after the
@@ -175,22 +166,28 @@ impl PackedConv {
         if (shape.height, shape.width) != (1, 1) || padding != Padding::NONE {
             return Err(KernelError::NotVector { layer: self.layer.clone() });
         }
-        self.check(&input.layout, range)?;
+        self.check_layout(&input.layout)?;
+        self.check_range(range)?;
         check_len("the output buffer", output.len(), product([self.output_len(range), count])?)?;
         let call = Call {
             len: product([self.layout.len(), count])?,
-            origin: self.origin(),
+            // There is no padding.
+            origin: 0,
             columns: count,
             pixels: 0..count * range.pixels.len(),
         };
         self.dispatch(kernels, input.data, range, call, output)
     }
 
-    fn check(&self, layout: &InputLayout, range: &OutputRange) -> Result<(), KernelError> {
+    fn check_layout(&self, layout: &InputLayout) -> Result<(), KernelError> {
         if *layout != self.layout {
             let (found, expected) = (Box::new(*layout), Box::new(self.layout));
             return Err(KernelError::Layout { layer: self.layer.clone(), found, expected });
         }
+        Ok(())
+    }
+
+    fn check_range(&self, range: &OutputRange) -> Result<(), KernelError> {
         check_range("output pixels", &range.pixels, self.geometry.output.height * self.geometry.output.width)?;
         check_range("filter blocks", &range.blocks, self.blocks())
     }

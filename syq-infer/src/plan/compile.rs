@@ -5,7 +5,7 @@
 //! long as nobody else reads what lies between. Whatever cannot be taken along becomes a step of its own.
 
 use super::error::PlanError;
-use super::forms::{Form, Stored, needed, read_form, read_layout, readers};
+use super::forms::{Form, Stored, coded_layouts, needed, read_form, readers};
 use super::slots::{self, Virtual};
 use super::step::{Pool, PoolOrder, Producer, Sink, SinkKind, Slot, Step};
 use super::{Element, Plan, SlotSize};
@@ -99,11 +99,15 @@ impl<'a> Compiler<'a> {
                 let geometry = layer.resolved.geometry.ok_or_else(|| missing("the geometry"))?;
                 let packed = match layer.parameters {
                     Some(LayerParameters::Coded { codes, scales, .. }) => {
-                        let layout = read_layout(layer, self.kernels)?.ok_or_else(|| missing("the codes"))?;
                         let levels = layer.input_levels.ok_or_else(|| missing("the activation step"))?;
-                        let Some(WeightFormat::Codebook { granularity, .. }) = layer.layer.op.weights() else {
+                        let Some(WeightFormat::Codebook { codebook, granularity }) = layer.layer.op.weights() else {
                             return Err(missing("the codebook"));
                         };
+                        let Domain::Codes { quantizer, .. } = layer.resolved.input_domain else {
+                            return Err(missing("the codes"));
+                        };
+                        let scheme = (codebook, granularity);
+                        let layout = coded_layouts(self.kernels, &geometry, scheme, quantizer.bits)?.read;
                         let weights = CodedWeights { granularity, codes, scales };
                         PackedConv::coded(name, &geometry, &layout, levels, weights)?
                     }

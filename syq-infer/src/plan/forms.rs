@@ -2,7 +2,7 @@
 
 use super::error::PlanError;
 use crate::kernels::{InputFormat, InputLayout, Kernels, QuantizedKernel, Windows, eight_bit_format};
-use syq_core::{Levels, Padding};
+use syq_core::{BitWidth, Codebook, ConvGeometry, Granularity, Levels, Padding};
 use syq_pack::network::{Domain, Op, Source, WeightFormat};
 use syq_pack::{LayerView, ModelView};
 
@@ -54,8 +54,7 @@ pub(super) fn read_form(
         (Op::Quantize(_), _) => return Ok(None),
         (op, Some(geometry)) => match (op.weights(), resolved.input_domain) {
             (Some(WeightFormat::Codebook { codebook, granularity }), Domain::Codes { quantizer, .. }) => {
-                let kernel = QuantizedKernel::choose(kernels.isa(), &geometry, codebook, granularity, quantizer.bits);
-                Form::Placed(InputLayout::of(&geometry, kernel.stored(&geometry, codebook, quantizer.bits))?)
+                Form::Placed(coded_layouts(kernels, &geometry, (codebook, granularity), quantizer.bits)?.stored)
             }
             (Some(WeightFormat::EightBit), Domain::Codes { quantizer, .. }) => {
                 let format = eight_bit_format(kernels.isa());
@@ -76,17 +75,25 @@ pub(super) fn read_form(
     }))
 }
 
-/// The layout that the kernel of `layer` takes, whose codebook's weights and codes it multiplies; `None` for other layers.
-/// It is that of [`read_form`], or made of it.
-pub(super) fn read_layout(layer: &LayerView<'_>, kernels: Kernels) -> Result<Option<InputLayout>, PlanError> {
-    let resolved = &layer.resolved;
-    let (Some(geometry), Some(WeightFormat::Codebook { codebook, granularity }), Domain::Codes { quantizer, .. }) =
-        (resolved.geometry, layer.layer.op.weights(), resolved.input_domain)
-    else {
-        return Ok(None);
-    };
-    let kernel = QuantizedKernel::choose(kernels.isa(), &geometry, codebook, granularity, quantizer.bits);
-    Ok(Some(InputLayout::of(&geometry, kernel.format(codebook, quantizer.bits))?))
+/// How the input of a layer with a codebook's weights lies.
+pub(super) struct CodedLayouts {
+    /// Between two layers.
+    pub(super) stored: InputLayout,
+    /// As its kernel reads it: the same, or made of it.
+    pub(super) read: InputLayout,
+}
+
+/// The layouts of the kernel that such a layer gets.
+pub(super) fn coded_layouts(
+    kernels: Kernels,
+    geometry: &ConvGeometry,
+    (codebook, granularity): (Codebook, Granularity),
+    bits: BitWidth,
+) -> Result<CodedLayouts, PlanError> {
+    let kernel = QuantizedKernel::choose(kernels.isa(), geometry, codebook, granularity, bits);
+    let [stored, read] = [kernel.stored(geometry, codebook, bits), kernel.format(codebook, bits)]
+        .map(|format| InputLayout::of(geometry, format));
+    Ok(CodedLayouts { stored: stored?, read: read? })
 }
 
 /// Whether the layer's codes are those of the picture, whose rows are stored whole.

@@ -42,9 +42,9 @@ impl Step {
 
 /// Input rows for whose tables there is room.
 fn table_rows(packed: &PackedConv) -> usize {
-    let (geometry, padding) = (packed.geometry(), packed.layout().padding());
+    let geometry = packed.geometry();
     // Pixels that do not begin with a row reach into one more.
     let rows = (pixels_at_once(geometry.filters()) - 1).div_ceil(geometry.output.width.max(1)) + 1;
     let needed = (rows.min(geometry.output.height) - 1) * geometry.window.stride[0] + geometry.window.kernel[0];
-    (ROOM * needed).min(padding.top + geometry.input.height + padding.bottom)
+    (ROOM * needed).min(packed.layout().padded_height())
 }
