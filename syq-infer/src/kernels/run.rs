@@ -138,7 +138,8 @@ impl PackedConv {
         if pixels.is_empty() {
             return 0..0;
         }
-        let [first, last] = [pixels.start, pixels.end - 1].map(|pixel| self.spare()[0] + pixel / columns * window.stride[0]);
+        let [first, last] =
+            [pixels.start, pixels.end - 1].map(|pixel| self.spare()[0] + pixel / columns * window.stride[0]);
         first..last + window.kernel[0]
     }
 
