@@ -1,11 +1,11 @@
 //! The forward pass over a batch.
 
 use super::operand::{Code, Dequantized, Packing, Placement, Plain, Value};
-use super::pack::{Direction, floats, pack, pack_codes};
+use super::pack::{Direction, floats, pack_codes};
 use super::plan::Pass;
 use super::walk::{Codes, Floats};
-use super::winograd::{Grid, turn_weights};
-use super::{ChannelSums, ConvOp, Input, Weights, plan};
+use super::winograd::{Grid, Summed};
+use super::{ChannelSums, ConvOp, Input, Weights, plan, winograd};
 use crate::kernels::elementwise::ChannelAffine;
 use crate::kernels::lanes::{Kernel, Lanes, dispatch};
 use crate::parallel::{Scratch, Workers};
@@ -29,17 +29,19 @@ pub(super) fn run(op: &ConvOp, workers: &Workers, x: Input<'_>, w: Weights<'_>, 
         _ => (op.packing(), None),
     };
     let (placement, pass) = plan::forward(g, packing, exact.as_ref().map(|(_, granularity)| *granularity));
+    let float = matches!(w, Weights::Float(_)) && x.levels.is_none();
+    let grid = Grid::of(op, &placement, 0, g.output, Summed::Channels).filter(|_| float);
+    // Maps are turned in f32.
+    let packing = if grid.is_some() { Packing::Single } else { packing };
     let weights = match (packing, w) {
         (Packing::CodeQuads, Weights::Codes { codes, .. }) => pack_codes(g, workers, codes),
         _ => {
             let mut made = workers.scratch(0);
-            pack(op, workers, Direction::Forward, &pass.taps, floats(workers, g, w, &mut made))
+            let weights = floats(workers, g, w, &mut made);
+            winograd::packed(op, workers, Direction::Forward, &pass.taps, weights, grid)
         }
     };
     let scales = exact.map(|(scales, _)| scales);
-    let float = matches!(w, Weights::Float(_)) && x.levels.is_none();
-    let grid = Grid::of(op, &placement, 0, g.output).filter(|_| float);
-    let weights = turn_weights(workers, weights, grid);
     let batch = z.len() / g.output.len();
     let blocks = g.groups * g.group_filters().div_ceil(16);
     let mut moments = workers.scratch(batch * blocks * 32);
@@ -121,30 +123,37 @@ impl Kernel for Unit<'_> {
     fn run<L: Lanes>(self, lanes: L) {
         let s = self.shared;
         let g = s.geometry;
-        let mut operand = s.workers.scratch(s.placement.len(s.packing));
-        let operand: &mut [u32] = bytemuck::cast_slice_mut(&mut operand);
-        let images = s.x.values[self.first * g.input.len()..].chunks_exact(g.input.len());
+        let (image_in, image_out) = (g.input.len(), g.output.len());
+        let together = s.grid.map_or(1, |grid| grid.images());
+        let operand_len = s.placement.len(s.packing);
+        let mut operands = s.workers.scratch(together * operand_len);
+        let operands: &mut [u32] = bytemuck::cast_slice_mut(&mut operands);
         let computed = s.x.affine.filter(|_| s.placement.has_whole_blocks());
         let stored = s.x.affine.is_some() && computed.is_none();
-        let mut y = s.workers.scratch(if stored { g.input.len() } else { 0 });
+        let mut y = s.workers.scratch(if stored { image_in } else { 0 });
         let mut turned = s.workers.scratch(s.grid.map_or(0, |grid| grid.turned_len()));
+        let turned: &mut [u32] = bytemuck::cast_slice_mut(&mut turned);
+        let weights: &[[u32; 16]] = bytemuck::cast_slice(&s.weights);
         let blocks = g.groups * g.group_filters().div_ceil(16);
-        let outputs = self.z.chunks_exact_mut(g.output.len()).zip(self.moments.chunks_exact_mut(blocks));
-        for (image, (z, moments)) in images.zip(outputs) {
-            match (s.x.levels, &s.scales) {
-                (None, _) => s.operand(lanes, computed, image, &mut y, operand, Plain),
-                (Some(levels), Some(_)) => s.operand(lanes, computed, image, &mut y, operand, Code(levels)),
-                (Some(levels), None) => s.operand(lanes, computed, image, &mut y, operand, Dequantized(levels)),
+        let inputs = s.x.values[self.first * image_in..].chunks(together * image_in);
+        let outputs = self.z.chunks_mut(together * image_out).zip(self.moments.chunks_mut(together * blocks));
+        for (inputs, (z, moments)) in inputs.zip(outputs) {
+            let images = inputs.chunks_exact(image_in).take(z.len() / image_out);
+            for (image, operand) in images.zip(operands.chunks_exact_mut(operand_len)) {
+                match (s.x.levels, &s.scales) {
+                    (None, _) => s.operand(lanes, computed, image, &mut y, operand, Plain),
+                    (Some(levels), Some(_)) => s.operand(lanes, computed, image, &mut y, operand, Code(levels)),
+                    (Some(levels), None) => s.operand(lanes, computed, image, &mut y, operand, Dequantized(levels)),
+                }
             }
-            let weights: &[[u32; 16]] = bytemuck::cast_slice(&s.weights);
             if let Some(grid) = &s.grid {
-                grid.run(lanes, operand, weights, &mut turned, z, moments);
+                grid.run(lanes, bytemuck::cast_slice(operands), weights, turned, z, moments);
                 continue;
             }
             let weights = weights.chunks_exact(weights.len() / g.groups);
             for (group, (weights, moments)) in weights.zip(moments.chunks_exact_mut(blocks / g.groups)).enumerate() {
                 let [from, to] = s.pass.group_step.map(|step| step * group);
-                let (walk, operand, z) = (&s.pass.walk, &operand[from..], &mut z[to..]);
+                let (walk, operand, z) = (&s.pass.walk, &operands[from..], &mut z[to..]);
                 let scales = s.scales.as_deref();
                 match s.packing {
                     Packing::CodeQuads => walk.run::<L, Codes>(lanes, operand, weights, scales, z, moments),

@@ -46,7 +46,7 @@ fn geometries() -> impl Iterator<Item = ConvGeometry> {
 }
 
 /// Every instruction set and precision of this machine.
-fn executors() -> Vec<(Isa, Precision)> {
+pub(super) fn executors() -> Vec<(Isa, Precision)> {
     let all = Isa::ALL.into_iter().flat_map(|isa| [(isa, Precision::F32), (isa, Precision::Bf16)]);
     all.filter(|(isa, precision)| {
         if !isa.is_available() {

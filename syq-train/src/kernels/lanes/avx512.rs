@@ -130,6 +130,7 @@ impl Lanes for Avx512Bf16 {
     type CodeWeights = __m512i;
 
     const ACCUMULATORS: usize = 24;
+    const PRODUCTS: usize = 2;
 
     #[inline(always)]
     fn zero(self) -> __m512 {

@@ -35,6 +35,8 @@ pub(crate) trait Lanes: Copy {
 
     /// How many [`Self::Sums`] the registers hold beside two operands.
     const ACCUMULATORS: usize;
+    /// Products that [`Self::multiply_add`] adds to a lane: 2 in bf16.
+    const PRODUCTS: usize = 1;
 
     fn zero(self) -> Self::Sums;
     fn load(self, elements: &[u32; 16]) -> Self::Operand;

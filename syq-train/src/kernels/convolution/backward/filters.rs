@@ -1,14 +1,16 @@
-//! Weight gradients by blocks of filters: first the operands of the whole batch, then each block over all of them.
+//! Weight gradients by blocks of filters, or by positions of turned tiles: first the operands of the whole batch, then each
+//! block or position over all of them.
 
 use super::super::ConvOp;
 use super::super::weight_gradient::Gather;
+use super::super::winograd::{self, Grid};
 use super::unit::Into;
 use super::{Shared, Unit, scatter};
 use crate::kernels::lanes::{Kernel, Lanes, dispatch};
 use crate::parallel::Scratch;
 
 /// Images of one unit; even, so that bf16 has pairs.
-const IMAGES: usize = 4;
+pub(super) const IMAGES: usize = 4;
 
 /// Elements of the operands that a tile runs over before it adds to its sums: a fraction of an L2 cache, which
 /// holds a block's sums too.
@@ -18,13 +20,17 @@ const OPERANDS: usize = 1 << 16;
 pub(super) fn run(op: &ConvOp, shared: &Shared<'_>, dx: &mut [f32], sums: &mut [f32], dw: &mut [f32]) -> f64 {
     let (g, workers) = (shared.geometry, shared.workers);
     let batch = shared.dy.len() / g.output.len();
-    let slots = batch.div_ceil(shared.together());
-    let lens = [shared.gather.image_len, shared.vectors_len()];
-    let mut kept = lens.map(|len| workers.scratch(slots * len));
+    // With tiles a unit is one stretch of turned ones.
+    let room = shared.grid.map(|grid| shared.slots(&grid, IMAGES, 0).room);
+    let (images, lens) = match (shared.grid, room) {
+        (Some(grid), Some(room)) => (IMAGES, grid.slot_lens(room)),
+        _ => (shared.together(), [shared.gather.image_len, shared.vectors_len()]),
+    };
+    let mut kept = lens.map(|len| workers.scratch(batch.div_ceil(images) * len));
     let mut steps = vec![0.0f64; batch.div_ceil(IMAGES)];
     {
         let [operands, vectors] = &mut kept;
-        let chunk = IMAGES / shared.together();
+        let chunk = IMAGES / images;
         let operands = operands.chunks_mut(chunk * lens[0]);
         let into = operands.zip(vectors.chunks_mut(chunk * lens[1])).map(|(operands, vectors)| Into::Operands {
             operands: bytemuck::cast_slice_mut(operands),
@@ -33,18 +39,31 @@ pub(super) fn run(op: &ConvOp, shared: &Shared<'_>, dx: &mut [f32], sums: &mut [
         let mut units: Vec<_> = Unit::split(shared, IMAGES, dx, sums, into).zip(&mut steps).collect();
         workers.chunks(&mut units, 1, |_, units| {
             for (unit, step) in units {
-                **step = dispatch(op.isa, shared.precision, unit);
+                **step = dispatch(op.isa, op.precision, unit);
             }
         });
     }
     let (filters, len) = (g.group_filters(), g.filter_len());
     let step = shared.x.levels.map_or(1.0, |levels| levels.step);
+    if let (Some(grid), Some(room)) = (shared.grid, room) {
+        let mut sums = workers.scratch(grid.sums_len());
+        workers.chunks(&mut sums, grid.position_len(), |position, sums| {
+            let turned = [&kept[0], &kept[1]].map(|kept| bytemuck::cast_slice(kept));
+            dispatch(
+                op.isa,
+                op.precision,
+                Position { grid, turned, lens, room, position, sums: sums.as_chunks_mut().0 },
+            );
+        });
+        winograd::turned_back(op, workers, grid, &sums, step, dw);
+        return steps.iter().sum();
+    }
     let mut blocks: Vec<_> = dw.chunks_mut(filters * len).flat_map(|group| group.chunks_mut(16 * len)).collect();
     workers.chunks(&mut blocks, 1, |block, dw| {
         let mut sums: Scratch<'_> = workers.scratch(shared.block_len());
         let sums = sums.as_chunks_mut().0;
         let [operands, vectors] = [&kept[0], &kept[1]].map(|kept| bytemuck::cast_slice(kept));
-        dispatch(op.isa, shared.precision, Block { gather: &shared.gather, lens, operands, vectors, block, sums });
+        dispatch(op.isa, op.precision, Block { gather: &shared.gather, lens, operands, vectors, block, sums });
         for dw in dw {
             scatter(len, 16, sums, step, dw);
         }
@@ -73,5 +92,25 @@ impl Kernel for Block<'_> {
         for (operands, vectors) in operands.zip(self.vectors.chunks(together * self.lens[1])) {
             self.gather.block(lanes, operands, vectors.as_chunks().0, self.block, self.sums);
         }
+    }
+}
+
+/// The sums of one position of turned tiles.
+struct Position<'a> {
+    grid: Grid,
+    turned: [&'a [u32]; 2],
+    /// Elements of a unit's stretch of either, and its slots.
+    lens: [usize; 2],
+    room: usize,
+    position: usize,
+    sums: &'a mut [[f32; 16]],
+}
+
+impl Kernel for Position<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        self.grid.position(lanes, self.turned, self.lens, self.room, self.position, self.sums);
     }
 }

@@ -9,12 +9,12 @@ mod parts;
 mod unit;
 
 use super::operand::{Packing, Placement};
-use super::pack::{Direction, floats, pack};
+use super::pack::{Direction, floats};
 use super::plan::Pass;
 use super::walk::Floats;
 use super::weight_gradient::Gather;
-use super::winograd::{Grid, turn_weights};
-use super::{BackwardSums, ConvOp, GradMode, Input, InputGradient, OutputGradient, Producer, Weights, plan};
+use super::winograd::{Grid, Slots, Summed};
+use super::{BackwardSums, ConvOp, GradMode, Input, InputGradient, OutputGradient, Producer, Weights, plan, winograd};
 use crate::kernels::elementwise::{Factors, reduce};
 use crate::kernels::isa::Precision;
 use crate::kernels::lanes::Lanes;
@@ -26,10 +26,15 @@ use unit::Unit;
 /// Elements of a weight gradient from which on it is summed by filters.
 const BY_FILTERS: usize = 1 << 18;
 
+/// Elements of the operands and gradients that a weight gradient's tile runs over: a fraction of an L2 cache.
+const SLOT_ELEMENTS: usize = 1 << 15;
+
 /// What the units of a batch share.
 struct Shared<'a> {
     geometry: &'a ConvGeometry,
+    /// Of the operands of backward-data.
     packing: Packing,
+    /// Of the operands of the weight gradient.
     precision: Precision,
     input: Placement,
     gather: Gather,
@@ -51,6 +56,18 @@ impl Shared<'_> {
     /// Images of which one operand of the weight gradient consists.
     fn together(&self) -> usize {
         if self.precision == Precision::Bf16 { 2 } else { 1 }
+    }
+
+    /// Images whose operands are made before they are multiplied: several small ones, as many as fit the cache.
+    fn images_at_hand(&self) -> usize {
+        let slots = (SLOT_ELEMENTS / (self.gather.image_len + self.vectors_len())).clamp(1, 8);
+        (slots * self.together()).max(self.grid.map_or(1, |grid| grid.images()))
+    }
+
+    /// The slots of a unit of `images` images in which its operands are kept, and that of the `index`th ones at hand.
+    fn slots(&self, grid: &Grid, images: usize, index: usize) -> Slots {
+        let at_hand = self.images_at_hand().min(images);
+        Slots { room: images.div_ceil(at_hand) * grid.slots(at_hand), first: index * grid.slots(at_hand) }
     }
 
     /// Elements of a part's weight gradient.
@@ -89,18 +106,24 @@ struct Data<'a> {
 }
 
 impl Data<'_> {
+    /// Images that are taken together.
+    fn images(&self) -> usize {
+        self.grid.map_or(1, |grid| grid.images())
+    }
+
     /// Elements of its turned operand.
     fn turned_len(&self) -> usize {
         self.grid.map_or(0, |grid| grid.turned_len())
     }
 
-    /// The gradient of one image's convolution operand; `turned` is room for [`Self::turned_len`] elements.
+    /// The gradient of the convolution operands of at most [`Self::images`] images; `turned` is room for
+    /// [`Self::turned_len`] elements.
     #[inline(always)]
-    fn run<L: Lanes>(&self, lanes: L, operand: &[u32], turned: &mut [f32], gradient: &mut [f32]) {
+    fn run<L: Lanes>(&self, lanes: L, operand: &[u32], turned: &mut [u32], gradient: &mut [f32]) {
         for (pass, weights) in &self.passes {
             let weights: &[[u32; 16]] = bytemuck::cast_slice(weights);
             if let Some(grid) = &self.grid {
-                grid.run(lanes, operand, weights, turned, gradient, &mut []);
+                grid.run(lanes, bytemuck::cast_slice(operand), weights, turned, gradient, &mut []);
                 continue;
             }
             let each = weights.len() / self.groups;
@@ -123,25 +146,28 @@ pub(super) fn run(
     dw: &mut [f32],
 ) -> BackwardSums {
     let g = &op.geometry;
-    let (gradients, passes) = plan::backward_data(g, op.packing());
+    let (gradients, passes) = plan::backward_data(g, Packing::Single);
+    let first = passes.first().and_then(|pass| pass.walk.windows.first());
+    let grid = first.and_then(|[origin, _]| Grid::of(op, &gradients, *origin, g.input, Summed::Channels));
+    // Maps are turned in f32.
+    let packing = if grid.is_some() { Packing::Single } else { op.packing() };
+    let passes = if packing == Packing::Single { passes } else { plan::backward_data(g, packing).1 };
     let data = dx.is_some().then(|| {
         let mut made = workers.scratch(0);
         let weights = floats(workers, g, w, &mut made);
-        let first = passes.first().and_then(|pass| pass.walk.windows.first());
-        let grid = first.and_then(|[origin, _]| Grid::of(op, &gradients, *origin, g.input));
         let packed = passes.into_iter().map(|pass| {
-            let packed = pack(op, workers, Direction::Backward, &pass.taps, weights);
-            (pass, turn_weights(workers, packed, grid))
+            let packed = winograd::packed(op, workers, Direction::Backward, &pass.taps, weights, grid);
+            (pass, packed)
         });
         Data { groups: g.groups, passes: packed.collect(), grid }
     });
     let (input, gather) = plan::weight_gradient(g);
     let by_filters = g.weights() >= BY_FILTERS;
-    let grid = Grid::of(op, &input, 0, g.output).filter(|_| !by_filters);
+    let grid = Grid::of(op, &input, 0, g.output, Summed::Tiles);
+    let precision = if grid.is_some() { Precision::F32 } else { op.precision };
     let InputGradient { dx, mode, producer } =
         dx.unwrap_or(InputGradient { dx: &mut [], mode: GradMode::Overwrite, producer: None });
     let normalized = dz.normalized.map(|(factors, z)| (factors.repeated(), z));
-    let (packing, precision) = (op.packing(), op.precision);
     let shared = Shared {
         geometry: g,
         packing,
@@ -171,7 +197,7 @@ pub(super) fn run(
 
 /// Brings `[block][window element][16]` into the order of the weights, `dw`, whose filters come
 /// `filters` a block; the operand held codes, so the step is still to come.
-fn scatter(len: usize, filters: usize, sums: &[[f32; 16]], step: f32, dw: &mut [f32]) {
+pub(super) fn scatter(len: usize, filters: usize, sums: &[[f32; 16]], step: f32, dw: &mut [f32]) {
     for (dw, sums) in dw.chunks_mut(filters.min(16) * len).zip(sums.chunks_exact(len)) {
         for (lane, dw) in dw.chunks_exact_mut(len).enumerate() {
             dw.iter_mut().zip(sums).for_each(|(dw, sum)| *dw = step * sum[lane]);

@@ -2,7 +2,7 @@
 //! parts are added in order.
 
 use super::super::ConvOp;
-use super::super::winograd::turn_weights_back;
+use super::super::winograd;
 use super::unit::Into;
 use super::{Shared, Unit, scatter};
 use crate::kernels::lanes::dispatch;
@@ -25,14 +25,17 @@ pub(super) fn run(op: &ConvOp, shared: &Shared<'_>, dx: &mut [f32], sums: &mut [
     let mut units: Vec<_> = Unit::split(shared, images, dx, sums, into).zip(&mut steps).collect();
     workers.chunks(&mut units, 1, |_, units| {
         for (unit, step) in units {
-            **step = dispatch(op.isa, shared.precision, unit);
+            **step = dispatch(op.isa, op.precision, unit);
         }
     });
     drop(units);
     add(workers, &mut parts, part_len);
     let step = shared.x.levels.map_or(1.0, |levels| levels.step);
-    let back = shared.grid.map(|_| turn_weights_back(&parts[..part_len], g.input.channels));
-    let blocks = back.as_deref().unwrap_or_else(|| parts[..part_len].as_chunks().0);
+    if let Some(grid) = shared.grid {
+        winograd::turned_back(op, workers, grid, &parts[..part_len], step, dw);
+        return steps.iter().sum();
+    }
+    let blocks: &[[f32; 16]] = parts[..part_len].as_chunks().0;
     let (filters, len) = (g.group_filters(), g.filter_len());
     let groups = blocks.chunks_exact(blocks.len() / g.groups).zip(dw.chunks_exact_mut(filters * len));
     groups.for_each(|(sums, dw)| scatter(len, filters, sums, step, dw));

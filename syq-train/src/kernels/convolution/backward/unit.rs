@@ -3,13 +3,11 @@
 use super::super::operand::{Code, Packing, Plain, Value, filter_vectors, filter_vectors_of_two};
 use super::super::straight_through::PassOn;
 use super::super::{GradMode, Producer};
+use super::filters::IMAGES;
 use super::{Data, Range, Shared};
 use crate::kernels::elementwise::{ChannelAffine, Factors};
 use crate::kernels::isa::Precision;
 use crate::kernels::lanes::{Kernel, Lanes};
-
-/// Elements of the operands and gradients that a weight gradient's tile runs over: a fraction of an L2 cache.
-const SLOT_ELEMENTS: usize = 1 << 15;
 
 /// Some images of a batch.
 pub(super) struct Unit<'a> {
@@ -185,29 +183,33 @@ impl Kernel for &mut Unit<'_> {
         let (image_in, image_out) = (g.input.len(), g.output.len());
         let together = s.together();
         let (operand_len, vectors_len) = (s.gather.image_len, s.vectors_len());
-        // Each tile of the weight gradient runs over several small images, as many as fit the cache.
-        let slots = (SLOT_ELEMENTS / (operand_len + vectors_len)).clamp(1, 8);
+        let at_hand = s.images_at_hand();
+        let slots = at_hand.div_ceil(together);
         let summed = matches!(self.into, Into::Sums(_));
         let in_place = summed && s.in_place();
         let computed = s.computed();
-        let mut operands = s.workers.scratch(if summed { slots * operand_len } else { 0 });
+        let mut operands = s.workers.scratch(if summed || s.grid.is_some() { slots * operand_len } else { 0 });
         let operands: &mut [u32] = bytemuck::cast_slice_mut(&mut operands);
         let mut vectors = s.workers.scratch(if in_place || !summed { 0 } else { slots * vectors_len });
         let vectors: &mut [u32] = bytemuck::cast_slice_mut(&mut vectors);
+        let data_images = s.data.as_ref().map_or(1, Data::images);
         let data_len = if s.data.is_some() { s.gradients.len(s.packing) } else { 0 };
-        let mut data_operands = s.workers.scratch(data_len * if computed.dz.is_some() { slots * together } else { 1 });
+        let mut data_operands = s.workers.scratch(data_len * if computed.dz.is_some() { at_hand } else { data_images });
         let data_operands: &mut [u32] = bytemuck::cast_slice_mut(&mut data_operands);
         let mut turned_data = s.workers.scratch(s.data.as_ref().map_or(0, Data::turned_len));
-        let turned_lens = s.grid.map_or([0; 2], |grid| [grid.turned_len(), grid.turned_gradients_len()]);
+        let turned_data: &mut [u32] = bytemuck::cast_slice_mut(&mut turned_data);
+        let turned_lens = s.grid.filter(|_| summed).map_or([0; 2], |grid| grid.turned_lens(at_hand));
         let [mut inputs, mut gradients] = turned_lens.map(|len| s.workers.scratch(len));
-        let mut fresh = s.workers.scratch(if s.data.is_some() { image_in } else { 0 });
+        let mut turned: [&mut [u32]; 2] =
+            [bytemuck::cast_slice_mut(&mut inputs), bytemuck::cast_slice_mut(&mut gradients)];
+        let mut fresh = s.workers.scratch(if s.data.is_some() { data_images * image_in } else { 0 });
         // Inputs and gradients that are still to be computed, of the images at hand.
-        let most = |needed: bool, len| if needed { slots * together * len } else { 0 };
+        let most = |needed: bool, len| if needed { at_hand * len } else { 0 };
         let mut xs = s.workers.scratch(most(s.x.affine.is_some() && computed.x.is_none(), image_in));
         let mut dzs = s.workers.scratch(most(s.normalized.is_some() && computed.dz.is_none(), image_out));
         let mut step = 0.0;
-        for first in self.images.clone().step_by(slots * together) {
-            let end = (first + slots * together).min(self.images.end);
+        for first in self.images.clone().step_by(at_hand) {
+            let end = (first + at_hand).min(self.images.end);
             let slots = (end - first).div_ceil(together);
             let (stored, from) = (&s.x.values[first * image_in..end * image_in], first * image_out..end * image_out);
             let x = match (s.x.affine, computed.x) {
@@ -223,25 +225,37 @@ impl Kernel for &mut Unit<'_> {
                 _ => &s.dy[from],
             };
             let images = Images { range: first..end, x, dz, lens: [image_in, image_out] };
-            match &mut self.into {
-                Into::Sums(sums) => {
+            match (&mut self.into, &s.grid) {
+                (Into::Sums(sums), Some(grid)) => {
                     s.inputs(lanes, computed.x, &images, operands);
-                    match &s.grid {
-                        // In f32, which this is in, an operand is one image.
-                        Some(grid) => {
-                            for (operand, dz) in operands.chunks_exact(operand_len).zip(dz.chunks_exact(image_out)) {
-                                grid.weight_gradient(lanes, operand, dz, [&mut *inputs, &mut *gradients], sums);
-                            }
-                        }
-                        None => {
-                            let vectors = if in_place { &mut [] } else { &mut vectors[..slots * vectors_len] };
-                            s.vectors(lanes, computed.dz, &images, vectors, data_operands);
-                            let gradients = if in_place { bytemuck::cast_slice(dz) } else { vectors };
-                            s.gather.run(lanes, operands, gradients.as_chunks::<16>().0, sums);
-                        }
-                    }
+                    let [inputs, gradients] = &mut turned;
+                    grid.weight_gradient(
+                        lanes,
+                        [bytemuck::cast_slice(operands), dz],
+                        end - first,
+                        [inputs, gradients],
+                        sums,
+                    );
                 }
-                Into::Operands { operands, vectors } => {
+                (Into::Sums(sums), None) => {
+                    s.inputs(lanes, computed.x, &images, operands);
+                    let vectors = if in_place { &mut [] } else { &mut vectors[..slots * vectors_len] };
+                    s.vectors(lanes, computed.dz, &images, vectors, data_operands);
+                    let gradients = if in_place { bytemuck::cast_slice(dz) } else { vectors };
+                    s.gather.run(lanes, operands, gradients.as_chunks::<16>().0, sums);
+                }
+                (Into::Operands { operands: inputs, vectors: gradients }, Some(grid)) => {
+                    s.inputs(lanes, computed.x, &images, operands);
+                    let slots = s.slots(grid, IMAGES, (first - self.images.start) / at_hand);
+                    grid.turn_images(
+                        lanes,
+                        [bytemuck::cast_slice(operands), dz],
+                        end - first,
+                        slots,
+                        [inputs, gradients],
+                    );
+                }
+                (Into::Operands { operands, vectors }, None) => {
                     let slot = (first - self.images.start) / together;
                     s.inputs(lanes, computed.x, &images, &mut operands[slot * operand_len..]);
                     let vectors = &mut vectors[slot * vectors_len..];
@@ -249,26 +263,35 @@ impl Kernel for &mut Unit<'_> {
                 }
             }
             let Some(data) = &s.data else { continue };
-            for image in first..end {
-                let operand = match computed.dz {
-                    Some(_) => &data_operands[(image - first) * data_len..][..data_len],
+            for start in (first..end).step_by(data_images) {
+                let range = start..(start + data_images).min(end);
+                let operands = match computed.dz {
+                    Some(_) => &data_operands[(start - first) * data_len..][..data_len],
                     None => {
-                        s.gradients.write(lanes, s.packing, images.dz(image), data_operands, Plain);
+                        for (image, operand) in range.clone().zip(data_operands.chunks_exact_mut(data_len)) {
+                            s.gradients.write(lanes, s.packing, images.dz(image), operand, Plain);
+                        }
                         &*data_operands
                     }
                 };
-                let index = image - self.images.start;
-                let dx = &mut self.dx[index * image_in..][..image_in];
+                let index = start - self.images.start;
+                let dx = &mut self.dx[index * image_in..][..range.len() * image_in];
                 if s.x.levels.is_none() && s.mode == GradMode::Overwrite && s.producer.is_none() {
-                    data.run(lanes, operand, &mut turned_data, dx);
+                    data.run(lanes, operands, turned_data, dx);
                     continue;
                 }
-                data.run(lanes, operand, &mut turned_data, &mut fresh);
-                let producer = s.producer.map(|p| Producer { z: &p.z[image * image_in..][..image_in], ..p });
-                let sums = &mut self.channels[index * s.sums_len()..][..s.sums_len()];
-                let (levels, affine, mode) = (s.x.levels, computed.x, s.mode);
-                let x = images.x(image);
-                step += PassOn { levels, x, affine, gradient: &fresh, dx, mode, producer, sums }.run();
+                let fresh = &mut fresh[..dx.len()];
+                data.run(lanes, operands, turned_data, fresh);
+                let gradients = dx.chunks_exact_mut(image_in).zip(fresh.chunks_exact(image_in));
+                let mut sums = &mut self.channels[index * s.sums_len()..];
+                for (image, (dx, gradient)) in range.zip(gradients) {
+                    let (now, later) = sums.split_at_mut(s.sums_len());
+                    sums = later;
+                    let producer = s.producer.map(|p| Producer { z: &p.z[image * image_in..][..image_in], ..p });
+                    let (levels, affine, mode) = (s.x.levels, computed.x, s.mode);
+                    let x = images.x(image);
+                    step += PassOn { levels, x, affine, gradient, dx, mode, producer, sums: now }.run();
+                }
             }
         }
         step

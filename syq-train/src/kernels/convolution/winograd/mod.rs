@@ -1,4 +1,4 @@
-//! 3×3 windows of stride 1 in f32 with 16 products where the plain sum has 36: F(2×2, 3×3) for outputs and input
+//! 3×3 windows of stride 1 with 16 products where the plain sum has 36: F(2×2, 3×3) for outputs and input
 //! gradients, F(3×3, 2×2) for weight gradients (Winograd; Lavin and Gray, "Fast Algorithms for Convolutional Neural
 //! Networks", CVPR 2016).
 //!
@@ -20,41 +20,59 @@
 //!                                     0  1  1 −1
 //! ```
 //!
+//! Maps are turned in f32. In bf16 what is multiplied is rounded after it was turned, in pairs of what is summed over:
+//! two channels, or two tiles.
+//!
 //! Float layers go this way, and the backward passes of quantized ones: it rounds otherwise than the contract's order of
 //! sums, which the forward pass of quantized layers keeps.
 
-mod backward;
 mod outputs;
 #[cfg(test)]
 mod tests;
+mod tiles;
 mod turn;
+mod weight_gradient;
+mod weights;
 
-pub(super) use turn::{weights as turn_weights, weights_back as turn_weights_back};
+pub(super) use tiles::Slots;
+pub(super) use weights::{packed, turned_back};
 
 use super::ConvOp;
-use super::operand::Placement;
+use super::operand::{Packing, Placement};
 use crate::kernels::isa::Precision;
 use syq_core::Shape;
 
 /// Positions of a turned tile.
 const POSITIONS: usize = 16;
 
-/// Tiles of an image from which on the turning of weights and maps is paid for.
+/// Tiles at hand from which on the turning of weights and maps is paid for.
 const FEWEST: usize = 12;
+
+/// Images whose tiles are taken together where each has few.
+const MOST_IMAGES: usize = 4;
 
 /// Elements of the turned inputs that are at hand: a fraction of an L2 cache.
 const TURNED: usize = 3 << 14;
 
 /// Elements from one position of turned tiles to the next: a cache line more than they need, because stretches of whole
 /// pages would drive each other out of the cache.
-const fn stride(tiles: usize, channels: usize) -> usize {
-    tiles * channels + 16
+const fn stride(elements: usize) -> usize {
+    elements + 16
 }
 
-/// The tiles of one image in one direction.
+/// What is summed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Summed {
+    /// The operand's channels: outputs and input gradients.
+    Channels,
+    /// The tiles: weight gradients.
+    Tiles,
+}
+
+/// The tiles of some images in one direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Grid {
-    /// Rows and columns of tiles.
+    /// Rows and columns of an image's tiles.
     tiles: [usize; 2],
     /// Channels of the operand.
     inputs: usize,
@@ -63,23 +81,41 @@ pub(super) struct Grid {
     origin: usize,
     /// Channels of the output.
     outputs: usize,
+    /// Elements of an image's operand, and of its output.
+    image: [usize; 2],
+    /// Products of an element: 2 in bf16.
+    products: usize,
 }
 
 impl Grid {
-    /// The tiles of a pass to `output`, whose first window begins at element `origin` of the operand; none where the plain
-    /// sum is as good.
-    pub(super) fn of(op: &ConvOp, placement: &Placement, origin: usize, output: Shape) -> Option<Self> {
+    /// The tiles of a pass to `output`, whose first window begins at element `origin` of the operand in f32; none where the
+    /// plain sum is as good.
+    pub(super) fn of(op: &ConvOp, placement: &Placement, origin: usize, output: Shape, summed: Summed) -> Option<Self> {
         let g = &op.geometry;
         let inputs = placement.channels;
-        let fits = op.precision == Precision::F32
-            && g.groups == 1
+        let products = match op.precision {
+            Precision::F32 => 1,
+            Precision::Bf16 => 2,
+        };
+        let inputs_together = match summed {
+            Summed::Channels => 16 * products,
+            Summed::Tiles => 16,
+        };
+        let fits = g.groups == 1
             && (g.window.kernel, g.window.stride) == ([3, 3], [1, 1])
             && [output.height, output.width].iter().all(|len| len.is_multiple_of(2))
-            && [inputs, output.channels].iter().all(|len| len.is_multiple_of(16));
+            && inputs.is_multiple_of(inputs_together)
+            && output.channels.is_multiple_of(16);
         let tiles = [output.height / 2, output.width / 2];
         let row = placement.padded[1] * inputs;
-        let grid = Self { tiles, inputs, row, origin, outputs: output.channels };
-        (fits && grid.count() >= FEWEST).then_some(grid)
+        let image = [placement.len(Packing::Single), output.len()];
+        let grid = Self { tiles, inputs, row, origin, outputs: output.channels, image, products };
+        (fits && grid.images() * grid.count() >= FEWEST).then_some(grid)
+    }
+
+    /// Images whose tiles are taken together.
+    pub(super) fn images(&self) -> usize {
+        POSITIONS.div_ceil(self.count().max(1)).min(MOST_IMAGES)
     }
 
     /// Tiles of an image.
@@ -87,30 +123,21 @@ impl Grid {
         self.tiles[0] * self.tiles[1]
     }
 
-    /// Tiles that are turned at a time.
-    fn at_hand(&self) -> usize {
-        (TURNED / (POSITIONS * self.inputs)).max(24).min(self.count())
+    /// A tile's image, and the row and the column of its first output.
+    fn place(&self, tile: usize) -> [usize; 3] {
+        let (image, tile) = (tile / self.count(), tile % self.count());
+        [image, 2 * (tile / self.tiles[1]), 2 * (tile % self.tiles[1])]
     }
 
-    /// Elements of the turned inputs at hand, `[position][tile][channel]`.
-    pub(super) fn turned_len(&self) -> usize {
-        POSITIONS * stride(self.at_hand(), self.inputs)
-    }
-
-    /// The first element of a tile in the operand.
+    /// The first element of a tile in the operands.
     fn from(&self, tile: usize) -> usize {
-        let [y, x] = self.place(tile);
-        self.origin + y * self.row + x * self.inputs
-    }
-
-    /// The row and the column of a tile's first output.
-    fn place(&self, tile: usize) -> [usize; 2] {
-        [2 * (tile / self.tiles[1]), 2 * (tile % self.tiles[1])]
+        let [image, y, x] = self.place(tile);
+        image * self.image[0] + self.origin + y * self.row + x * self.inputs
     }
 
     /// The first elements of a tile's two rows of outputs.
     fn to(&self, tile: usize) -> [usize; 2] {
-        let [y, x] = self.place(tile);
-        [y, y + 1].map(|y| (y * 2 * self.tiles[1] + x) * self.outputs)
+        let [image, y, x] = self.place(tile);
+        [y, y + 1].map(|y| image * self.image[1] + (y * 2 * self.tiles[1] + x) * self.outputs)
     }
 }

@@ -1,6 +1,6 @@
 //! Outputs, or gradients of inputs: turned inputs times turned weights, summed over the channels, and turned back.
 
-use super::{Grid, POSITIONS, stride};
+use super::{Grid, POSITIONS, TURNED, stride};
 use crate::kernels::lanes::Lanes;
 use std::ops::Range;
 
@@ -14,66 +14,90 @@ const fn group<const P: usize>() -> usize {
 type Products = [[[f32; 16]; 18]; POSITIONS];
 
 impl Grid {
-    /// Computes every output of one image. `weights` are turned, `[block][position][input][16]`; `turned` is
-    /// [`Self::turned_len`] elements for the inputs. Σ z and Σ z² of each filter are written to `moments`, two vectors
-    /// a block, where there is room.
+    /// Tiles of `images` images that are turned at a time.
+    fn at_hand(&self, images: usize) -> usize {
+        (TURNED / (POSITIONS * self.elements())).max(24).min(images * self.count())
+    }
+
+    /// Elements of the turned inputs at hand, `[position][tile][element]`.
+    pub(in super::super) fn turned_len(&self) -> usize {
+        POSITIONS * stride(self.at_hand(self.images()) * self.elements())
+    }
+
+    /// Computes every output of some images, at most [`Self::images`]. `weights` are [`super::packed`]; `turned` is
+    /// [`Self::turned_len`] elements for the inputs. Σ z and Σ z² of each image's filters are written to `moments`, two
+    /// vectors a block, where there is room.
     #[inline(always)]
     pub(in super::super) fn run<L: Lanes>(
         &self,
         lanes: L,
-        operand: &[u32],
+        operands: &[f32],
         weights: &[[u32; 16]],
-        turned: &mut [f32],
+        turned: &mut [u32],
         output: &mut [f32],
         moments: &mut [[[f32; 16]; 2]],
     ) {
-        let run = Run { grid: self, operand: bytemuck::cast_slice(operand), weights };
+        let run = Run { grid: self, operands, weights };
         if L::ACCUMULATORS >= 8 {
-            run.image::<L, 8>(lanes, turned, output, moments);
+            run.images::<L, 8>(lanes, turned, output, moments);
         } else if L::ACCUMULATORS >= 6 {
-            run.image::<L, 6>(lanes, turned, output, moments);
+            run.images::<L, 6>(lanes, turned, output, moments);
         } else {
-            run.image::<L, 2>(lanes, turned, output, moments);
+            run.images::<L, 2>(lanes, turned, output, moments);
         }
     }
 }
 
-/// What is read of an image.
+/// What is read of some images.
 #[derive(Clone, Copy)]
 struct Run<'a> {
     grid: &'a Grid,
-    operand: &'a [f32],
+    operands: &'a [f32],
     weights: &'a [[u32; 16]],
 }
 
 impl Run<'_> {
     #[inline(always)]
-    fn image<L: Lanes, const P: usize>(
+    fn images<L: Lanes, const P: usize>(
         self,
         lanes: L,
-        turned: &mut [f32],
+        turned: &mut [u32],
         output: &mut [f32],
         moments: &mut [[[f32; 16]; 2]],
     ) {
-        let (count, at_hand) = (self.grid.count(), self.grid.at_hand());
+        let images = output.len() / self.grid.image[1];
+        let (count, at_hand) = (images * self.grid.count(), self.grid.at_hand(images));
+        let blocks = self.grid.outputs / 16;
         let mut products = [[[0.0; 16]; 18]; POSITIONS];
         for moments in moments.iter_mut() {
             *moments = [[0.0; 16]; 2];
         }
         for first in (0..count).step_by(at_hand) {
             let tiles = first..(first + at_hand).min(count);
-            self.grid.turn_inputs(lanes, self.operand, tiles.clone(), turned);
+            self.grid.turn_inputs(lanes, self.operands, tiles.clone(), turned);
             for start in (0..tiles.len()).step_by(group::<P>()) {
                 let some = start..(start + group::<P>()).min(tiles.len());
-                for block in 0..self.grid.outputs / 16 {
+                for block in 0..blocks {
                     self.products::<L, P>(lanes, turned, tiles.len(), some.clone(), block, &mut products);
-                    let mut m = moments.get(block).map_or([lanes.zero(); 2], |m| [0, 1].map(|i| lanes.floats(&m[i])));
-                    for (index, tile) in some.clone().enumerate() {
-                        let to = self.grid.to(tiles.start + tile).map(|to| to + block * 16);
-                        back(lanes, &products, index, to, self.grid.outputs, output, &mut m);
-                    }
-                    if let Some(moments) = moments.get_mut(block) {
-                        *moments = m.map(|m| lanes.values(m));
+                    let mut index = 0;
+                    while index < some.len() {
+                        // The tiles of one image.
+                        let tile = tiles.start + some.start + index;
+                        let image = tile / self.grid.count();
+                        let next = (index + (image + 1) * self.grid.count() - tile).min(some.len());
+                        let moments = moments.get_mut(image * blocks + block);
+                        let mut m = [lanes.zero(); 2];
+                        if let Some([sum, squares]) = &moments {
+                            m = [lanes.floats(sum), lanes.floats(squares)];
+                        }
+                        for index in index..next {
+                            let to = self.grid.to(tiles.start + some.start + index).map(|to| to + block * 16);
+                            back(lanes, &products, index, to, self.grid.outputs, output, &mut m);
+                        }
+                        if let Some(moments) = moments {
+                            *moments = [lanes.values(m[0]), lanes.values(m[1])];
+                        }
+                        index = next;
                     }
                 }
             }
@@ -85,25 +109,26 @@ impl Run<'_> {
     fn products<L: Lanes, const P: usize>(
         self,
         lanes: L,
-        turned: &[f32],
+        turned: &[u32],
         count: usize,
         some: Range<usize>,
         block: usize,
         products: &mut Products,
     ) {
-        let channels = self.grid.inputs;
+        let elements = self.grid.elements();
         for (position, products) in products.iter_mut().enumerate() {
-            let weights = &self.weights[(block * POSITIONS + position) * channels..][..channels];
-            let turned = &turned[position * stride(count, channels) + some.start * channels..][..some.len() * channels];
+            let weights = &self.weights[(block * POSITIONS + position) * elements..][..elements];
+            let turned =
+                &turned[position * stride(count * elements) + some.start * elements..][..some.len() * elements];
             let (mut turned, mut products) = (turned, &mut products[..some.len()]);
             while products.len() >= P {
-                let (now, later) = turned.split_at(P * channels);
+                let (now, later) = turned.split_at(P * elements);
                 let (to, rest) = products.split_at_mut(P);
                 sums::<L, P>(lanes, weights, now, to);
                 (turned, products) = (later, rest);
             }
             if products.len() >= 4 {
-                let (now, later) = turned.split_at(4 * channels);
+                let (now, later) = turned.split_at(4 * elements);
                 let (to, rest) = products.split_at_mut(4);
                 sums::<L, 4>(lanes, weights, now, to);
                 (turned, products) = (later, rest);
@@ -150,21 +175,20 @@ fn outputs_of<L: Lanes>(lanes: L, [a, b, c, d]: [L::Sums; 4]) -> [L::Sums; 2] {
 
 /// Σ over the channels of at most `P` tiles, as many as there are products.
 #[inline(always)]
-fn sums<L: Lanes, const P: usize>(lanes: L, weights: &[[u32; 16]], turned: &[f32], products: &mut [[f32; 16]]) {
-    let channels = weights.len();
+fn sums<L: Lanes, const P: usize>(lanes: L, weights: &[[u32; 16]], turned: &[u32], products: &mut [[f32; 16]]) {
+    let elements = weights.len();
     let last = products.len() - 1;
-    let turned: &[u32] = bytemuck::cast_slice(turned);
     let mut sums = [lanes.zero(); P];
     let mut tiles: [&[u32]; P] = [&[]; P];
     for p in 0..P {
         // The last tile stands in for those that are missing.
-        tiles[p] = &turned[p.min(last) * channels..][..channels];
+        tiles[p] = &turned[p.min(last) * elements..][..elements];
     }
     // The loop of `Floats::add`, which made a step of ResNet-20 a seventh slower here.
-    for c in 0..channels {
-        let w = lanes.load(&weights[c]);
+    for e in 0..elements {
+        let w = lanes.load(&weights[e]);
         for p in 0..P {
-            sums[p] = lanes.multiply_add(sums[p], w, tiles[p][c]);
+            sums[p] = lanes.multiply_add(sums[p], w, tiles[p][e]);
         }
     }
     for (product, sum) in products.iter_mut().zip(sums) {

@@ -1,0 +1,144 @@
+//! Weight gradients: turned inputs times turned output gradients, summed over the tiles, a position at a time.
+
+use super::tiles::Slots;
+use super::{Grid, POSITIONS};
+use crate::kernels::lanes::Lanes;
+
+/// Elements of one position's inputs that every block of filters is summed over before the next: a fraction of an L2 cache.
+const INPUTS: usize = 1 << 16;
+
+impl Grid {
+    /// Elements of the sums, `[position][block][input][16]`.
+    pub(in super::super) fn sums_len(&self) -> usize {
+        POSITIONS * self.position_len()
+    }
+
+    /// Elements of one position's sums.
+    pub(in super::super) fn position_len(&self) -> usize {
+        self.inputs * self.outputs
+    }
+
+    /// Tiles that are turned at a time where their products are added to sums at once.
+    pub(super) fn gradient_tiles(&self, images: usize) -> usize {
+        let most = TURNED_TILES / (POSITIONS * (self.inputs + self.outputs));
+        (self.products * most.max(FEWEST_SLOTS)).min(images * self.count())
+    }
+
+    /// Elements of the turned inputs and gradients of [`Self::weight_gradient`].
+    pub(in super::super) fn turned_lens(&self, images: usize) -> [usize; 2] {
+        self.slot_lens(self.slots_of(self.gradient_tiles(images)))
+    }
+
+    /// Adds the gradient of `images` images to `sums`. `turned` is room for [`Self::turned_lens`].
+    #[inline(always)]
+    pub(in super::super) fn weight_gradient<L: Lanes>(
+        &self,
+        lanes: L,
+        maps: [&[f32]; 2],
+        images: usize,
+        turned: [&mut [u32]; 2],
+        sums: &mut [[f32; 16]],
+    ) {
+        let [inputs, gradients] = turned;
+        let (count, at_hand) = (images * self.count(), self.gradient_tiles(images));
+        for first in (0..count).step_by(at_hand) {
+            let tiles = first..(first + at_hand).min(count);
+            let slots = Slots { room: self.slots_of(tiles.len()), first: 0 };
+            self.turn_tiles(lanes, maps, tiles, slots, [inputs, gradients]);
+            let lens = [inputs.len(), gradients.len()];
+            for (position, sums) in sums.chunks_exact_mut(self.position_len() / 16).enumerate() {
+                self.position(lanes, [inputs, gradients], lens, slots.room, position, sums);
+            }
+        }
+    }
+
+    /// Adds to the sums of one position the products of whole stretches of turned tiles, of `lens` elements each, which
+    /// have `room` slots.
+    #[inline(always)]
+    pub(in super::super) fn position<L: Lanes>(
+        &self,
+        lanes: L,
+        turned: [&[u32]; 2],
+        lens: [usize; 2],
+        room: usize,
+        position: usize,
+        sums: &mut [[f32; 16]],
+    ) {
+        let slots = Slots { room, first: 0 };
+        let [from, gradients_from] = [self.inputs, self.outputs].map(|channels| position * slots.stride(channels));
+        let together = (INPUTS / (room * self.inputs)).max(1);
+        let stretches = turned[0].chunks(together * lens[0]).zip(turned[1].chunks(together * lens[1]));
+        for (inputs, gradients) in stretches {
+            for (block, sums) in sums.chunks_exact_mut(self.inputs).enumerate() {
+                let gradients = Stretches { turned: gradients, len: lens[1], from: gradients_from + block * room * 16 };
+                for (block, sums) in sums.as_chunks_mut::<16>().0.iter_mut().enumerate() {
+                    let inputs = Stretches { turned: inputs, len: lens[0], from: from + block * room * 16 };
+                    let both = Both { inputs, gradients, room };
+                    if L::ACCUMULATORS >= 16 {
+                        both.add::<L, 0, 16>(lanes, sums);
+                    } else if L::ACCUMULATORS >= 6 {
+                        both.add::<L, 0, 6>(lanes, sums);
+                        both.add::<L, 6, 6>(lanes, sums);
+                        both.add::<L, 12, 4>(lanes, sums);
+                    } else {
+                        both.add::<L, 0, 2>(lanes, sums);
+                        both.add::<L, 2, 2>(lanes, sums);
+                        both.add::<L, 4, 2>(lanes, sums);
+                        both.add::<L, 6, 2>(lanes, sums);
+                        both.add::<L, 8, 2>(lanes, sums);
+                        both.add::<L, 10, 2>(lanes, sums);
+                        both.add::<L, 12, 2>(lanes, sums);
+                        both.add::<L, 14, 2>(lanes, sums);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Elements of turned inputs and gradients that are at hand: they and the sums of a small layer fit an L2 cache.
+const TURNED_TILES: usize = 1 << 17;
+
+/// Slots at hand at least, so that reading and writing the sums does not count for more than the products.
+const FEWEST_SLOTS: usize = 64;
+
+/// One block of channels of stretches of turned tiles.
+#[derive(Clone, Copy)]
+struct Stretches<'a> {
+    turned: &'a [u32],
+    /// Elements of a stretch, and the block's first.
+    len: usize,
+    from: usize,
+}
+
+/// What is multiplied.
+#[derive(Clone, Copy)]
+struct Both<'a> {
+    inputs: Stretches<'a>,
+    gradients: Stretches<'a>,
+    /// Slots of a stretch.
+    room: usize,
+}
+
+impl Both<'_> {
+    /// Adds the products of `E` inputs, from the `FROM`th on, with sixteen filters.
+    #[inline(always)]
+    fn add<L: Lanes, const FROM: usize, const E: usize>(self, lanes: L, sums: &mut [[f32; 16]; 16]) {
+        let mut accumulators = [lanes.zero(); E];
+        let inputs = self.inputs.turned.chunks_exact(self.inputs.len);
+        for (inputs, gradients) in inputs.zip(self.gradients.turned.chunks_exact(self.gradients.len)) {
+            let inputs = inputs[self.inputs.from..][..self.room * 16].as_chunks::<16>().0;
+            let gradients = gradients[self.gradients.from..][..self.room * 16].as_chunks::<16>().0;
+            for (input, gradient) in inputs.iter().zip(gradients) {
+                let gradient = lanes.load(gradient);
+                for e in 0..E {
+                    accumulators[e] = lanes.multiply_add(accumulators[e], gradient, input[FROM + e]);
+                }
+            }
+        }
+        for e in 0..E {
+            let sum = &mut sums[FROM + e];
+            *sum = lanes.values(lanes.add(lanes.floats(sum), accumulators[e]));
+        }
+    }
+}
