@@ -68,7 +68,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let window = Window::square(kernel, stride, Padding::uniform(kernel / 2));
             let geometry = ConvGeometry::new(Shape::new(size, size, channels), filters, window, 1)?;
             let first = channels == 3;
-            let op = ConvOp::new(geometry, if first { Precision::F32 } else { precision }, isa);
+            // As in a network: a quantized one reads its picture in f32.
+            let forward = if first && operands == Operands::TwoBits { Precision::F32 } else { precision };
+            let op = ConvOp::new(geometry, forward, isa).with_gradients_in(precision);
             let x: Vec<f32> = (0..batch * geometry.input.len()).map(|i| (i * 7 % 13) as f32 * 0.1).collect();
             let w: Vec<f32> = (0..geometry.weights()).map(|i| (i * 5 % 11) as f32 * 0.1 - 0.5).collect();
             let codes: Vec<i8> = (0..geometry.weights()).map(|i| (i * 5 % 11 % 3) as i8 - 1).collect();

@@ -81,14 +81,24 @@ impl Workers {
 
     /// A buffer of `len` zeros, an earlier one if one is free.
     pub fn scratch(&self, len: usize) -> Scratch<'_> {
+        let mut scratch = self.free(len);
+        scratch.reset(len);
+        scratch
+    }
+
+    /// A buffer of `len` values that earlier users left, for one who overwrites them.
+    pub fn room(&self, len: usize) -> Scratch<'_> {
+        let mut scratch = self.free(len);
+        scratch.values.resize(len, 0.0);
+        scratch
+    }
+
+    /// The smallest free buffer that is large enough, else the largest, which then grows.
+    fn free(&self, len: usize) -> Scratch<'_> {
         let mut free = self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
-        // The smallest that is large enough, else the largest, which then grows.
         let fits = (0..free.len()).filter(|i| free[*i].capacity() >= len).min_by_key(|i| free[*i].capacity());
         let best = fits.or_else(|| (0..free.len()).max_by_key(|i| free[*i].capacity()));
-        let mut values = best.map(|index| free.swap_remove(index)).unwrap_or_default();
-        drop(free);
-        values.clear();
-        values.resize(len, 0.0);
+        let values = best.map(|index| free.swap_remove(index)).unwrap_or_default();
         Scratch { values, home: &self.scratch }
     }
 

@@ -186,10 +186,12 @@ impl Build<'_> {
         }
         let bias = (bias == Bias::PerFilter)
             .then(|| self.parameter(&format!("{name}.bias"), Group::Bias, vec![0.0; geometry.filters()]));
-        // Three channels are no work, and the float picture deserves its precision; bf16 holds codes exactly.
-        let picture = input.index == 0 && input.quantizer.is_none();
+        // A quantized network's float picture is read in the engine's precision; bf16 holds codes exactly.
+        let coded = |format: Option<WeightFormat>| format.is_some_and(|format| format != WeightFormat::Float);
+        let quantized = self.network.layers.iter().any(|layer| coded(layer.op.weights()));
+        let picture = quantized && input.index == 0 && input.quantizer.is_none();
         let precision = if picture { Precision::F32 } else { self.options.precision };
-        let op = ConvOp::new(geometry, precision, self.options.isa);
+        let op = ConvOp::new(geometry, precision, self.options.isa).with_gradients_in(self.options.precision);
         let layer = Convolution::new(&name, &geometry, op, weights, source).with_input(input.quantizer).with_bias(bias);
         Ok(self.push_built(Built::Convolution(Box::new(layer)), &[input.index]))
     }

@@ -4,7 +4,7 @@ use super::operand::{Code, Dequantized, Packing, Placement, Plain, Value};
 use super::pack::{Direction, floats, pack_codes};
 use super::plan::Pass;
 use super::walk::{Codes, Floats};
-use super::winograd::{Grid, Summed};
+use super::winograd::Grid;
 use super::{ChannelSums, ConvOp, Input, Weights, plan, winograd};
 use crate::kernels::elementwise::ChannelAffine;
 use crate::kernels::lanes::{Kernel, Lanes, dispatch};
@@ -30,7 +30,7 @@ pub(super) fn run(op: &ConvOp, workers: &Workers, x: Input<'_>, w: Weights<'_>, 
     };
     let (placement, pass) = plan::forward(g, packing, exact.as_ref().map(|(_, granularity)| *granularity));
     let float = matches!(w, Weights::Float(_)) && x.levels.is_none();
-    let grid = Grid::of(op, &placement, 0, g.output, Summed::Channels).filter(|_| float);
+    let grid = Grid::of(op, &placement, 0, g.output).filter(|_| float);
     // Maps are turned in f32.
     let packing = if grid.is_some() { Packing::Single } else { packing };
     let weights = match (packing, w) {
@@ -130,8 +130,8 @@ impl Kernel for Unit<'_> {
         let operands: &mut [u32] = bytemuck::cast_slice_mut(&mut operands);
         let computed = s.x.affine.filter(|_| s.placement.has_whole_blocks());
         let stored = s.x.affine.is_some() && computed.is_none();
-        let mut y = s.workers.scratch(if stored { image_in } else { 0 });
-        let mut turned = s.workers.scratch(s.grid.map_or(0, |grid| grid.turned_len()));
+        let mut y = s.workers.room(if stored { image_in } else { 0 });
+        let mut turned = s.workers.room(s.grid.map_or(0, |grid| grid.turned_len()));
         let turned: &mut [u32] = bytemuck::cast_slice_mut(&mut turned);
         let weights: &[[u32; 16]] = bytemuck::cast_slice(&s.weights);
         let blocks = g.groups * g.group_filters().div_ceil(16);

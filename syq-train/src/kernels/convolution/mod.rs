@@ -139,6 +139,8 @@ pub struct ChannelSums {
 pub struct ConvOp {
     geometry: ConvGeometry,
     precision: Precision,
+    /// Of the backward pass.
+    gradients: Precision,
     isa: Isa,
 }
 
@@ -148,7 +150,12 @@ impl ConvOp {
     pub fn new(geometry: ConvGeometry, precision: Precision, isa: Isa) -> Self {
         let isa = if isa.is_available() { isa } else { Isa::Portable };
         let precision = if isa.check(precision).is_ok() { precision } else { Precision::F32 };
-        Self { geometry, precision, isa }
+        Self { geometry, precision, gradients: precision, isa }
+    }
+
+    /// With operands of another precision in the backward pass; f32 where the instruction set has no bf16.
+    pub fn with_gradients_in(self, precision: Precision) -> Self {
+        Self { gradients: Self::new(self.geometry, precision, self.isa).precision, ..self }
     }
 
     /// The geometry.
@@ -202,7 +209,8 @@ impl ConvOp {
         dx: Option<InputGradient<'_>>,
         dw: &mut [f32],
     ) -> BackwardSums {
-        let op = self.over_vectors(dz.dy.len() / self.geometry.output.len());
+        let over_vectors = self.over_vectors(dz.dy.len() / self.geometry.output.len());
+        let op = Self { precision: self.gradients, ..over_vectors };
         backward::run(&op, workers, x, w, dz, dx, dw)
     }
 }

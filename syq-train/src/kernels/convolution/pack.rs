@@ -94,21 +94,29 @@ pub(super) fn pack<'a>(
         for (index, vectors) in (chunk * together..).zip(vectors.chunks_exact_mut(block)) {
             let (group, first) = (index / blocks, index % blocks * 16);
             let to = bytemuck::cast_slice_mut::<_, u32>(vectors).as_chunks_mut().0;
-            let pack = Pack {
-                geometry: g,
-                precision: op.precision,
-                elements: op.packing().elements(inputs).max(1),
-                direction,
-                taps,
-                weights,
-                group,
-                first,
-                to,
-            };
-            dispatch(op.isa, op.precision, pack);
+            pack_block(op, direction, taps, weights, [group, first], to);
         }
     });
     packed
+}
+
+/// Packs the block of 16 outputs of a group that begins with output `first`, `[tap][element]`.
+pub(super) fn pack_block(
+    op: &ConvOp,
+    direction: Direction,
+    taps: &[usize],
+    weights: &[f32],
+    [group, first]: [usize; 2],
+    to: &mut [[u32; 16]],
+) {
+    let (geometry, precision) = (&op.geometry, op.precision);
+    let inputs = match direction {
+        Direction::Forward => geometry.group_channels(),
+        Direction::Backward => geometry.group_filters(),
+    };
+    let elements = op.packing().elements(inputs).max(1);
+    let pack = Pack { geometry, precision, elements, direction, taps, weights, group, first, to };
+    dispatch(op.isa, op.precision, pack);
 }
 
 /// One block of 16 outputs.

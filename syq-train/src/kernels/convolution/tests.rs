@@ -116,6 +116,13 @@ fn reference(g: &ConvGeometry, x: &[f32], w: &[f32], dz: &[f32]) -> Reference {
     r
 }
 
+/// What may be rounded, of the largest value: turned tiles are rounded to bf16.
+fn tolerance(g: &ConvGeometry, precision: Precision) -> f64 {
+    let by_tiles = (g.window.kernel, g.window.stride, g.groups) == ([3, 3], [1, 1], 1)
+        && [g.input.channels, g.filters()].iter().all(|channels| channels.is_multiple_of(16));
+    if by_tiles && precision == Precision::Bf16 { 1e-2 } else { 2e-6 }
+}
+
 #[test]
 fn float_passes_match_plain_loops() {
     let workers = Workers::new(1).unwrap();
@@ -126,9 +133,10 @@ fn float_passes_match_plain_loops() {
         for (isa, precision) in executors() {
             let what = |which: &str| format!("{which} of {g:?} with {} {precision:?}", isa.name());
             let op = ConvOp::new(g, precision, isa);
+            let tolerance = tolerance(&g, precision);
             let mut z = vec![f32::NAN; dz.len()];
             let sums = op.forward(&workers, Input::float(&x), Weights::Float(&w), &mut z);
-            assert_close(&what("z"), &z, &expected.z, 2e-6);
+            assert_close(&what("z"), &z, &expected.z, tolerance);
             for filter in 0..g.filters() {
                 let of = |power: i32| {
                     z.iter().skip(filter).step_by(g.filters()).map(|z| f64::from(*z).powi(power)).sum::<f64>()
@@ -140,12 +148,12 @@ fn float_passes_match_plain_loops() {
             let into = Some(InputGradient { dx: &mut dx, mode: GradMode::Overwrite, producer: None });
             let step = op.backward(&workers, Input::float(&x), Weights::Float(&w), given(&dz), into, &mut dw);
             assert_eq!(step, BackwardSums::default());
-            assert_close(&what("dx"), &dx, &expected.dx, 2e-6);
-            assert_close(&what("dw"), &dw, &expected.dw, 2e-6);
+            assert_close(&what("dx"), &dx, &expected.dx, tolerance);
+            assert_close(&what("dw"), &dw, &expected.dw, tolerance);
             let into = Some(InputGradient { dx: &mut dx, mode: GradMode::Accumulate, producer: None });
             op.backward(&workers, Input::float(&x), Weights::Float(&w), given(&dz), into, &mut dw);
             let twice: Vec<f64> = expected.dx.iter().map(|g| 2.0 * g).collect();
-            assert_close(&what("accumulated dx"), &dx, &twice, 2e-6);
+            assert_close(&what("accumulated dx"), &dx, &twice, tolerance);
             let mut alone = vec![0.0; w.len()];
             op.backward(&workers, Input::float(&x), Weights::Float(&w), given(&dz), None, &mut alone);
             assert_eq!(alone, dw, "{}", what("dw without dx"));

@@ -1,9 +1,9 @@
 //! Weight gradients by blocks of filters, or by positions of turned tiles: first the operands of the whole batch, then each
 //! block or position over all of them.
 
-use super::super::ConvOp;
 use super::super::weight_gradient::Gather;
 use super::super::winograd::{self, Grid};
+use super::super::{ConvOp, GradMode};
 use super::unit::Into;
 use super::{Shared, Unit, scatter};
 use crate::kernels::lanes::{Kernel, Lanes, dispatch};
@@ -46,7 +46,7 @@ pub(super) fn run(op: &ConvOp, shared: &Shared<'_>, dx: &mut [f32], sums: &mut [
     let (filters, len) = (g.group_filters(), g.filter_len());
     let step = shared.x.levels.map_or(1.0, |levels| levels.step);
     if let (Some(grid), Some(room)) = (shared.grid, room) {
-        let mut sums = workers.scratch(grid.sums_len());
+        let mut sums = workers.room(grid.sums_len());
         workers.chunks(&mut sums, grid.position_len(), |position, sums| {
             let turned = [&kept[0], &kept[1]].map(|kept| bytemuck::cast_slice(kept));
             dispatch(
@@ -111,6 +111,7 @@ impl Kernel for Position<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
-        self.grid.position(lanes, self.turned, self.lens, self.room, self.position, self.sums);
+        let mode = GradMode::Overwrite;
+        self.grid.position(lanes, self.turned, self.lens, self.room, self.position, self.sums, mode);
     }
 }

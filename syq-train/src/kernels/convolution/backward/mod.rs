@@ -13,7 +13,7 @@ use super::pack::{Direction, floats};
 use super::plan::Pass;
 use super::walk::Floats;
 use super::weight_gradient::Gather;
-use super::winograd::{Grid, Slots, Summed};
+use super::winograd::{Grid, Slots};
 use super::{BackwardSums, ConvOp, GradMode, Input, InputGradient, OutputGradient, Producer, Weights, plan, winograd};
 use crate::kernels::elementwise::{Factors, reduce};
 use crate::kernels::isa::Precision;
@@ -148,7 +148,7 @@ pub(super) fn run(
     let g = &op.geometry;
     let (gradients, passes) = plan::backward_data(g, Packing::Single);
     let first = passes.first().and_then(|pass| pass.walk.windows.first());
-    let grid = first.and_then(|[origin, _]| Grid::of(op, &gradients, *origin, g.input, Summed::Channels));
+    let grid = first.and_then(|[origin, _]| Grid::of(op, &gradients, *origin, g.input));
     // Maps are turned in f32.
     let packing = if grid.is_some() { Packing::Single } else { op.packing() };
     let passes = if packing == Packing::Single { passes } else { plan::backward_data(g, packing).1 };
@@ -163,7 +163,7 @@ pub(super) fn run(
     });
     let (input, gather) = plan::weight_gradient(g);
     let by_filters = g.weights() >= BY_FILTERS;
-    let grid = Grid::of(op, &input, 0, g.output, Summed::Tiles);
+    let grid = Grid::of(op, &input, 0, g.output);
     let precision = if grid.is_some() { Precision::F32 } else { op.precision };
     let InputGradient { dx, mode, producer } =
         dx.unwrap_or(InputGradient { dx: &mut [], mode: GradMode::Overwrite, producer: None });

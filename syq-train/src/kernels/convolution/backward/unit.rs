@@ -93,7 +93,9 @@ impl Shared<'_> {
         let given_on = self.data.is_none() || self.producer.is_some();
         let whole = given_on && self.input.has_whole_blocks();
         let gradients = &self.gradients;
-        let pairs = self.precision == Precision::Bf16;
+        // Both operands of what is computed once have pairs, or neither.
+        let by_tiles = self.data.as_ref().is_some_and(|data| data.grid.is_some());
+        let pairs = self.precision == Precision::Bf16 && !by_tiles;
         let vectors = pairs && gradients.has_whole_blocks() && self.geometry.group_filters().is_multiple_of(16);
         Computed {
             x: self.x.affine.filter(|_| whole),
@@ -196,17 +198,17 @@ impl Kernel for &mut Unit<'_> {
         let data_len = if s.data.is_some() { s.gradients.len(s.packing) } else { 0 };
         let mut data_operands = s.workers.scratch(data_len * if computed.dz.is_some() { at_hand } else { data_images });
         let data_operands: &mut [u32] = bytemuck::cast_slice_mut(&mut data_operands);
-        let mut turned_data = s.workers.scratch(s.data.as_ref().map_or(0, Data::turned_len));
+        let mut turned_data = s.workers.room(s.data.as_ref().map_or(0, Data::turned_len));
         let turned_data: &mut [u32] = bytemuck::cast_slice_mut(&mut turned_data);
         let turned_lens = s.grid.filter(|_| summed).map_or([0; 2], |grid| grid.turned_lens(at_hand));
-        let [mut inputs, mut gradients] = turned_lens.map(|len| s.workers.scratch(len));
+        let [mut inputs, mut gradients] = turned_lens.map(|len| s.workers.room(len));
         let mut turned: [&mut [u32]; 2] =
             [bytemuck::cast_slice_mut(&mut inputs), bytemuck::cast_slice_mut(&mut gradients)];
-        let mut fresh = s.workers.scratch(if s.data.is_some() { data_images * image_in } else { 0 });
+        let mut fresh = s.workers.room(if s.data.is_some() { data_images * image_in } else { 0 });
         // Inputs and gradients that are still to be computed, of the images at hand.
         let most = |needed: bool, len| if needed { at_hand * len } else { 0 };
-        let mut xs = s.workers.scratch(most(s.x.affine.is_some() && computed.x.is_none(), image_in));
-        let mut dzs = s.workers.scratch(most(s.normalized.is_some() && computed.dz.is_none(), image_out));
+        let mut xs = s.workers.room(most(s.x.affine.is_some() && computed.x.is_none(), image_in));
+        let mut dzs = s.workers.room(most(s.normalized.is_some() && computed.dz.is_none(), image_out));
         let mut step = 0.0;
         for first in self.images.clone().step_by(at_hand) {
             let end = (first + at_hand).min(self.images.end);

@@ -60,15 +60,6 @@ const fn stride(elements: usize) -> usize {
     elements + 16
 }
 
-/// What is summed over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Summed {
-    /// The operand's channels: outputs and input gradients.
-    Channels,
-    /// The tiles: weight gradients.
-    Tiles,
-}
-
 /// The tiles of some images in one direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Grid {
@@ -90,21 +81,17 @@ pub(super) struct Grid {
 impl Grid {
     /// The tiles of a pass to `output`, whose first window begins at element `origin` of the operand in f32; none where the
     /// plain sum is as good.
-    pub(super) fn of(op: &ConvOp, placement: &Placement, origin: usize, output: Shape, summed: Summed) -> Option<Self> {
+    pub(super) fn of(op: &ConvOp, placement: &Placement, origin: usize, output: Shape) -> Option<Self> {
         let g = &op.geometry;
         let inputs = placement.channels;
         let products = match op.precision {
             Precision::F32 => 1,
             Precision::Bf16 => 2,
         };
-        let inputs_together = match summed {
-            Summed::Channels => 16 * products,
-            Summed::Tiles => 16,
-        };
         let fits = g.groups == 1
             && (g.window.kernel, g.window.stride) == ([3, 3], [1, 1])
             && [output.height, output.width].iter().all(|len| len.is_multiple_of(2))
-            && inputs.is_multiple_of(inputs_together)
+            && inputs.is_multiple_of(16 * products)
             && output.channels.is_multiple_of(16);
         let tiles = [output.height / 2, output.width / 2];
         let row = placement.padded[1] * inputs;

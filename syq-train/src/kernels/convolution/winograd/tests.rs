@@ -9,7 +9,6 @@ use crate::kernels::lanes::{Kernel, Lanes, dispatch, pair};
 use crate::parallel::Workers;
 use rand_pcg::Pcg32;
 use rand_pcg::rand_core::Rng;
-use std::ops::Range;
 use syq_core::{ConvGeometry, Padding, Window};
 
 /// Σ a·b in the given order, with the instruction set's own multiplication.
@@ -128,13 +127,7 @@ fn products(turned: &[[[[f32; 4]; 4]; 2]], (isa, precision): Executor) -> [[f32;
 }
 
 /// The weight gradient of some images, `stretches` of tiles of all images at a time, in the order of the filters.
-fn gradient(
-    x: &[f32],
-    dz: &[f32],
-    geometry: &ConvGeometry,
-    stretches: &[Range<usize>],
-    executor: Executor,
-) -> Vec<f32> {
+fn gradient(x: &[f32], dz: &[f32], geometry: &ConvGeometry, stretches: &[usize], executor: Executor) -> Vec<f32> {
     let (input, output) = (geometry.input, geometry.output);
     let padding = geometry.window.padding;
     let h = |[a, b]: [f32; 2]| [a, 0.5 * (a + b), 0.5 * (a - b), b];
@@ -153,8 +146,11 @@ fn gradient(
                 }));
             }
             let mut sums = [[0.0f32; 4]; 4];
+            let mut turned = turned.as_slice();
             for stretch in stretches {
-                let some = products(&turned[stretch.clone()], executor);
+                let (now, later) = turned.split_at(*stretch);
+                turned = later;
+                let some = products(now, executor);
                 sums.as_flattened_mut().iter_mut().zip(some.as_flattened()).for_each(|(sum, some)| *sum += some);
             }
             for (tap, value) in twice(|y, x| sums[y][x], back).as_flattened().iter().enumerate() {
@@ -168,31 +164,26 @@ fn gradient(
 
 const BATCH: usize = 2;
 
-/// A geometry, and the tiles whose products are added to a weight gradient together: of one product an element, of two.
-fn shapes() -> [(Shape, usize, Padding, [&'static [Range<usize>]; 2]); 6] {
-    let whole = |tiles: &'static [Range<usize>]| [tiles; 2];
-    [
-        (Shape::new(8, 8, 16), 16, Padding::uniform(1), whole(&[0..32])),
-        (Shape::new(12, 8, 32), 32, Padding::NONE, whole(&[0..30])),
-        (Shape::new(6, 9, 32), 16, Padding { top: 2, bottom: 0, left: 0, right: 1 }, whole(&[0..24])),
-        // Few tiles an image, an odd number of them.
-        (Shape::new(6, 6, 32), 48, Padding::uniform(1), whole(&[0..18])),
-        // More tiles than are at hand at a time.
-        (
-            Shape::new(20, 26, 64),
-            64,
-            Padding::uniform(1),
-            [&[0..64, 64..128, 128..130, 130..194, 194..258, 258..260], &[0..128, 128..130, 130..258, 258..260]],
-        ),
-        // A weight gradient that is summed by positions.
-        (Shape::new(4, 4, 192), 192, Padding::uniform(1), whole(&[0..8])),
-    ]
-}
+/// Input, filters, padding, and how many tiles of all images are added to a weight gradient together: of one product an
+/// element, of two.
+type Case = (Shape, usize, Padding, [&'static [usize]; 2]);
+
+const SHAPES: [Case; 6] = [
+    (Shape::new(8, 8, 32), 32, Padding::uniform(1), [&[32]; 2]),
+    (Shape::new(12, 8, 32), 64, Padding::NONE, [&[30]; 2]),
+    (Shape::new(6, 9, 32), 16, Padding { top: 2, bottom: 0, left: 0, right: 1 }, [&[24]; 2]),
+    // Few tiles an image, an odd number of them.
+    (Shape::new(6, 6, 32), 48, Padding::uniform(1), [&[18]; 2]),
+    // More tiles than are at hand at a time.
+    (Shape::new(20, 26, 64), 64, Padding::uniform(1), [&[64, 64, 2, 64, 64, 2], &[128, 2, 128, 2]]),
+    // A weight gradient that is summed by positions.
+    (Shape::new(4, 4, 192), 192, Padding::uniform(1), [&[8]; 2]),
+];
 
 #[test]
 fn every_pass_is_the_plain_one_to_the_bit() {
     let workers = Workers::new(1).unwrap();
-    for (input, filters, padding, stretches) in shapes() {
+    for (input, filters, padding, stretches) in SHAPES {
         let geometry =
             ConvGeometry::new(input, filters, Window { kernel: [3, 3], stride: [1, 1], padding }, 1).unwrap();
         let output = geometry.output;

@@ -119,11 +119,10 @@ fn turn_gradients<L: Lanes>(
     [to, stride]: [usize; 2],
 ) {
     let mut columns = [[[lanes.zero(); 4]; 2]; 2];
-    for tile in 0..L::PRODUCTS {
-        for column in 0..2 {
+    for (columns, [above, below]) in columns.iter_mut().zip(rows).take(L::PRODUCTS) {
+        for (column, four) in columns.iter_mut().enumerate() {
             let at = column * blocks + block;
-            let two = [lanes.floats(&rows[tile][0][at]), lanes.floats(&rows[tile][1][at])];
-            columns[tile][column] = gradients_of(lanes, two);
+            *four = gradients_of(lanes, [lanes.floats(&above[at]), lanes.floats(&below[at])]);
         }
     }
     for row in 0..4 {
@@ -136,9 +135,7 @@ fn turn_gradients<L: Lanes>(
             let high = gradients_of(lanes, [columns[1][0][row], columns[1][1][row]]);
             for column in 0..4 {
                 let mut both = lanes.couple(&lanes.values(low[column]), &lanes.values(high[column]));
-                for element in 0..16 {
-                    both[element] &= mask;
-                }
+                both.iter_mut().for_each(|element| *element &= mask);
                 turned[to + (4 * row + column) * stride] = both;
             }
         }

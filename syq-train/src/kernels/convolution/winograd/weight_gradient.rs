@@ -1,5 +1,6 @@
 //! Weight gradients: turned inputs times turned output gradients, summed over the tiles, a position at a time.
 
+use super::super::GradMode;
 use super::tiles::Slots;
 use super::{Grid, POSITIONS};
 use crate::kernels::lanes::Lanes;
@@ -47,14 +48,15 @@ impl Grid {
             self.turn_tiles(lanes, maps, tiles, slots, [inputs, gradients]);
             let lens = [inputs.len(), gradients.len()];
             for (position, sums) in sums.chunks_exact_mut(self.position_len() / 16).enumerate() {
-                self.position(lanes, [inputs, gradients], lens, slots.room, position, sums);
+                self.position(lanes, [inputs, gradients], lens, slots.room, position, sums, GradMode::Accumulate);
             }
         }
     }
 
-    /// Adds to the sums of one position the products of whole stretches of turned tiles, of `lens` elements each, which
-    /// have `room` slots.
+    /// Makes or adds to the sums of one position of whole stretches of turned tiles, of `lens` elements each, which have
+    /// `room` slots.
     #[inline(always)]
+    #[allow(clippy::too_many_arguments, reason = "a loop of two callers")]
     pub(in super::super) fn position<L: Lanes>(
         &self,
         lanes: L,
@@ -63,6 +65,7 @@ impl Grid {
         room: usize,
         position: usize,
         sums: &mut [[f32; 16]],
+        mut mode: GradMode,
     ) {
         let slots = Slots { room, first: 0 };
         let [from, gradients_from] = [self.inputs, self.outputs].map(|channels| position * slots.stride(channels));
@@ -75,23 +78,24 @@ impl Grid {
                     let inputs = Stretches { turned: inputs, len: lens[0], from: from + block * room * 16 };
                     let both = Both { inputs, gradients, room };
                     if L::ACCUMULATORS >= 16 {
-                        both.add::<L, 0, 16>(lanes, sums);
+                        both.sum::<L, 0, 16>(lanes, sums, mode);
                     } else if L::ACCUMULATORS >= 6 {
-                        both.add::<L, 0, 6>(lanes, sums);
-                        both.add::<L, 6, 6>(lanes, sums);
-                        both.add::<L, 12, 4>(lanes, sums);
+                        both.sum::<L, 0, 6>(lanes, sums, mode);
+                        both.sum::<L, 6, 6>(lanes, sums, mode);
+                        both.sum::<L, 12, 4>(lanes, sums, mode);
                     } else {
-                        both.add::<L, 0, 2>(lanes, sums);
-                        both.add::<L, 2, 2>(lanes, sums);
-                        both.add::<L, 4, 2>(lanes, sums);
-                        both.add::<L, 6, 2>(lanes, sums);
-                        both.add::<L, 8, 2>(lanes, sums);
-                        both.add::<L, 10, 2>(lanes, sums);
-                        both.add::<L, 12, 2>(lanes, sums);
-                        both.add::<L, 14, 2>(lanes, sums);
+                        both.sum::<L, 0, 2>(lanes, sums, mode);
+                        both.sum::<L, 2, 2>(lanes, sums, mode);
+                        both.sum::<L, 4, 2>(lanes, sums, mode);
+                        both.sum::<L, 6, 2>(lanes, sums, mode);
+                        both.sum::<L, 8, 2>(lanes, sums, mode);
+                        both.sum::<L, 10, 2>(lanes, sums, mode);
+                        both.sum::<L, 12, 2>(lanes, sums, mode);
+                        both.sum::<L, 14, 2>(lanes, sums, mode);
                     }
                 }
             }
+            mode = GradMode::Accumulate;
         }
     }
 }
@@ -121,9 +125,9 @@ struct Both<'a> {
 }
 
 impl Both<'_> {
-    /// Adds the products of `E` inputs, from the `FROM`th on, with sixteen filters.
+    /// Sums the products of `E` inputs, from the `FROM`th on, with sixteen filters.
     #[inline(always)]
-    fn add<L: Lanes, const FROM: usize, const E: usize>(self, lanes: L, sums: &mut [[f32; 16]; 16]) {
+    fn sum<L: Lanes, const FROM: usize, const E: usize>(self, lanes: L, sums: &mut [[f32; 16]; 16], mode: GradMode) {
         let mut accumulators = [lanes.zero(); E];
         let inputs = self.inputs.turned.chunks_exact(self.inputs.len);
         for (inputs, gradients) in inputs.zip(self.gradients.turned.chunks_exact(self.gradients.len)) {
@@ -138,7 +142,10 @@ impl Both<'_> {
         }
         for e in 0..E {
             let sum = &mut sums[FROM + e];
-            *sum = lanes.values(lanes.add(lanes.floats(sum), accumulators[e]));
+            *sum = match mode {
+                GradMode::Overwrite => lanes.values(accumulators[e]),
+                GradMode::Accumulate => lanes.values(lanes.add(lanes.floats(sum), accumulators[e])),
+            };
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::ConvOp;
 use super::super::backward::scatter;
-use super::super::pack::{Direction, pack};
+use super::super::pack::{Direction, pack, pack_block};
 use super::turn::Vector;
 use super::{Grid, POSITIONS};
 use crate::kernels::isa::Precision;
@@ -19,13 +19,16 @@ pub(in super::super) fn packed<'a>(
     grid: Option<Grid>,
 ) -> Scratch<'a> {
     let Some(grid) = grid else { return pack(op, workers, direction, taps, weights) };
-    let plain = pack(&ConvOp { precision: Precision::F32, ..*op }, workers, direction, taps, weights);
+    let plain = ConvOp { precision: Precision::F32, ..*op };
     let [from, to] = [9 * grid.inputs, POSITIONS * grid.elements()].map(|vectors| vectors * 16);
-    let mut turned = workers.scratch(plain.len() / from * to);
+    let mut turned = workers.room(grid.outputs / 16 * to);
     workers.chunks(&mut turned, to, |block, turned| {
-        let from = plain[block * from..][..from].as_chunks().0;
+        // A block at a time, while it is in the cache.
+        let mut packed = workers.room(from);
+        let packed: &mut [[u32; 16]] = bytemuck::cast_slice_mut(&mut packed);
+        pack_block(&plain, direction, taps, weights, [0, 16 * block], packed);
         let to = bytemuck::cast_slice_mut::<_, u32>(turned).as_chunks_mut().0;
-        dispatch(op.isa, op.precision, Turn { from, to, inputs: grid.inputs });
+        dispatch(op.isa, op.precision, Turn { from: bytemuck::cast_slice(packed), to, inputs: grid.inputs });
     });
     turned
 }
@@ -48,13 +51,13 @@ impl Kernel for Turn<'_> {
         for element in 0..elements {
             let low = self.tile(lanes, element * L::PRODUCTS);
             if L::PRODUCTS == 1 {
-                for position in 0..POSITIONS {
-                    self.to[position * elements + element] = bytemuck::cast(low[position]);
+                for (position, low) in low.into_iter().enumerate() {
+                    self.to[position * elements + element] = bytemuck::cast(low);
                 }
             } else {
                 let high = self.tile(lanes, element * L::PRODUCTS + 1);
-                for position in 0..POSITIONS {
-                    self.to[position * elements + element] = lanes.couple(&low[position], &high[position]);
+                for (position, (low, high)) in low.iter().zip(&high).enumerate() {
+                    self.to[position * elements + element] = lanes.couple(low, high);
                 }
             }
         }
@@ -99,7 +102,7 @@ pub(in super::super) fn turned_back(
 ) {
     let len = op.geometry.filter_len();
     workers.chunks(dw, 16 * len, |block, dw| {
-        let mut back = workers.scratch(len * 16);
+        let mut back = workers.room(len * 16);
         let back = back.as_chunks_mut().0;
         let sums = sums.as_chunks().0;
         dispatch(op.isa, Precision::F32, Back { sums, grid, block, back });
@@ -132,10 +135,9 @@ impl Kernel for Back<'_> {
                 *three = three_of_four(lanes, four);
             }
             for row in 0..3 {
-                let four = [columns[0][row], columns[1][row], columns[2][row], columns[3][row]];
-                let three = three_of_four(lanes, four);
-                for column in 0..3 {
-                    self.back[(3 * row + column) * inputs + input] = lanes.values(three[column]);
+                let three = three_of_four(lanes, columns.map(|three| three[row]));
+                for (column, value) in three.into_iter().enumerate() {
+                    self.back[(3 * row + column) * inputs + input] = lanes.values(value);
                 }
             }
         }
