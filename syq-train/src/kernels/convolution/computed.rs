@@ -1,7 +1,7 @@
 //! Operands of feature maps that are computed while they are read: a batch norm's output, or the gradient of
 //! its input. Nothing but operands is written.
 
-use super::operand::{Packing, Placement, Plain, Value, each, quads};
+use super::operand::{Packing, Placement, Plain, Value, each};
 use crate::kernels::elementwise::Source;
 use crate::kernels::lanes::Lanes;
 
@@ -33,7 +33,7 @@ impl Placement {
                 }
                 Packing::CodeQuads => {
                     for to in to.as_chunks_mut::<4>().0 {
-                        *to = quads(&each(&image.next(), value));
+                        *to = lanes.quads(&each(&image.next(), value));
                     }
                 }
                 Packing::ChannelPairs => {

@@ -4,7 +4,7 @@
 //! odd number paired with 0), the codes of four channels, or, for the weight gradient in bf16, one channel of
 //! two images.
 
-use crate::kernels::lanes::{Lanes, pair};
+use crate::kernels::lanes::{Lanes, code_byte, pair};
 use syq_core::Levels;
 
 /// How channels stand in elements.
@@ -127,11 +127,11 @@ impl Placement {
                         write_pairs(lanes, from, to, value);
                     }
                 }
-                Packing::CodeQuads if self.channels.is_multiple_of(4) => write_quads(from, to, value),
+                Packing::CodeQuads if self.channels.is_multiple_of(4) => write_quads(lanes, from, to, value),
                 Packing::CodeQuads => {
                     let each = packing.elements(self.channels);
                     for (from, to) in from.chunks_exact(self.channels).zip(to.chunks_exact_mut(each)) {
-                        write_quads(from, to, value);
+                        write_quads(lanes, from, to, value);
                     }
                 }
             }
@@ -181,11 +181,11 @@ fn write_pairs<L: Lanes>(lanes: L, from: &[f32], to: &mut [u32], value: impl Val
 
 /// Unsigned codes, which `value` gives as floats, four an element.
 #[inline(always)]
-fn write_quads(from: &[f32], to: &mut [u32], value: impl Value) {
+fn write_quads<L: Lanes>(lanes: L, from: &[f32], to: &mut [u32], value: impl Value) {
     let (from, from_rest) = from.as_chunks::<16>();
     let (to, to_rest) = to.split_at_mut(4 * from.len());
     for (from, to) in from.iter().zip(to.as_chunks_mut().0) {
-        *to = quads(&each(from, value));
+        *to = lanes.quads(&each(from, value));
     }
     for (from, to) in from_rest.chunks(4).zip(to_rest) {
         let mut bytes = [0; 4];
@@ -194,22 +194,6 @@ fn write_quads(from: &[f32], to: &mut [u32], value: impl Value) {
         }
         *to = u32::from_ne_bytes(bytes);
     }
-}
-
-/// Sixteen codes.
-#[inline(always)]
-pub(super) fn quads(codes: &[f32; 16]) -> [u32; 4] {
-    let mut bytes = [0u8; 16];
-    for i in 0..16 {
-        bytes[i] = code_byte(codes[i]);
-    }
-    bytemuck::cast(bytes)
-}
-
-/// An integer from 0 to 255 without a conversion, which would not vectorise: the low byte of 2²³ + x.
-#[inline(always)]
-fn code_byte(x: f32) -> u8 {
-    (x + 8_388_608.0).to_bits() as u8
 }
 
 /// Output gradients of one image as vectors `[pixel][group][block]` of 16 filters in f32.

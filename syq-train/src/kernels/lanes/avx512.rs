@@ -2,9 +2,9 @@
 
 use super::{Kernel, Lanes};
 use std::arch::x86_64::{
-    __m512, __m512bh, __m512i, _mm512_add_epi16, _mm512_add_ps, _mm512_cvtepi32_ps, _mm512_cvtne2ps_pbh,
-    _mm512_dpbf16_ps, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_madd_epi16, _mm512_maddubs_epi16,
-    _mm512_permutexvar_epi16, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
+    __m512, __m512bh, __m512i, _mm512_add_epi16, _mm512_add_ps, _mm512_cvtepi32_epi8, _mm512_cvtepi32_ps,
+    _mm512_cvtne2ps_pbh, _mm512_cvtps_epi32, _mm512_dpbf16_ps, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_madd_epi16,
+    _mm512_maddubs_epi16, _mm512_permutexvar_epi16, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
 };
 
 /// f32 operands.
@@ -121,6 +121,14 @@ impl Lanes for Avx512 {
     fn values(self, sums: __m512) -> [f32; 16] {
         bytemuck::cast(sums)
     }
+
+    #[inline(always)]
+    fn quads(self, codes: &[f32; 16]) -> [u32; 4] {
+        // SAFETY: `self` exists only inside `enter`, where AVX-512 F is enabled.
+        let integers = unsafe { _mm512_cvtps_epi32(bytemuck::cast(*codes)) };
+        // SAFETY: as above.
+        bytemuck::cast(unsafe { _mm512_cvtepi32_epi8(integers) })
+    }
 }
 
 impl Lanes for Avx512Bf16 {
@@ -224,5 +232,10 @@ impl Lanes for Avx512Bf16 {
         // SAFETY: `self` exists only inside `enter_bf16`, where AVX-512 BW is enabled.
         let coupled = unsafe { _mm512_permutexvar_epi16(bytemuck::cast(INTERLEAVED), halves) };
         bytemuck::cast(coupled)
+    }
+
+    #[inline(always)]
+    fn quads(self, codes: &[f32; 16]) -> [u32; 4] {
+        Avx512(()).quads(codes)
     }
 }

@@ -70,6 +70,16 @@ pub(crate) trait Lanes: Copy {
     /// The integers as floats.
     fn code_sums(self, sums: Self::CodeSums) -> Self::Sums;
 
+    /// Sixteen integers from 0 to 255, four an element.
+    #[inline(always)]
+    fn quads(self, codes: &[f32; 16]) -> [u32; 4] {
+        let mut bytes = [0u8; 16];
+        for i in 0..16 {
+            bytes[i] = code_byte(codes[i]);
+        }
+        bytemuck::cast(bytes)
+    }
+
     /// The bf16 elements of neighbouring pairs of values.
     #[inline(always)]
     fn pairs(self, values: &[f32; 32]) -> [u32; 16] {
@@ -81,6 +91,12 @@ pub(crate) trait Lanes: Copy {
     fn couple(self, low: &[f32; 16], high: &[f32; 16]) -> [u32; 16] {
         std::array::from_fn(|i| pair(low[i], high[i]))
     }
+}
+
+/// An integer from 0 to 255 without a conversion, which would not vectorise: the low byte of 2²³ + x.
+#[inline(always)]
+pub(crate) fn code_byte(x: f32) -> u8 {
+    (x + 8_388_608.0).to_bits() as u8
 }
 
 /// Two values as one bf16 element, the first in the low half.
