@@ -106,7 +106,7 @@ impl WeightQuantizer {
 
     /// The threshold η_l = η · max |W| of the layer; no gradient flows through it.
     pub fn threshold(&self, weights: &[f32]) -> f32 {
-        self.eta * weights.iter().fold(0.0f32, |max, w| max.max(w.abs()))
+        self.eta * largest(weights)
     }
 
     /// Checks that the weights have the shape and are finite.
@@ -119,6 +119,9 @@ impl WeightQuantizer {
             return fail(CoreErrorKind::Empty);
         }
         check_length(layer, "the weight tensor", weights.len(), shape.len())?;
+        if all_finite(weights) {
+            return Ok(());
+        }
         match weights.iter().position(|w| !w.is_finite()) {
             Some(index) => fail(CoreErrorKind::NotFinite { what: "weight", index, value: weights[index] }),
             None => Ok(()),
@@ -188,25 +191,16 @@ impl WeightQuantizer {
         check_length(layer, "the scale gradient", into.scales.len(), subgroups)?;
         let latent = weights;
         let weights = self.normalized(layer, weights, shape)?;
-        let threshold = self.threshold(&weights);
-        let binary = self.codebook == Codebook::Binary;
+        // Every binary weight is above it.
+        let threshold = if self.codebook == Codebook::Binary { -1.0 } else { self.threshold(&weights) };
         let mut sums = vec![0.0f64; subgroups];
         self.for_each_run(shape, |subgroup, range| {
             let factor = match self.gradient {
                 WeightGradient::Syq => scales[subgroup],
                 WeightGradient::Identity => 1.0,
             };
-            let mut sum = 0.0f64;
-            for j in range {
-                let (w, g) = (weights[j], gradient[j]);
-                if binary || w.abs() > threshold {
-                    sum += f64::from(if w >= 0.0 { g } else { -g });
-                    into.weights[j] = factor * g;
-                } else {
-                    into.weights[j] = g;
-                }
-            }
-            sums[subgroup] += sum;
+            let run = Run { weights: &weights[range.clone()], gradient: &gradient[range.clone()], threshold, factor };
+            sums[subgroup] += run.backward(&mut into.weights[range]);
         });
         for (out, sum) in into.scales.iter_mut().zip(&sums) {
             *out = *sum as f32;
@@ -231,6 +225,72 @@ impl WeightQuantizer {
         for index in 0..shape.filters * subgroups {
             visit(index % subgroups, index * run..(index + 1) * run);
         }
+    }
+}
+
+/// How many sums, maxima or tests stand beside each other, so that they are made by vectors: the compiler keeps the order of
+/// float operations.
+const BESIDE: usize = 16;
+
+/// max |w|.
+fn largest(weights: &[f32]) -> f32 {
+    let (chunks, rest) = weights.as_chunks::<BESIDE>();
+    let mut largest = [0.0f32; BESIDE];
+    for chunk in chunks {
+        for (largest, w) in largest.iter_mut().zip(chunk) {
+            *largest = if w.abs() > *largest { w.abs() } else { *largest };
+        }
+    }
+    largest.iter().chain(rest).fold(0.0f32, |max, w| max.max(w.abs()))
+}
+
+/// Whether there is no NaN and no infinity.
+fn all_finite(weights: &[f32]) -> bool {
+    // A finite number times zero is zero, and so is the sum of such.
+    let (chunks, rest) = weights.as_chunks::<BESIDE>();
+    let mut zeros = [0.0f32; BESIDE];
+    for chunk in chunks {
+        for (zero, w) in zeros.iter_mut().zip(chunk) {
+            *zero += w * 0.0;
+        }
+    }
+    zeros.iter().chain(rest).all(|w| w.is_finite())
+}
+
+/// Weights of one subgroup that follow each other, and the gradients of what they are quantized to.
+struct Run<'a> {
+    weights: &'a [f32],
+    gradient: &'a [f32],
+    threshold: f32,
+    /// What the gradient of a weight above the threshold is multiplied with.
+    factor: f32,
+}
+
+impl Run<'_> {
+    /// Writes the gradients of the weights and returns Σ g·sign(W) over those above the threshold.
+    fn backward(&self, into: &mut [f32]) -> f64 {
+        let each = |w: f32, g: f32| {
+            let above = w.abs() > self.threshold;
+            let signed = if w >= 0.0 { g } else { -g };
+            (if above { self.factor * g } else { g }, f64::from(if above { signed } else { 0.0 }))
+        };
+        let (weights, rest) = self.weights.as_chunks::<BESIDE>();
+        let (gradient, gradient_rest) = self.gradient.as_chunks::<BESIDE>();
+        let (into, into_rest) = into.as_chunks_mut::<BESIDE>();
+        let mut sums = [0.0f64; BESIDE];
+        for ((weights, gradient), into) in weights.iter().zip(gradient).zip(into) {
+            for i in 0..BESIDE {
+                let sum;
+                (into[i], sum) = each(weights[i], gradient[i]);
+                sums[i] += sum;
+            }
+        }
+        for (((w, g), into), total) in rest.iter().zip(gradient_rest).zip(into_rest).zip(&mut sums) {
+            let sum;
+            (*into, sum) = each(*w, *g);
+            *total += sum;
+        }
+        sums.iter().sum()
     }
 }
 

@@ -189,7 +189,11 @@ impl Layer for Convolution {
             Gradient::Zero => (Some(cx.buffers.take(values)), GradMode::Overwrite),
             Gradient::Sum(sum) => (Some(sum.into_values(cx)), GradMode::Accumulate),
         };
-        let mut dw = cx.buffers.take(self.shape.len());
+        let mut dw = match self.source {
+            WeightSource::Codebook { .. } => cx.buffers.take(self.shape.len()),
+            // Straight-through: the gradient of the dequantized weights is that of the master weights.
+            WeightSource::Float | WeightSource::EightBit => std::mem::take(&mut cx.parameters[self.weights].gradient),
+        };
         let latent = &cx.parameters[self.weights].values;
         let weights = match self.source {
             WeightSource::Float => Weights::Float(latent),
@@ -215,9 +219,7 @@ impl Layer for Convolution {
             into[0] = Gradient::Sum(Upstream::from(dx).measured(sums.producer));
         }
         gradient.recycle(cx);
-        self.parameter_gradients(cx, &dw, sums.step, values)?;
-        cx.buffers.recycle(dw);
-        Ok(())
+        self.parameter_gradients(cx, dw, sums.step, values)
     }
 }
 
@@ -226,20 +228,20 @@ impl Convolution {
     fn parameter_gradients(
         &self,
         cx: &mut Context<'_>,
-        dw: &[f32],
+        dw: Vec<f32>,
         step_gradient: f64,
         activations: usize,
     ) -> Result<(), TrainError> {
         match self.source {
-            // Straight-through: the gradient of the dequantized weights is that of the master weights.
-            WeightSource::Float | WeightSource::EightBit => cx.parameters[self.weights].gradient.copy_from_slice(dw),
+            WeightSource::Float | WeightSource::EightBit => cx.parameters[self.weights].gradient = dw,
             WeightSource::Codebook { quantizer, scales } => {
                 let mut d_scales = vec![0.0; cx.parameters[scales].values.len()];
                 let mut d_latent = std::mem::take(&mut cx.parameters[self.weights].gradient);
                 let into = WeightGradients { weights: &mut d_latent, scales: &mut d_scales };
                 let latent = &cx.parameters[self.weights].values;
-                let done = quantizer.backward(&self.name, latent, self.shape, &cx.parameters[scales].values, dw, into);
+                let done = quantizer.backward(&self.name, latent, self.shape, &cx.parameters[scales].values, &dw, into);
                 cx.parameters[self.weights].gradient = d_latent;
+                cx.buffers.recycle(dw);
                 done?;
                 cx.parameters[scales].gradient.copy_from_slice(&d_scales);
             }

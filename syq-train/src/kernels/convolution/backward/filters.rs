@@ -26,7 +26,12 @@ pub(super) fn run(op: &ConvOp, shared: &Shared<'_>, dx: &mut [f32], sums: &mut [
         (Some(grid), Some(room)) => (IMAGES, grid.slot_lens(room)),
         _ => (shared.together(), [shared.gather.image_len, shared.vectors_len()]),
     };
-    let mut kept = lens.map(|len| workers.scratch(batch.div_ceil(images) * len));
+    // Every slot of a whole unit is written, but what a smaller one leaves has to be zero.
+    let whole = room.is_some() && batch.is_multiple_of(IMAGES) && IMAGES.is_multiple_of(shared.images_at_hand());
+    let mut kept = lens.map(|len| {
+        let len = batch.div_ceil(images) * len;
+        if whole { workers.room(len) } else { workers.scratch(len) }
+    });
     let mut steps = vec![0.0f64; batch.div_ceil(IMAGES)];
     {
         let [operands, vectors] = &mut kept;

@@ -19,7 +19,8 @@ pub(super) fn run(op: &ConvOp, shared: &Shared<'_>, dx: &mut [f32], sums: &mut [
     let part_len = shared.part_len();
     // At least two images, so that bf16 has pairs.
     let images = batch.div_ceil(PARTS).max(2);
-    let mut parts = workers.scratch(batch.div_ceil(images) * part_len);
+    let len = batch.div_ceil(images) * part_len;
+    let mut parts = if shared.grid.is_some() { workers.room(len) } else { workers.scratch(len) };
     let mut steps = vec![0.0f64; batch.div_ceil(images)];
     let into = parts.chunks_exact_mut(part_len).map(|part| Into::Sums(part.as_chunks_mut().0));
     let mut units: Vec<_> = Unit::split(shared, images, dx, sums, into).zip(&mut steps).collect();

@@ -21,7 +21,7 @@ pub(super) struct Unit<'a> {
 
 /// Where the weight gradient goes.
 pub(super) enum Into<'a> {
-    /// It is added to sums `[group][block][window element][16]`.
+    /// Into sums: it is added to `[group][block][window element][16]`, or made in a grid's form.
     Sums(&'a mut [[f32; 16]]),
     /// Nowhere yet: its operands are kept.
     Operands {
@@ -230,14 +230,9 @@ impl Kernel for &mut Unit<'_> {
             match (&mut self.into, &s.grid) {
                 (Into::Sums(sums), Some(grid)) => {
                     s.inputs(lanes, computed.x, &images, operands);
-                    let [inputs, gradients] = &mut turned;
-                    grid.weight_gradient(
-                        lanes,
-                        [bytemuck::cast_slice(operands), dz],
-                        end - first,
-                        [inputs, gradients],
-                        sums,
-                    );
+                    let (maps, [inputs, gradients]) = ([bytemuck::cast_slice(operands), dz], &mut turned);
+                    let mode = if first == self.images.start { GradMode::Overwrite } else { GradMode::Accumulate };
+                    grid.weight_gradient(lanes, maps, end - first, [inputs, gradients], sums, mode);
                 }
                 (Into::Sums(sums), None) => {
                     s.inputs(lanes, computed.x, &images, operands);

@@ -30,7 +30,7 @@ impl Grid {
         self.slot_lens(self.slots_of(self.gradient_tiles(images)))
     }
 
-    /// Adds the gradient of `images` images to `sums`. `turned` is room for [`Self::turned_lens`].
+    /// Makes the gradient of `images` images, or adds it to `sums`. `turned` is room for [`Self::turned_lens`].
     #[inline(always)]
     pub(in super::super) fn weight_gradient<L: Lanes>(
         &self,
@@ -39,6 +39,7 @@ impl Grid {
         images: usize,
         turned: [&mut [u32]; 2],
         sums: &mut [[f32; 16]],
+        mut mode: GradMode,
     ) {
         let [inputs, gradients] = turned;
         let (count, at_hand) = (images * self.count(), self.gradient_tiles(images));
@@ -48,8 +49,9 @@ impl Grid {
             self.turn_tiles(lanes, maps, tiles, slots, [inputs, gradients]);
             let lens = [inputs.len(), gradients.len()];
             for (position, sums) in sums.chunks_exact_mut(self.position_len() / 16).enumerate() {
-                self.position(lanes, [inputs, gradients], lens, slots.room, position, sums, GradMode::Accumulate);
+                self.position(lanes, [inputs, gradients], lens, slots.room, position, sums, mode);
             }
+            mode = GradMode::Accumulate;
         }
     }
 
