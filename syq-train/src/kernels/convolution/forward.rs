@@ -1,7 +1,7 @@
 //! The forward pass over a batch.
 
 use super::operand::{Code, Dequantized, Packing, Placement, Plain, Value};
-use super::pack::{Direction, floats, pack_codes};
+use super::pack::{Direction, floats, pack_codes, room};
 use super::plan::Pass;
 use super::walk::{Codes, Floats};
 use super::winograd::Grid;
@@ -36,7 +36,7 @@ pub(super) fn run(op: &ConvOp, workers: &Workers, x: Input<'_>, w: Weights<'_>, 
     let weights = match (packing, w) {
         (Packing::CodeQuads, Weights::Codes { codes, .. }) => pack_codes(g, workers, codes),
         _ => {
-            let mut made = workers.scratch(0);
+            let mut made = room(workers, g, w);
             let weights = floats(workers, g, w, &mut made);
             winograd::packed(op, workers, Direction::Forward, &pass.taps, weights, grid)
         }

@@ -122,10 +122,7 @@ impl Placement {
                 // Pairs follow each other without gaps from pixel to pixel.
                 Packing::ChannelPairs if self.channels.is_multiple_of(2) => write_pairs(lanes, from, to, value),
                 Packing::ChannelPairs => {
-                    let each = packing.elements(self.channels);
-                    for (from, to) in from.chunks_exact(self.channels).zip(to.chunks_exact_mut(each)) {
-                        write_pairs(lanes, from, to, value);
-                    }
+                    write_odd_pairs(lanes, self.channels, from, to, value);
                 }
                 Packing::CodeQuads if self.channels.is_multiple_of(4) => write_quads(lanes, from, to, value),
                 Packing::CodeQuads => {
@@ -176,6 +173,29 @@ fn write_pairs<L: Lanes>(lanes: L, from: &[f32], to: &mut [u32], value: impl Val
             [low, high] => pair(value.of(*low), value.of(*high)),
             rest => rest.first().map_or(0, |low| pair(value.of(*low), 0.0)),
         };
+    }
+}
+
+/// Pixels of an odd number of channels; sixteen elements at a time where these are whole pixels, as of the three channels of
+/// a picture.
+#[inline(always)]
+fn write_odd_pairs<L: Lanes>(lanes: L, channels: usize, from: &[f32], to: &mut [u32], value: impl Value) {
+    let elements = Packing::ChannelPairs.elements(channels);
+    let together = if 16 % elements == 0 { 16 / elements } else { 1 };
+    for (from, to) in from.chunks(together * channels).zip(to.chunks_mut(together * elements)) {
+        let Ok(to) = <&mut [u32; 16]>::try_from(&mut *to) else {
+            for (from, to) in from.chunks_exact(channels).zip(to.chunks_exact_mut(elements)) {
+                write_pairs(lanes, from, to, value);
+            }
+            continue;
+        };
+        let mut padded = [0.0; 32];
+        for (from, to) in from.chunks_exact(channels).zip(padded.chunks_exact_mut(2 * elements)) {
+            for (from, to) in from.iter().zip(to) {
+                *to = value.of(*from);
+            }
+        }
+        *to = lanes.pairs(&padded);
     }
 }
 

@@ -19,19 +19,18 @@ pub(super) enum Direction {
 /// Weights that are read by one thread at least: fewer are not worth waking another.
 const STRETCH: usize = 1 << 15;
 
+/// Room for [`floats`].
+pub(super) fn room<'a>(workers: &'a Workers, g: &ConvGeometry, weights: Weights<'_>) -> Scratch<'a> {
+    workers.room(if matches!(weights, Weights::Float(_)) { 0 } else { g.weights() })
+}
+
 /// The weights as floats: themselves, or their codes times the scales, which are written to `made`.
-pub(super) fn floats<'a>(
-    workers: &Workers,
-    g: &ConvGeometry,
-    weights: Weights<'a>,
-    made: &'a mut Scratch<'_>,
-) -> &'a [f32] {
+pub(super) fn floats<'a>(workers: &Workers, g: &ConvGeometry, weights: Weights<'a>, made: &'a mut [f32]) -> &'a [f32] {
     let (codes, scales, granularity) = match weights {
         Weights::Float(w) => return w,
         Weights::Codes { codes, scales, granularity } => (codes, scales, granularity),
         Weights::Integers(codes) => (codes, &[1.0][..], Granularity::Layer),
     };
-    made.reset(codes.len());
     let chunk = STRETCH.div_ceil(g.filter_len().max(1)) * g.filter_len();
     let run = granularity.run(g.window.kernel) * g.group_channels();
     workers.chunks(made, chunk, |index, values| {

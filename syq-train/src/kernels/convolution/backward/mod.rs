@@ -9,7 +9,7 @@ mod parts;
 mod unit;
 
 use super::operand::{Packing, Placement};
-use super::pack::{Direction, floats};
+use super::pack::{Direction, floats, room};
 use super::plan::Pass;
 use super::walk::Floats;
 use super::weight_gradient::Gather;
@@ -153,7 +153,7 @@ pub(super) fn run(
     let packing = if grid.is_some() { Packing::Single } else { op.packing() };
     let passes = if packing == Packing::Single { passes } else { plan::backward_data(g, packing).1 };
     let data = dx.is_some().then(|| {
-        let mut made = workers.scratch(0);
+        let mut made = room(workers, g, w);
         let weights = floats(workers, g, w, &mut made);
         let packed = passes.into_iter().map(|pass| {
             let packed = winograd::packed(op, workers, Direction::Backward, &pass.taps, weights, grid);
