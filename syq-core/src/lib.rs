@@ -16,6 +16,7 @@ pub mod granularity;
 pub mod normalization;
 pub mod reference;
 pub mod straight_through;
+mod stretch;
 pub mod weights;
 
 pub use activation::{ActivationQuantizer, ActivationRange, BitWidth, Levels};

@@ -11,6 +11,7 @@ use crate::geometry::ConvGeometry;
 use crate::granularity::Granularity;
 use crate::normalization::WeightNormalization;
 use crate::straight_through::WeightGradient;
+use crate::stretch::{Run, extent};
 use std::borrow::Cow;
 
 /// The shape `[filters][kernel rows][kernel columns][channels]` of one layer's weights. A fully
@@ -106,7 +107,7 @@ impl WeightQuantizer {
 
     /// The threshold η_l = η · max |W| of the layer; no gradient flows through it.
     pub fn threshold(&self, weights: &[f32]) -> f32 {
-        self.eta * largest(weights)
+        self.eta * extent(weights).largest
     }
 
     /// Checks that the weights have the shape and are finite.
@@ -114,18 +115,29 @@ impl WeightQuantizer {
     /// # Errors
     /// Empty, of another length, NaN or infinite; names `layer`.
     pub fn check(&self, layer: &str, weights: &[f32], shape: WeightShape) -> Result<(), CoreError> {
+        self.checked(layer, weights, shape).map(|_| ())
+    }
+
+    /// As [`Self::check`]; gives max |W|, which is found on the way.
+    fn checked(&self, layer: &str, weights: &[f32], shape: WeightShape) -> Result<f32, CoreError> {
         let fail = |kind| Err(CoreError::new(layer, kind));
         if shape.is_empty() {
             return fail(CoreErrorKind::Empty);
         }
         check_length(layer, "the weight tensor", weights.len(), shape.len())?;
-        if all_finite(weights) {
-            return Ok(());
+        let extent = extent(weights);
+        if extent.finite {
+            return Ok(extent.largest);
         }
         match weights.iter().position(|w| !w.is_finite()) {
             Some(index) => fail(CoreErrorKind::NotFinite { what: "weight", index, value: weights[index] }),
-            None => Ok(()),
+            None => Ok(extent.largest),
         }
+    }
+
+    /// The layer's threshold, of weights whose largest is known where they are not normalised.
+    fn threshold_of(&self, weights: &[f32], largest: f32) -> f32 {
+        if self.normalization == WeightNormalization::None { self.eta * largest } else { self.threshold(weights) }
     }
 
     /// Forward: the code sign(W)·M of each weight, with sign(0) = +1; M = 0 where |W| < η_l in a
@@ -140,10 +152,10 @@ impl WeightQuantizer {
         shape: WeightShape,
         codes: &mut [i8],
     ) -> Result<(), CoreError> {
-        self.check(layer, weights, shape)?;
+        let largest = self.checked(layer, weights, shape)?;
         check_length(layer, "the code buffer", codes.len(), shape.len())?;
         let weights = self.normalized(layer, weights, shape)?;
-        let threshold = self.threshold(&weights);
+        let threshold = self.threshold_of(&weights, largest);
         for (code, w) in codes.iter_mut().zip(weights.iter()) {
             let sign = if *w >= 0.0 { 1 } else { -1 };
             *code = if w.abs() < threshold { 0 } else { sign };
@@ -183,7 +195,7 @@ impl WeightQuantizer {
         gradient: &[f32],
         into: WeightGradients<'_>,
     ) -> Result<(), CoreError> {
-        self.check(layer, weights, shape)?;
+        let largest = self.checked(layer, weights, shape)?;
         let subgroups = self.granularity.subgroups(shape.kernel);
         check_length(layer, "the gradient", gradient.len(), shape.len())?;
         check_length(layer, "the weight gradient", into.weights.len(), shape.len())?;
@@ -192,7 +204,8 @@ impl WeightQuantizer {
         let latent = weights;
         let weights = self.normalized(layer, weights, shape)?;
         // Every binary weight is above it.
-        let threshold = if self.codebook == Codebook::Binary { -1.0 } else { self.threshold(&weights) };
+        let binary = self.codebook == Codebook::Binary;
+        let threshold = if binary { -1.0 } else { self.threshold_of(&weights, largest) };
         let mut sums = vec![0.0f64; subgroups];
         self.for_each_run(shape, |subgroup, range| {
             let factor = match self.gradient {
@@ -225,72 +238,6 @@ impl WeightQuantizer {
         for index in 0..shape.filters * subgroups {
             visit(index % subgroups, index * run..(index + 1) * run);
         }
-    }
-}
-
-/// How many sums, maxima or tests stand beside each other, so that they are made by vectors: the compiler keeps the order of
-/// float operations.
-const BESIDE: usize = 16;
-
-/// max |w|.
-fn largest(weights: &[f32]) -> f32 {
-    let (chunks, rest) = weights.as_chunks::<BESIDE>();
-    let mut largest = [0.0f32; BESIDE];
-    for chunk in chunks {
-        for (largest, w) in largest.iter_mut().zip(chunk) {
-            *largest = if w.abs() > *largest { w.abs() } else { *largest };
-        }
-    }
-    largest.iter().chain(rest).fold(0.0f32, |max, w| max.max(w.abs()))
-}
-
-/// Whether there is no NaN and no infinity.
-fn all_finite(weights: &[f32]) -> bool {
-    // A finite number times zero is zero, and so is the sum of such.
-    let (chunks, rest) = weights.as_chunks::<BESIDE>();
-    let mut zeros = [0.0f32; BESIDE];
-    for chunk in chunks {
-        for (zero, w) in zeros.iter_mut().zip(chunk) {
-            *zero += w * 0.0;
-        }
-    }
-    zeros.iter().chain(rest).all(|w| w.is_finite())
-}
-
-/// Weights of one subgroup that follow each other, and the gradients of what they are quantized to.
-struct Run<'a> {
-    weights: &'a [f32],
-    gradient: &'a [f32],
-    threshold: f32,
-    /// What the gradient of a weight above the threshold is multiplied with.
-    factor: f32,
-}
-
-impl Run<'_> {
-    /// Writes the gradients of the weights and returns Σ g·sign(W) over those above the threshold.
-    fn backward(&self, into: &mut [f32]) -> f64 {
-        let each = |w: f32, g: f32| {
-            let above = w.abs() > self.threshold;
-            let signed = if w >= 0.0 { g } else { -g };
-            (if above { self.factor * g } else { g }, f64::from(if above { signed } else { 0.0 }))
-        };
-        let (weights, rest) = self.weights.as_chunks::<BESIDE>();
-        let (gradient, gradient_rest) = self.gradient.as_chunks::<BESIDE>();
-        let (into, into_rest) = into.as_chunks_mut::<BESIDE>();
-        let mut sums = [0.0f64; BESIDE];
-        for ((weights, gradient), into) in weights.iter().zip(gradient).zip(into) {
-            for i in 0..BESIDE {
-                let sum;
-                (into[i], sum) = each(weights[i], gradient[i]);
-                sums[i] += sum;
-            }
-        }
-        for (((w, g), into), total) in rest.iter().zip(gradient_rest).zip(into_rest).zip(&mut sums) {
-            let sum;
-            (*into, sum) = each(*w, *g);
-            *total += sum;
-        }
-        sums.iter().sum()
     }
 }
 
