@@ -13,7 +13,7 @@ use syq_pack::reference::{logits, trace};
 use syq_pack::{LayerParameters, Model, Network};
 use syq_train::graph::Graph;
 use syq_train::kernels::{Isa, Precision};
-use syq_train::layers::{CrossEntropy, Objective};
+use syq_train::layers::{CrossEntropy, Objective, Statistics};
 use syq_train::optim::Group;
 use syq_train::parallel::Workers;
 use syq_train::rng::{Purpose, Random};
@@ -80,7 +80,7 @@ fn the_forward_pass_is_that_of_the_exported_model_bit_for_bit() {
                     values.for_each(|(value, gradient)| *value -= rate * gradient);
                 }
             }
-            let found = graph.logits(&workers, &images, BATCH).unwrap();
+            let found = graph.logits(&workers, &images, BATCH, Statistics::Batch).unwrap();
             let model = model(&graph);
             assert!(matches!(model.parameters["c1"], LayerParameters::EightBit { .. }));
             for (image, found) in images.chunks_exact(INPUT_SHAPE.len()).zip(found.chunks_exact(CLASSES)) {
@@ -158,7 +158,7 @@ fn direction(name: &str, index: usize, h: &[f32], levels: Levels) -> Vec<f32> {
 }
 
 fn loss(graph: &mut Graph, workers: &Workers, images: &[f32]) -> f64 {
-    let logits = graph.logits(workers, images, BATCH).unwrap();
+    let logits = graph.logits(workers, images, BATCH, Statistics::Batch).unwrap();
     OBJECTIVE.measure(&logits, &LABELS, &mut vec![0.0; logits.len()]).mean()
 }
 

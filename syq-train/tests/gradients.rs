@@ -8,7 +8,7 @@ use syq_pack::Network;
 use syq_pack::network::{Bias, Conv, INPUT, Linear, Op, WeightFormat};
 use syq_train::graph::Graph;
 use syq_train::kernels::{Isa, Precision};
-use syq_train::layers::{CrossEntropy, Objective};
+use syq_train::layers::{CrossEntropy, Objective, Statistics};
 use syq_train::optim::Group;
 use syq_train::parallel::Workers;
 use syq_train::rng::{Purpose, Random};
@@ -44,7 +44,7 @@ fn batch() -> (Vec<f32>, Vec<u32>) {
 
 fn loss(graph: &mut Graph, workers: &Workers) -> f64 {
     let (images, labels) = batch();
-    let logits = graph.logits(workers, &images, BATCH).unwrap();
+    let logits = graph.logits(workers, &images, BATCH, Statistics::Batch).unwrap();
     CrossEntropy { label_smoothing: 0.1 }.measure(&logits, &labels, &mut vec![0.0; logits.len()]).mean()
 }
 

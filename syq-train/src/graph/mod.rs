@@ -12,13 +12,13 @@ pub use build::BuildOptions;
 pub use state::Tensors;
 
 use crate::error::TrainError;
-use crate::layers::{Loss, Objective, WeightSource};
+use crate::layers::{Loss, Objective, Statistics, WeightSource};
 use crate::optim::Group;
 use crate::parallel::Workers;
 use crate::tape::Parameter;
 use crate::tape::{Buffers, Context, Layer, Tape, Tensor, Var};
 use std::collections::BTreeMap;
-use syq_core::WeightShape;
+use syq_core::{Shape, WeightShape};
 use syq_pack::Network;
 
 /// One layer's inputs among the values of the graph: 0 is the picture, i + 1 the output of layer i.
@@ -58,6 +58,16 @@ impl Graph {
         &self.network
     }
 
+    /// The same network, as far as its weights do not depend on it, on pictures of another size.
+    ///
+    /// # Errors
+    /// A network that does not fit the size, or has weights that do not.
+    pub fn resized(&self, input: Shape) -> Result<Self, TrainError> {
+        let mut resized = Self::new(&Network { input, ..self.network.clone() }, self.options)?;
+        resized.restore(&self.state())?;
+        Ok(resized)
+    }
+
     /// The parameters, in a fixed order.
     pub fn parameters(&self) -> &[Parameter] {
         &self.parameters
@@ -90,7 +100,7 @@ impl Graph {
         labels: &[u32],
         objective: &impl Objective,
     ) -> Result<Loss, TrainError> {
-        let logits = self.forward(workers, images, labels.len())?;
+        let logits = self.forward(workers, images, labels.len(), Statistics::Batch)?;
         let values = &self.tape.value(logits).values;
         let mut gradient = self.buffers.take(values.len());
         let measured = objective.measure(values, labels, &mut gradient);
@@ -100,24 +110,37 @@ impl Graph {
             }
         }
         let mut tape = std::mem::take(&mut self.tape);
-        let (mut cx, layers) = self.context(workers, labels.len());
+        let (mut cx, layers) = self.context(workers, labels.len(), Statistics::Batch);
         tape.backward(&mut cx, layers, logits, gradient)?;
         self.tape = tape;
         Ok(measured)
     }
 
-    /// The logits of a batch in training mode, `[image][class]`. Running statistics move.
+    /// The logits of a batch, `[image][class]`, in training mode with [`Statistics::Batch`], where running statistics move,
+    /// and as in inference with [`Statistics::Running`] (there to the engine's bits only as far as the sums are exact).
     ///
     /// # Errors
     /// As [`Self::step`].
-    pub fn logits(&mut self, workers: &Workers, images: &[f32], batch: usize) -> Result<Vec<f32>, TrainError> {
-        let logits = workers.enter(|| self.forward(workers, images, batch))?;
+    pub fn logits(
+        &mut self,
+        workers: &Workers,
+        images: &[f32],
+        batch: usize,
+        statistics: Statistics,
+    ) -> Result<Vec<f32>, TrainError> {
+        let logits = workers.enter(|| self.forward(workers, images, batch, statistics))?;
         let values = self.tape.value(logits).values.clone();
         self.tape.clear(&mut self.buffers);
         Ok(values)
     }
 
-    fn forward(&mut self, workers: &Workers, images: &[f32], batch: usize) -> Result<Var, TrainError> {
+    fn forward(
+        &mut self,
+        workers: &Workers,
+        images: &[f32],
+        batch: usize,
+        statistics: Statistics,
+    ) -> Result<Var, TrainError> {
         let shape = self.network.input;
         let expected = shape.len() * batch;
         if images.len() != expected || batch == 0 {
@@ -129,7 +152,7 @@ impl Graph {
         tape.clear(&mut self.buffers);
         let mut vars = vec![tape.constant(Tensor::new(shape, picture))];
         let nodes = std::mem::take(&mut self.nodes);
-        let (mut cx, layers) = self.context(workers, batch);
+        let (mut cx, layers) = self.context(workers, batch, statistics);
         let mut result = Ok(());
         for (index, node) in nodes.iter().enumerate() {
             let inputs: Vec<Var> = node.inputs.iter().map(|input| vars[*input]).collect();
@@ -146,8 +169,13 @@ impl Graph {
         result.map(|()| vars[vars.len() - 1])
     }
 
-    fn context<'a>(&'a mut self, workers: &'a Workers, batch: usize) -> (Context<'a>, &'a mut [Box<dyn Layer>]) {
-        let cx = Context { workers, buffers: &mut self.buffers, parameters: &mut self.parameters, batch };
+    fn context<'a>(
+        &'a mut self,
+        workers: &'a Workers,
+        batch: usize,
+        statistics: Statistics,
+    ) -> (Context<'a>, &'a mut [Box<dyn Layer>]) {
+        let cx = Context { workers, buffers: &mut self.buffers, parameters: &mut self.parameters, batch, statistics };
         (cx, &mut self.layers)
     }
 }

@@ -75,6 +75,16 @@ pub struct BatchNorm {
     mean: Vec<f32>,
 }
 
+/// What a batch norm normalises with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Statistics {
+    /// Mean and variance of the batch; the running ones follow them.
+    #[default]
+    Batch,
+    /// The running ones, as in inference.
+    Running,
+}
+
 /// ε and the decay of the running statistics.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BatchNormSettings {
@@ -137,10 +147,7 @@ impl BatchNorm {
         for (c, gamma) in gamma.iter().enumerate() {
             let mean = sums.sum[c] / count;
             let variance = (sums.sum_of_squares[c] / count - mean * mean).max(0.0);
-            let inverse = 1.0 / (variance + f64::from(self.settings.epsilon)).sqrt();
-            self.mean[c] = mean as f32;
-            self.inverse_deviation[c] = inverse as f32;
-            self.scale[c] = (f64::from(*gamma) * inverse) as f32;
+            self.normalise(c, mean, variance, *gamma);
             let unbiased = variance * count / (count - 1.0).max(1.0);
             let decay = self.running.decay;
             self.running.mean[c] = decay * self.running.mean[c] + (1.0 - decay) * mean as f32;
@@ -150,6 +157,33 @@ impl BatchNorm {
 }
 
 impl BatchNorm {
+    fn normalise(&mut self, channel: usize, mean: f64, variance: f64, gamma: f32) {
+        let inverse = 1.0 / (variance + f64::from(self.settings.epsilon)).sqrt();
+        self.mean[channel] = mean as f32;
+        self.inverse_deviation[channel] = inverse as f32;
+        self.scale[channel] = (f64::from(gamma) * inverse) as f32;
+    }
+
+    fn normalise_as_in_inference(&mut self, gamma: &[f32]) {
+        for (c, gamma) in gamma.iter().enumerate() {
+            let (mean, variance) = (self.running.mean[c], self.running.variance[c]);
+            self.normalise(c, f64::from(mean), f64::from(variance), *gamma);
+        }
+    }
+
+    fn measure(&mut self, cx: &Context<'_>, x: &Tensor) {
+        let measured;
+        let sums = match &x.sums {
+            Some(sums) => sums,
+            None => {
+                measured = elementwise::channel_sums(cx.workers, &x.values, x.shape);
+                &measured
+            }
+        };
+        let count = (cx.batch * x.shape.height * x.shape.width) as f64;
+        self.update(sums, &cx.parameters[self.gamma].values, count);
+    }
+
     /// From Σ dy and Σ dy·x of each channel the gradients of γ and β, and the factors of the input's.
     fn gradients(&self, cx: &mut Context<'_>, [sum, sum_x]: [&[f64]; 2], count: f64) -> BatchNormGradient {
         let channels = sum.len();
@@ -177,17 +211,10 @@ impl Layer for BatchNorm {
     fn forward(&mut self, cx: &mut Context<'_>, inputs: &[&Tensor]) -> Result<Tensor, TrainError> {
         let x = inputs[0];
         let residual = inputs.get(1).map(|r| r.values.as_slice());
-        let measured;
-        let sums = match &x.sums {
-            Some(sums) => sums,
-            None => {
-                measured = elementwise::channel_sums(cx.workers, &x.values, x.shape);
-                &measured
-            }
-        };
-        let count = (cx.batch * x.shape.height * x.shape.width) as f64;
-        let gamma = &cx.parameters[self.gamma].values;
-        self.update(sums, gamma, count);
+        match cx.statistics {
+            Statistics::Batch => self.measure(cx, x),
+            Statistics::Running => self.normalise_as_in_inference(&cx.parameters[self.gamma].values),
+        }
         let beta = &cx.parameters[self.beta].values;
         let offset: Vec<f32> =
             beta.iter().zip(&self.mean).zip(&self.scale).map(|((beta, mean), scale)| beta - mean * scale).collect();

@@ -12,7 +12,9 @@ mod relu;
 mod reshape;
 
 pub use add::Add;
-pub use batch_norm::{Activation, BatchNorm, BatchNormSettings, Fusion, GradientPass, OutputPass, RunningStatistics};
+pub use batch_norm::{
+    Activation, BatchNorm, BatchNormSettings, Fusion, GradientPass, OutputPass, RunningStatistics, Statistics,
+};
 pub use convolution::{Convolution, InputQuantizer, WeightSource};
 pub use distillation::{Distillation, Distilled};
 pub use loss::{CrossEntropy, Loss, Objective};

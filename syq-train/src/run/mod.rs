@@ -231,8 +231,8 @@ impl Run {
         let measured = match &mut self.teacher {
             None => self.graph.step(&self.workers, images, labels, &cross_entropy)?,
             Some(teacher) => {
-                let (teacher, settings) = teacher.answer(images, labels.len())?;
-                let objective = Distilled { labels: cross_entropy, teacher, settings };
+                let (teacher, settings) = teacher.answer(&self.workers, images, labels.len())?;
+                let objective = Distilled { labels: cross_entropy, teacher: &teacher, settings };
                 self.graph.step(&self.workers, images, labels, &objective)?
             }
         };

@@ -76,14 +76,23 @@ pub fn export(checkpoint: &Path) -> Result<(Model, RunMetadata), RunError> {
     export_checkpoint(Checkpoint::read(checkpoint)?)
 }
 
+/// The network of a checkpoint.
+pub(super) fn graph(
+    checkpoint: Checkpoint<RunMetadata>,
+    precision: Precision,
+) -> Result<(Graph, RunMetadata), RunError> {
+    let Checkpoint { metadata, tensors } = checkpoint;
+    let mut graph = build(&metadata.stage(), &metadata.normalization()?, metadata.classes.len(), precision)?;
+    graph.restore(&tensors.into_iter().map(|(name, tensor)| (name, tensor.values)).collect())?;
+    Ok((graph, metadata))
+}
+
 /// As [`export`], of a checkpoint in memory.
 ///
 /// # Errors
 /// A checkpoint that does not fit its own configuration.
 pub fn export_checkpoint(checkpoint: Checkpoint<RunMetadata>) -> Result<(Model, RunMetadata), RunError> {
-    let Checkpoint { metadata, tensors } = checkpoint;
-    let mut graph = build(&metadata.stage(), &metadata.normalization()?, metadata.classes.len(), Precision::F32)?;
-    graph.restore(&tensors.into_iter().map(|(name, tensor)| (name, tensor.values)).collect())?;
+    let (graph, metadata) = graph(checkpoint, Precision::F32)?;
     let mut model = model(&graph, &metadata.classes, metadata.normalization, &metadata.config)?;
     let seed = metadata.config.train.seed;
     model.origin = Origin {

@@ -70,6 +70,6 @@ impl Run {
     /// The teacher sees the pictures that the network sees.
     fn follow(&mut self) -> Result<(), RunError> {
         let input = self.graph.network().input;
-        self.teacher.as_mut().map_or(Ok(()), |teacher| teacher.take(input, self.workers.threads()))
+        self.teacher.as_mut().map_or(Ok(()), |teacher| teacher.take(input))
     }
 }

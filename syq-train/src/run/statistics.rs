@@ -6,6 +6,7 @@
 
 use super::{Run, RunError};
 use crate::data::Loader;
+use crate::layers::Statistics;
 
 impl Run {
     /// Replaces every batch norm's statistics by their mean over the configured number of batches: the
@@ -22,7 +23,7 @@ impl Run {
             let batch = batch?;
             // The mean of index + 1 batches: the first one keeps nothing of what was there.
             self.graph.set_decay(Some(index as f32 / (index + 1) as f32));
-            self.graph.logits(&self.workers, &batch.images, batch.labels.len())?;
+            self.graph.logits(&self.workers, &batch.images, batch.labels.len(), Statistics::Batch)?;
             loader.recycle(batch);
         }
         self.graph.set_decay(None);

@@ -16,7 +16,7 @@ pub use parameter::Parameter;
 pub use tensor::Tensor;
 
 use crate::error::TrainError;
-use crate::layers::RunningStatistics;
+use crate::layers::{RunningStatistics, Statistics};
 use crate::parallel::Workers;
 
 /// A value on the tape.
@@ -34,6 +34,8 @@ pub struct Context<'a> {
     pub parameters: &'a mut [Parameter],
     /// Images in the batch.
     pub batch: usize,
+    /// What batch norms normalise with.
+    pub statistics: Statistics,
 }
 
 /// A differentiable layer. It may keep from its forward pass what its backward pass needs.

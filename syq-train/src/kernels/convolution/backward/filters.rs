@@ -2,7 +2,7 @@
 //! block or position over all of them.
 
 use super::super::weight_gradient::Gather;
-use super::super::winograd::{self, Grid};
+use super::super::winograd::{self, Grid, Turned};
 use super::super::{ConvOp, GradMode};
 use super::unit::Into;
 use super::{Shared, Unit, scatter};
@@ -21,13 +21,14 @@ pub(super) fn run(op: &ConvOp, shared: &Shared<'_>, dx: &mut [f32], sums: &mut [
     let (g, workers) = (shared.geometry, shared.workers);
     let batch = shared.dy.len() / g.output.len();
     // With tiles a unit is one stretch of turned ones.
-    let room = shared.grid.map(|grid| shared.slots(&grid, IMAGES, 0).room);
-    let (images, lens) = match (shared.grid, room) {
-        (Some(grid), Some(room)) => (IMAGES, grid.slot_lens(room)),
-        _ => (shared.together(), [shared.gather.image_len, shared.vectors_len()]),
+    let tiles = shared.grid.map(|grid| (grid, shared.slots(&grid, IMAGES, 0).room));
+    let (images, lens) = match tiles {
+        Some((grid, room)) => (IMAGES, grid.slot_lens(room)),
+        None => (shared.together(), [shared.gather.image_len, shared.vectors_len()]),
     };
     // Every slot of a whole unit is written, but what a smaller one leaves has to be zero.
-    let whole = room.is_some() && batch.is_multiple_of(IMAGES) && IMAGES.is_multiple_of(shared.images_at_hand());
+    let at_hand = shared.images_at_hand().min(IMAGES);
+    let whole = tiles.is_some() && batch.is_multiple_of(IMAGES) && IMAGES.is_multiple_of(at_hand);
     let mut kept = lens.map(|len| {
         let len = batch.div_ceil(images) * len;
         if whole { workers.room(len) } else { workers.scratch(len) }
@@ -50,15 +51,12 @@ pub(super) fn run(op: &ConvOp, shared: &Shared<'_>, dx: &mut [f32], sums: &mut [
     }
     let (filters, len) = (g.group_filters(), g.filter_len());
     let step = shared.x.levels.map_or(1.0, |levels| levels.step);
-    if let (Some(grid), Some(room)) = (shared.grid, room) {
+    if let Some((grid, room)) = tiles {
         let mut sums = workers.room(grid.sums_len());
         workers.chunks(&mut sums, grid.position_len(), |position, sums| {
-            let turned = [&kept[0], &kept[1]].map(|kept| bytemuck::cast_slice(kept));
-            dispatch(
-                op.isa,
-                op.precision,
-                Position { grid, turned, lens, room, position, sums: sums.as_chunks_mut().0 },
-            );
+            let [inputs, gradients] = [&kept[0], &kept[1]].map(|kept| bytemuck::cast_slice(kept));
+            let turned = Turned { inputs, gradients, lens, room };
+            dispatch(op.isa, op.precision, Position { grid, turned, position, sums: sums.as_chunks_mut().0 });
         });
         winograd::turned_back(op, workers, grid, &sums, step, dw);
         return steps.iter().sum();
@@ -103,10 +101,7 @@ impl Kernel for Block<'_> {
 /// The sums of one position of turned tiles.
 struct Position<'a> {
     grid: Grid,
-    turned: [&'a [u32]; 2],
-    /// Elements of a unit's stretch of either, and its slots.
-    lens: [usize; 2],
-    room: usize,
+    turned: Turned<'a>,
     position: usize,
     sums: &'a mut [[f32; 16]],
 }
@@ -116,7 +111,6 @@ impl Kernel for Position<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
-        let mode = GradMode::Overwrite;
-        self.grid.position(lanes, self.turned, self.lens, self.room, self.position, self.sums, mode);
+        self.grid.position(lanes, self.turned, self.position, self.sums, GradMode::Overwrite);
     }
 }

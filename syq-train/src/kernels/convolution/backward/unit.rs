@@ -244,13 +244,8 @@ impl Kernel for &mut Unit<'_> {
                 (Into::Operands { operands: inputs, vectors: gradients }, Some(grid)) => {
                     s.inputs(lanes, computed.x, &images, operands);
                     let slots = s.slots(grid, IMAGES, (first - self.images.start) / at_hand);
-                    grid.turn_images(
-                        lanes,
-                        [bytemuck::cast_slice(operands), dz],
-                        end - first,
-                        slots,
-                        [inputs, gradients],
-                    );
+                    let maps = [bytemuck::cast_slice(operands), dz];
+                    grid.turn_images(lanes, maps, end - first, slots, [inputs, gradients]);
                 }
                 (Into::Operands { operands, vectors }, None) => {
                     let slot = (first - self.images.start) / together;
@@ -259,36 +254,60 @@ impl Kernel for &mut Unit<'_> {
                     s.vectors(lanes, computed.dz, &images, vectors, data_operands);
                 }
             }
-            let Some(data) = &s.data else { continue };
-            for start in (first..end).step_by(data_images) {
-                let range = start..(start + data_images).min(end);
-                let operands = match computed.dz {
-                    Some(_) => &data_operands[(start - first) * data_len..][..data_len],
-                    None => {
-                        for (image, operand) in range.clone().zip(data_operands.chunks_exact_mut(data_len)) {
-                            s.gradients.write(lanes, s.packing, images.dz(image), operand, Plain);
-                        }
-                        &*data_operands
+            if let Some(data) = &s.data {
+                let room = [&mut *data_operands, &mut *turned_data];
+                step += self.input_gradient(lanes, data, computed, &images, room, &mut fresh);
+            }
+        }
+        step
+    }
+}
+
+impl Unit<'_> {
+    /// The gradient of the input of the images at hand, and that of its step. `operands` holds those of backward-data where
+    /// `computed` has them, else it is room for them; `turned` and `fresh` are room for turned tiles and for gradients.
+    #[inline(always)]
+    fn input_gradient<L: Lanes>(
+        &mut self,
+        lanes: L,
+        data: &Data<'_>,
+        computed: Computed<'_>,
+        images: &Images<'_>,
+        [operands, turned]: [&mut [u32]; 2],
+        fresh: &mut [f32],
+    ) -> f64 {
+        let s = self.shared;
+        let (image_in, operand_len) = (s.geometry.input.len(), s.gradients.len(s.packing));
+        let (first, end) = (images.range.start, images.range.end);
+        let mut step = 0.0;
+        for start in (first..end).step_by(data.images()) {
+            let range = start..(start + data.images()).min(end);
+            let operands = match computed.dz {
+                Some(_) => &operands[(start - first) * operand_len..][..operand_len],
+                None => {
+                    for (image, operand) in range.clone().zip(operands.chunks_exact_mut(operand_len)) {
+                        s.gradients.write(lanes, s.packing, images.dz(image), operand, Plain);
                     }
-                };
-                let index = start - self.images.start;
-                let dx = &mut self.dx[index * image_in..][..range.len() * image_in];
-                if s.x.levels.is_none() && s.mode == GradMode::Overwrite && s.producer.is_none() {
-                    data.run(lanes, operands, turned_data, dx);
-                    continue;
+                    &*operands
                 }
-                let fresh = &mut fresh[..dx.len()];
-                data.run(lanes, operands, turned_data, fresh);
-                let gradients = dx.chunks_exact_mut(image_in).zip(fresh.chunks_exact(image_in));
-                let mut sums = &mut self.channels[index * s.sums_len()..];
-                for (image, (dx, gradient)) in range.zip(gradients) {
-                    let (now, later) = sums.split_at_mut(s.sums_len());
-                    sums = later;
-                    let producer = s.producer.map(|p| Producer { z: &p.z[image * image_in..][..image_in], ..p });
-                    let (levels, affine, mode) = (s.x.levels, computed.x, s.mode);
-                    let x = images.x(image);
-                    step += PassOn { levels, x, affine, gradient, dx, mode, producer, sums: now }.run();
-                }
+            };
+            let index = start - self.images.start;
+            let dx = &mut self.dx[index * image_in..][..range.len() * image_in];
+            if s.x.levels.is_none() && s.mode == GradMode::Overwrite && s.producer.is_none() {
+                data.run(lanes, operands, turned, dx);
+                continue;
+            }
+            let fresh = &mut fresh[..dx.len()];
+            data.run(lanes, operands, turned, fresh);
+            let gradients = dx.chunks_exact_mut(image_in).zip(fresh.chunks_exact(image_in));
+            let mut sums = &mut self.channels[index * s.sums_len()..];
+            for (image, (dx, gradient)) in range.zip(gradients) {
+                let (now, later) = sums.split_at_mut(s.sums_len());
+                sums = later;
+                let producer = s.producer.map(|p| Producer { z: &p.z[image * image_in..][..image_in], ..p });
+                let (levels, affine, mode) = (s.x.levels, computed.x, s.mode);
+                let x = images.x(image);
+                step += PassOn { levels, x, affine, gradient, dx, mode, producer, sums: now }.run();
             }
         }
         step

@@ -35,6 +35,7 @@ mod weight_gradient;
 mod weights;
 
 pub(super) use tiles::Slots;
+pub(super) use weight_gradient::Turned;
 pub(super) use weights::{packed, turned_back};
 
 use super::ConvOp;

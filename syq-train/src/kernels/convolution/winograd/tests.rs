@@ -162,32 +162,31 @@ fn gradient(x: &[f32], dz: &[f32], geometry: &ConvGeometry, stretches: &[usize],
     dw
 }
 
-const BATCH: usize = 2;
-
-/// Input, filters, padding, and how many tiles of all images are added to a weight gradient together: of one product an
+/// Images, input, filters, padding, and how many tiles of all images are added to a weight gradient together: of one product an
 /// element, of two.
-type Case = (Shape, usize, Padding, [&'static [usize]; 2]);
+type Case = (usize, Shape, usize, Padding, [&'static [usize]; 2]);
 
-const SHAPES: [Case; 6] = [
-    (Shape::new(8, 8, 32), 32, Padding::uniform(1), [&[32]; 2]),
-    (Shape::new(12, 8, 32), 64, Padding::NONE, [&[30]; 2]),
-    (Shape::new(6, 9, 32), 16, Padding { top: 2, bottom: 0, left: 0, right: 1 }, [&[24]; 2]),
+const SHAPES: [Case; 7] = [
+    (2, Shape::new(8, 8, 32), 32, Padding::uniform(1), [&[32]; 2]),
+    (2, Shape::new(12, 8, 32), 64, Padding::NONE, [&[30]; 2]),
+    (2, Shape::new(6, 9, 32), 16, Padding { top: 2, bottom: 0, left: 0, right: 1 }, [&[24]; 2]),
     // Few tiles an image, an odd number of them.
-    (Shape::new(6, 6, 32), 48, Padding::uniform(1), [&[18]; 2]),
+    (2, Shape::new(6, 6, 32), 48, Padding::uniform(1), [&[18]; 2]),
     // More tiles than are at hand at a time.
-    (Shape::new(20, 26, 64), 64, Padding::uniform(1), [&[64, 64, 2, 64, 64, 2], &[128, 2, 128, 2]]),
-    // A weight gradient that is summed by positions.
-    (Shape::new(4, 4, 192), 192, Padding::uniform(1), [&[8]; 2]),
+    (2, Shape::new(20, 26, 64), 64, Padding::uniform(1), [&[64, 64, 2, 64, 64, 2], &[128, 2, 128, 2]]),
+    // Weight gradients that are summed by positions.
+    (2, Shape::new(4, 4, 192), 192, Padding::uniform(1), [&[8]; 2]),
+    (4, Shape::new(4, 4, 192), 192, Padding::uniform(1), [&[16]; 2]),
 ];
 
 #[test]
 fn every_pass_is_the_plain_one_to_the_bit() {
     let workers = Workers::new(1).unwrap();
-    for (input, filters, padding, stretches) in SHAPES {
+    for (batch, input, filters, padding, stretches) in SHAPES {
         let geometry =
             ConvGeometry::new(input, filters, Window { kernel: [3, 3], stride: [1, 1], padding }, 1).unwrap();
         let output = geometry.output;
-        let (x, dz) = (random(1, BATCH * input.len()), random(2, BATCH * output.len()));
+        let (x, dz) = (random(1, batch * input.len()), random(2, batch * output.len()));
         let w = random(3, geometry.weights());
         let weight = |filter: usize, y: usize, x: usize, c: usize| w[((filter * 3 + y) * 3 + x) * input.channels + c];
         let flipped = |channel: usize, y: usize, x: usize, filter: usize| weight(filter, 2 - y, 2 - x, channel);

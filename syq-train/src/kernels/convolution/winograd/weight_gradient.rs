@@ -48,31 +48,29 @@ impl Grid {
             let slots = Slots { room: self.slots_of(tiles.len()), first: 0 };
             self.turn_tiles(lanes, maps, tiles, slots, [inputs, gradients]);
             let lens = [inputs.len(), gradients.len()];
+            let turned = Turned { inputs, gradients, lens, room: slots.room };
             for (position, sums) in sums.chunks_exact_mut(self.position_len() / 16).enumerate() {
-                self.position(lanes, [inputs, gradients], lens, slots.room, position, sums, mode);
+                self.position(lanes, turned, position, sums, mode);
             }
             mode = GradMode::Accumulate;
         }
     }
 
-    /// Makes or adds to the sums of one position of whole stretches of turned tiles, of `lens` elements each, which have
-    /// `room` slots.
+    /// Makes the sums of one position of some tiles, or adds to them.
     #[inline(always)]
-    #[allow(clippy::too_many_arguments, reason = "a loop of two callers")]
     pub(in super::super) fn position<L: Lanes>(
         &self,
         lanes: L,
-        turned: [&[u32]; 2],
-        lens: [usize; 2],
-        room: usize,
+        turned: Turned<'_>,
         position: usize,
         sums: &mut [[f32; 16]],
         mut mode: GradMode,
     ) {
+        let Turned { lens, room, .. } = turned;
         let slots = Slots { room, first: 0 };
         let [from, gradients_from] = [self.inputs, self.outputs].map(|channels| position * slots.stride(channels));
         let together = (INPUTS / (room * self.inputs)).max(1);
-        let stretches = turned[0].chunks(together * lens[0]).zip(turned[1].chunks(together * lens[1]));
+        let stretches = turned.inputs.chunks(together * lens[0]).zip(turned.gradients.chunks(together * lens[1]));
         for (inputs, gradients) in stretches {
             for (block, sums) in sums.chunks_exact_mut(self.inputs).enumerate() {
                 let gradients = Stretches { turned: gradients, len: lens[1], from: gradients_from + block * room * 16 };
@@ -107,6 +105,17 @@ const TURNED_TILES: usize = 1 << 17;
 
 /// Slots at hand at least, so that reading and writing the sums does not count for more than the products.
 const FEWEST_SLOTS: usize = 64;
+
+/// Stretches of turned tiles.
+#[derive(Clone, Copy)]
+pub(in super::super) struct Turned<'a> {
+    pub(in super::super) inputs: &'a [u32],
+    pub(in super::super) gradients: &'a [u32],
+    /// Elements of a stretch of either.
+    pub(in super::super) lens: [usize; 2],
+    /// Slots of a stretch.
+    pub(in super::super) room: usize,
+}
 
 /// One block of channels of stretches of turned tiles.
 #[derive(Clone, Copy)]
