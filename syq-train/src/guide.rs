@@ -15,6 +15,7 @@
 /// [earlier run]: https://github.com/syq-rs/syq/blob/main/docs/bench/2026-11-27-zen3-training.json
 /// [docs/bench/2026-11-27-zen3-training-tiles.json]: https://github.com/syq-rs/syq/blob/main/docs/bench/2026-11-27-zen3-training-tiles.json
 /// [docs/bench/2026-11-28-zen4-training.json]: https://github.com/syq-rs/syq/blob/main/docs/bench/2026-11-28-zen4-training.json
+/// [docs/bench/2026-11-28-zen4-training-bf16-tiles.json]: https://github.com/syq-rs/syq/blob/main/docs/bench/2026-11-28-zen4-training-bf16-tiles.json
 /// [file-format.md]: https://github.com/syq-rs/syq/blob/main/docs/file-format.md
 #[doc = include_str!("../docs/training.md")]
 pub mod training {}
