@@ -6,12 +6,10 @@ use std::ops::Range;
 
 /// Tiles whose products wait for each other, a multiple of what the registers hold: those of all positions and
 /// sixteen outputs stay in the first-level cache.
-const fn group<const P: usize>() -> usize {
-    if P == 6 { 18 } else { 16 }
-}
+const GROUP: usize = 16;
 
 /// Sixteen outputs of each position and waiting tile.
-type Products = [[[f32; 16]; 18]; POSITIONS];
+type Products = [[[f32; 16]; GROUP]; POSITIONS];
 
 impl Grid {
     /// Tiles of `images` images that are turned at a time.
@@ -41,7 +39,8 @@ impl Grid {
         if L::ACCUMULATORS >= 8 {
             run.images::<L, 8>(lanes, turned, output, moments);
         } else if L::ACCUMULATORS >= 6 {
-            run.images::<L, 6>(lanes, turned, output, moments);
+            // Six would fit, but the compiler then kept one of them in memory, which took three times as long.
+            run.images::<L, 4>(lanes, turned, output, moments);
         } else {
             run.images::<L, 2>(lanes, turned, output, moments);
         }
@@ -68,15 +67,15 @@ impl Run<'_> {
         let images = output.len() / self.grid.image[1];
         let (count, at_hand) = (images * self.grid.count(), self.grid.at_hand(images));
         let blocks = self.grid.outputs / 16;
-        let mut products = [[[0.0; 16]; 18]; POSITIONS];
+        let mut products = [[[0.0; 16]; GROUP]; POSITIONS];
         for moments in moments.iter_mut() {
             *moments = [[0.0; 16]; 2];
         }
         for first in (0..count).step_by(at_hand) {
             let tiles = first..(first + at_hand).min(count);
             self.grid.turn_inputs(lanes, self.operands, tiles.clone(), turned);
-            for start in (0..tiles.len()).step_by(group::<P>()) {
-                let some = start..(start + group::<P>()).min(tiles.len());
+            for start in (0..tiles.len()).step_by(GROUP) {
+                let some = start..(start + GROUP).min(tiles.len());
                 for block in 0..blocks {
                     self.products::<L, P>(lanes, turned, tiles.len(), some.clone(), block, &mut products);
                     let mut index = 0;
@@ -151,10 +150,14 @@ fn back<L: Lanes>(
     output: &mut [f32],
     m: &mut [L::Sums; 2],
 ) {
-    let of = |row: usize, column: usize| lanes.floats(&products[4 * row + column][index]);
     let mut columns = [[lanes.zero(); 2]; 4];
     for (column, two) in columns.iter_mut().enumerate() {
-        *two = outputs_of(lanes, [of(0, column), of(1, column), of(2, column), of(3, column)]);
+        // Not by a closure, which could stay a call.
+        let a = lanes.floats(&products[column][index]);
+        let b = lanes.floats(&products[4 + column][index]);
+        let c = lanes.floats(&products[8 + column][index]);
+        let d = lanes.floats(&products[12 + column][index]);
+        *two = outputs_of(lanes, [a, b, c, d]);
     }
     for row in 0..2 {
         let two = outputs_of(lanes, [columns[0][row], columns[1][row], columns[2][row], columns[3][row]]);
