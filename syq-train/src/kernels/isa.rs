@@ -25,6 +25,14 @@ pub enum Precision {
 }
 
 impl Precision {
+    /// Products of which an operand element consists.
+    pub(crate) const fn products(self) -> usize {
+        match self {
+            Self::F32 => 1,
+            Self::Bf16 => 2,
+        }
+    }
+
     /// The name, as in configurations.
     pub const fn name(self) -> &'static str {
         match self {

@@ -76,10 +76,9 @@ pub struct BatchNorm {
 }
 
 /// What a batch norm normalises with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Statistics {
     /// Mean and variance of the batch; the running ones follow them.
-    #[default]
     Batch,
     /// The running ones, as in inference.
     Running,

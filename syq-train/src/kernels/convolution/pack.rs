@@ -179,10 +179,7 @@ impl Pack<'_> {
     fn turned<L: Lanes>(&self, lanes: L, tap: usize, element: usize) -> Option<[[u32; 16]; 16]> {
         let g = self.geometry;
         let (channels, filters) = (g.group_channels(), g.group_filters());
-        let each = match self.precision {
-            Precision::F32 => 1,
-            Precision::Bf16 => 2,
-        };
+        let each = self.precision.products();
         if self.direction != Direction::Forward || (element + 16) * each > channels {
             return None;
         }

@@ -55,7 +55,7 @@ struct Shared<'a> {
 impl Shared<'_> {
     /// Images of which one operand of the weight gradient consists.
     fn together(&self) -> usize {
-        if self.precision == Precision::Bf16 { 2 } else { 1 }
+        self.precision.products()
     }
 
     /// Images whose operands are made before they are multiplied: several small ones, as many as fit the cache.

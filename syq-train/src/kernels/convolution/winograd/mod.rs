@@ -40,11 +40,14 @@ pub(super) use weights::{packed, turned_back};
 
 use super::ConvOp;
 use super::operand::{Packing, Placement};
-use crate::kernels::isa::Precision;
 use syq_core::Shape;
 
 /// Positions of a turned tile.
 const POSITIONS: usize = 16;
+
+/// Tiles whose products wait for each other, a multiple of what the registers hold: those of all positions and
+/// sixteen outputs stay in the first-level cache.
+const GROUP: usize = 16;
 
 /// Tiles at hand from which on the turning of weights and maps is paid for.
 const FEWEST: usize = 12;
@@ -85,10 +88,7 @@ impl Grid {
     pub(super) fn of(op: &ConvOp, placement: &Placement, origin: usize, output: Shape) -> Option<Self> {
         let g = &op.geometry;
         let inputs = placement.channels;
-        let products = match op.precision {
-            Precision::F32 => 1,
-            Precision::Bf16 => 2,
-        };
+        let products = op.precision.products();
         let fits = g.groups == 1
             && (g.window.kernel, g.window.stride) == ([3, 3], [1, 1])
             && [output.height, output.width].iter().all(|len| len.is_multiple_of(2))
@@ -101,9 +101,9 @@ impl Grid {
         (fits && grid.images() * grid.count() >= FEWEST).then_some(grid)
     }
 
-    /// Images whose tiles are taken together.
+    /// Images whose tiles are taken together: as many as have a group's.
     pub(super) fn images(&self) -> usize {
-        POSITIONS.div_ceil(self.count().max(1)).min(MOST_IMAGES)
+        GROUP.div_ceil(self.count().max(1)).min(MOST_IMAGES)
     }
 
     /// Tiles of an image.

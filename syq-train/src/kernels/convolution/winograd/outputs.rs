@@ -1,12 +1,8 @@
 //! Outputs, or gradients of inputs: turned inputs times turned weights, summed over the channels, and turned back.
 
-use super::{Grid, POSITIONS, TURNED, stride};
+use super::{GROUP, Grid, POSITIONS, TURNED, stride};
 use crate::kernels::lanes::Lanes;
 use std::ops::Range;
-
-/// Tiles whose products wait for each other, a multiple of what the registers hold: those of all positions and
-/// sixteen outputs stay in the first-level cache.
-const GROUP: usize = 16;
 
 /// Sixteen outputs of each position and waiting tile.
 type Products = [[[f32; 16]; GROUP]; POSITIONS];

@@ -4,8 +4,8 @@
 use super::super::tests::executors;
 use super::super::{GradMode, Input, InputGradient, OutputGradient, Weights};
 use super::*;
-use crate::kernels::Isa;
 use crate::kernels::lanes::{Kernel, Lanes, dispatch, pair};
+use crate::kernels::{Isa, Precision};
 use crate::parallel::Workers;
 use rand_pcg::Pcg32;
 use rand_pcg::rand_core::Rng;

@@ -8,6 +8,12 @@ use crate::kernels::lanes::Lanes;
 /// Elements of one position's inputs that every block of filters is summed over before the next: a fraction of an L2 cache.
 const INPUTS: usize = 1 << 16;
 
+/// Elements of turned inputs and gradients that are at hand: they and the sums of a small layer fit an L2 cache.
+const TURNED_TILES: usize = 1 << 17;
+
+/// Slots at hand at least, so that reading and writing the sums does not count for more than the products.
+const FEWEST_SLOTS: usize = 64;
+
 impl Grid {
     /// Elements of the sums, `[position][block][input][16]`.
     pub(in super::super) fn sums_len(&self) -> usize {
@@ -99,12 +105,6 @@ impl Grid {
         }
     }
 }
-
-/// Elements of turned inputs and gradients that are at hand: they and the sums of a small layer fit an L2 cache.
-const TURNED_TILES: usize = 1 << 17;
-
-/// Slots at hand at least, so that reading and writing the sums does not count for more than the products.
-const FEWEST_SLOTS: usize = 64;
 
 /// Stretches of turned tiles.
 #[derive(Clone, Copy)]
