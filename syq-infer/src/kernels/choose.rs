@@ -95,7 +95,7 @@ impl QuantizedKernel {
             return Self::Popcount;
         }
         let cost = |kernel: &Self| match isa {
-            Isa::Avx512 => kernel.avx512_cost(geometry, codebook, bits).of(geometry, granularity),
+            Isa::Avx512 => kernel.avx512_cost(geometry, codebook, granularity, bits).of(geometry, granularity),
             Isa::Avx2 => kernel.avx2_cost(geometry, codebook, bits).of(geometry, granularity),
             _ => kernel.steps(isa, geometry, codebook, bits),
         };
@@ -116,13 +116,38 @@ impl QuantizedKernel {
 
     /// What a layer costs, fitted on a Zen 4 (`kernel_speed avx512`; tables and their look-ups, which in a network
     /// come from the second-level cache: `syq bench --profile`).
-    fn avx512_cost(self, geometry: &ConvGeometry, codebook: Codebook, bits: BitWidth) -> Cost {
-        let planes = self.format(codebook, bits).planes() as f64;
+    fn avx512_cost(
+        self,
+        geometry: &ConvGeometry,
+        codebook: Codebook,
+        granularity: Granularity,
+        bits: BitWidth,
+    ) -> Cost {
+        let format = self.format(codebook, bits);
+        let planes = format.planes() as f64;
+        let words = geometry.group_channels().div_ceil(format.channels());
+        // Short runs have tiles of their own (`avx512/short.rs`).
+        let short = granularity == Granularity::Pixel
+            && match self {
+                Self::Popcount => format.planes() <= 2 && words <= 4,
+                Self::Int8 => words == 4,
+                Self::Lookup | Self::Permute => false,
+            };
         // The sums of a single block are too few to hide how long their steps take.
-        let single = if geometry.group_filters() <= BLOCK { 0.35 } else { 0.0 };
+        let single = match geometry.group_filters() <= BLOCK {
+            true if short && self == Self::Popcount => 0.0,
+            true if short => 0.11,
+            true => 0.35,
+            false => 0.0,
+        };
         let (channels, subgroup, step, table) = match (self, codebook) {
-            (Self::Popcount, Codebook::Binary) => (32, 0.33 + 0.13 * planes + single, 0.43 * planes, 0.0),
-            (Self::Popcount, Codebook::Ternary) => (32, 0.3 + 0.08 * planes + single, 0.53 * planes, 0.0),
+            (Self::Popcount, _) if short => (32, 0.38 + 0.04 * (planes - 1.0), step_of_word(codebook) * planes, 0.0),
+            (Self::Popcount, Codebook::Binary) => {
+                (32, 0.33 + 0.13 * planes + single, step_of_word(codebook) * planes, 0.0)
+            }
+            (Self::Popcount, Codebook::Ternary) => {
+                (32, 0.3 + 0.08 * planes + single, step_of_word(codebook) * planes, 0.0)
+            }
             (Self::Permute, Codebook::Binary) => (BLOCK, 0.6 + single / 2.0, 0.405 * planes, 3.0 * planes - 1.5),
             (Self::Permute, Codebook::Ternary) => (BLOCK, 0.84 + single / 2.0, 0.74 * planes, 3.0 * planes - 1.5),
             (Self::Int8, _) => (4, 0.38 + single, 0.274, 0.0),
@@ -181,6 +206,14 @@ impl Cost {
         geometry.group_filters().div_ceil(self.filters) as f64
             * (subgroups * self.subgroup + geometry.positions() as f64 * steps * self.step)
             + input / output * steps * self.table
+    }
+}
+
+/// Nanoseconds of a popcount step of one word with AVX-512.
+const fn step_of_word(codebook: Codebook) -> f64 {
+    match codebook {
+        Codebook::Binary => 0.43,
+        Codebook::Ternary => 0.53,
     }
 }
 

@@ -6,6 +6,7 @@ mod tiles;
 mod finish;
 mod integer;
 mod permute;
+mod short;
 mod tables;
 
 use super::generic::kernel::{Kernel, Ops};

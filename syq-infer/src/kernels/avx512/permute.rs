@@ -48,9 +48,9 @@ fn tile<const P: usize, const ROWS: usize, const R: usize>(
     at: &mut At,
     pixel: usize,
 ) {
-    let At { block, group, mut ahead, .. } = *at;
+    let At { block, mut ahead, .. } = *at;
     let block_len = job.block_len / BLOCK * ROWS;
-    let bases = job.bases::<P>(pixel, group);
+    let bases = at.cursor.advance::<_, P>(job);
     let mut rows: [&[Lanes<u32>]; R] = [&[]; R];
     for r in 0..R {
         rows[r] = &weights[(block + r) * block_len..][..block_len];

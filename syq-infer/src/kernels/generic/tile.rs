@@ -80,19 +80,40 @@ impl<E> Job<'_, E> {
     /// The first elements of the windows of `P` consecutive outputs, in the group that begins at element `group`.
     #[inline(always)]
     pub(in crate::kernels) fn bases<const P: usize>(&self, pixel: usize, group: usize) -> [usize; P] {
-        let [row, mut column] = [pixel / self.columns, pixel % self.columns];
-        let mut base = self.origin + row * self.row_step + column * self.column_step + group;
+        self.cursor(pixel, group).advance(self)
+    }
+
+    /// The window of an output, in the group that begins at element `group`.
+    #[inline(always)]
+    pub(in crate::kernels) fn cursor(&self, pixel: usize, group: usize) -> Cursor {
+        let [row, column] = [pixel / self.columns, pixel % self.columns];
+        Cursor { base: self.origin + row * self.row_step + column * self.column_step + group, column }
+    }
+}
+
+/// Goes from one window to the next.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::kernels) struct Cursor {
+    /// The window's first element.
+    base: usize,
+    column: usize,
+}
+
+impl Cursor {
+    /// The first elements of the next `P` windows.
+    #[inline(always)]
+    pub(in crate::kernels) fn advance<E, const P: usize>(&mut self, job: &Job<'_, E>) -> [usize; P] {
         // From the last window of a row to the first of the next: unused, and perhaps negative, where there is none.
-        let turn = self.row_step.wrapping_sub((self.columns - 1) * self.column_step);
+        let turn = job.row_step.wrapping_sub((job.columns - 1) * job.column_step);
         let mut bases = [0; P];
         for each in &mut bases {
-            *each = base;
-            column += 1;
-            if column == self.columns {
-                column = 0;
-                base = base.wrapping_add(turn);
+            *each = self.base;
+            self.column += 1;
+            if self.column == job.columns {
+                self.column = 0;
+                self.base = self.base.wrapping_add(turn);
             } else {
-                base += self.column_step;
+                self.base += job.column_step;
             }
         }
         bases
