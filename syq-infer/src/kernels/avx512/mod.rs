@@ -7,6 +7,7 @@ mod finish;
 mod integer;
 mod permute;
 mod short;
+mod short_permute;
 mod tables;
 
 use super::generic::kernel::{Kernel, Ops};

@@ -6,8 +6,9 @@
 //! ternary weights it is that of the +1 weights less that of the −1 weights. Codes of eight bits are two halves
 //! with tables of their own; the high ones count 16 times.
 
+use super::short_permute;
 use super::tiles::At;
-use crate::kernels::generic::tile::Job;
+use crate::kernels::generic::tile::{Cursor, Job};
 use crate::kernels::layout::{BLOCK, HALF_WEIGHT, Lanes};
 use std::arch::x86_64::*;
 
@@ -29,13 +30,18 @@ pub(super) fn ternary(job: &mut Job<'_, u32>, weights: &[[Lanes<u32>; 2]]) {
 /// `ROWS` look-ups a weight: one of binary, two of ternary ones.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
 fn convolve<const ROWS: usize>(job: &mut Job<'_, u32>, weights: &[Lanes<u32>]) {
+    if let Some(runs) = short_permute::runs(job) {
+        return short_permute::convolve::<ROWS>(job, weights, runs);
+    }
     in_pairs!(image, [ROWS], job, weights);
 }
 
 /// All pixels of `R` filter blocks, in tiles as even as possible.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
 fn image<const ROWS: usize, const R: usize>(job: &mut Job<'_, u32>, weights: &[Lanes<u32>], block: usize) {
-    let mut at = At::of::<_, _, R>(job, weights, block, job.block_len / BLOCK * ROWS);
+    let at = At::of::<_, _, R>(job, weights, block, job.block_len / BLOCK * ROWS);
+    let cursor = job.cursor(job.pixels.start, at.group);
+    let mut at = (at, cursor);
     in_tiles!(tile, [ROWS], R, job, weights, at);
 }
 
@@ -45,12 +51,12 @@ fn image<const ROWS: usize, const R: usize>(job: &mut Job<'_, u32>, weights: &[L
 fn tile<const P: usize, const ROWS: usize, const R: usize>(
     job: &mut Job<'_, u32>,
     weights: &[Lanes<u32>],
-    at: &mut At,
+    (at, cursor): &mut (At, Cursor),
     pixel: usize,
 ) {
     let At { block, mut ahead, .. } = *at;
     let block_len = job.block_len / BLOCK * ROWS;
-    let bases = at.cursor.advance::<_, P>(job);
+    let bases = cursor.advance::<_, P>(job);
     let mut rows: [&[Lanes<u32>]; R] = [&[]; R];
     for r in 0..R {
         rows[r] = &weights[(block + r) * block_len..][..block_len];

@@ -7,7 +7,7 @@
 
 use super::integer::{BITS, BYTES};
 use super::tiles::At;
-use crate::kernels::generic::tile::Job;
+use crate::kernels::generic::tile::{Cursor, Job};
 use crate::kernels::layout::{BLOCK, Lanes};
 use std::arch::x86_64::*;
 
@@ -27,8 +27,8 @@ impl Runs {
         let (planes, words) = (job.planes, job.segments.first()?.len);
         let fits = match (step, rows, planes, words) {
             (BYTES, _, 1, 4) => true,
-            // Four ternary words of one plane are too many registers for too few steps.
-            (BITS, 2, 1, 4) => false,
+            // No faster, or too many registers for too few steps.
+            (BITS, _, 1, 4) => false,
             (BITS, _, 1 | 2, 1 | 2 | 4) => true,
             _ => false,
         };
@@ -69,7 +69,9 @@ fn image<const STEP: u8, const ROWS: usize, const PLANES: usize, const WORDS: us
     weights: &[[Lanes<u32>; ROWS]],
     block: usize,
 ) {
-    let mut at = At::of::<_, _, R>(job, weights, block, job.block_len);
+    let at = At::of::<_, _, R>(job, weights, block, job.block_len);
+    let cursor = job.cursor(job.pixels.start, at.group);
+    let mut at = (at, cursor);
     let mut pixel = job.pixels.start;
     while pixel + PIXELS <= job.pixels.end {
         tile::<PIXELS, STEP, ROWS, PLANES, WORDS, R>(job, weights, &mut at, pixel);
@@ -87,11 +89,11 @@ fn image<const STEP: u8, const ROWS: usize, const PLANES: usize, const WORDS: us
 fn tile<const P: usize, const STEP: u8, const ROWS: usize, const PLANES: usize, const WORDS: usize, const R: usize>(
     job: &mut Job<'_, u32>,
     weights: &[[Lanes<u32>; ROWS]],
-    at: &mut At,
+    (at, cursor): &mut (At, Cursor),
     pixel: usize,
 ) {
     let block = at.block;
-    let bases = at.cursor.advance::<_, P>(job);
+    let bases = cursor.advance::<_, P>(job);
     // Slices of one length, so that one comparison stands for all of them.
     let mut x: [&[u32]; P] = [&[]; P];
     for p in 0..P {
