@@ -126,31 +126,27 @@ impl QuantizedKernel {
         let format = self.format(codebook, bits);
         let planes = format.planes() as f64;
         let words = geometry.group_channels().div_ceil(format.channels());
-        // Short runs have tiles of their own (`avx512/short.rs`).
+        // Short runs have tiles of their own (`avx512/short.rs`, `avx512/short_permute.rs`).
         let short = granularity == Granularity::Pixel
             && match self {
-                Self::Popcount => format.planes() <= 2 && words <= 4,
-                Self::Int8 => words == 4,
-                Self::Lookup | Self::Permute => false,
+                Self::Popcount => format.planes() <= 2 && (words <= 2 || words <= 4 && codebook == Codebook::Binary),
+                Self::Int8 => words <= 64,
+                Self::Permute => true,
+                Self::Lookup => false,
             };
         // The sums of a single block are too few to hide how long their steps take.
-        let single = match geometry.group_filters() <= BLOCK {
-            true if short && self == Self::Popcount => 0.0,
-            true if short => 0.11,
-            true => 0.35,
-            false => 0.0,
-        };
+        let single = if geometry.group_filters() <= BLOCK { 1.0 } else { 0.0 };
+        let word = planes * if codebook == Codebook::Binary { 0.43 } else { 0.53 };
+        let table = planes * if codebook == Codebook::Binary { 0.405 } else { 0.74 };
         let (channels, subgroup, step, table) = match (self, codebook) {
-            (Self::Popcount, _) if short => (32, 0.38 + 0.04 * (planes - 1.0), step_of_word(codebook) * planes, 0.0),
-            (Self::Popcount, Codebook::Binary) => {
-                (32, 0.33 + 0.13 * planes + single, step_of_word(codebook) * planes, 0.0)
-            }
-            (Self::Popcount, Codebook::Ternary) => {
-                (32, 0.3 + 0.08 * planes + single, step_of_word(codebook) * planes, 0.0)
-            }
-            (Self::Permute, Codebook::Binary) => (BLOCK, 0.6 + single / 2.0, 0.405 * planes, 3.0 * planes - 1.5),
-            (Self::Permute, Codebook::Ternary) => (BLOCK, 0.84 + single / 2.0, 0.74 * planes, 3.0 * planes - 1.5),
-            (Self::Int8, _) => (4, 0.38 + single, 0.274, 0.0),
+            (Self::Popcount, _) if short => (32, 0.34 + 0.04 * planes, word, 0.0),
+            (Self::Popcount, Codebook::Binary) => (32, 0.33 + 0.13 * planes + 0.35 * single, word, 0.0),
+            (Self::Popcount, Codebook::Ternary) => (32, 0.3 + 0.08 * planes + 0.35 * single, word, 0.0),
+            (Self::Permute, _) if short => (BLOCK, 0.33 + 0.08 * single, table, 3.0 * planes - 1.5),
+            (Self::Permute, Codebook::Binary) => (BLOCK, 0.6 + 0.18 * single, table, 3.0 * planes - 1.5),
+            (Self::Permute, Codebook::Ternary) => (BLOCK, 0.84 + 0.18 * single, table, 3.0 * planes - 1.5),
+            (Self::Int8, _) if short => (4, 0.31 + 0.12 * single, 0.274, 0.0),
+            (Self::Int8, _) => (4, 0.38 + 0.35 * single, 0.274, 0.0),
             (Self::Lookup, _) => (4, f64::INFINITY, 0.0, 0.0),
         };
         Cost { filters: BLOCK, channels, subgroup, step, table }
@@ -206,14 +202,6 @@ impl Cost {
         geometry.group_filters().div_ceil(self.filters) as f64
             * (subgroups * self.subgroup + geometry.positions() as f64 * steps * self.step)
             + input / output * steps * self.table
-    }
-}
-
-/// Nanoseconds of a popcount step of one word with AVX-512.
-const fn step_of_word(codebook: Codebook) -> f64 {
-    match codebook {
-        Codebook::Binary => 0.43,
-        Codebook::Ternary => 0.53,
     }
 }
 

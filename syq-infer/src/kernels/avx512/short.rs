@@ -25,11 +25,10 @@ impl Runs {
     /// Those of a job, whose weights have `rows` words.
     pub(super) fn of(job: &Job<'_, u32>, step: u8, rows: usize) -> Option<Self> {
         let (planes, words) = (job.planes, job.segments.first()?.len);
+        // What is not named is no faster in these tiles.
         let fits = match (step, rows, planes, words) {
-            (BYTES, _, 1, 4) => true,
-            // No faster, or too many registers for too few steps.
-            (BITS, _, 1, 4) => false,
-            (BITS, _, 1 | 2, 1 | 2 | 4) => true,
+            (BYTES, _, 1, 4..=64) => words.is_multiple_of(4),
+            (BITS, _, 1 | 2, 1 | 2) | (BITS, 1, 1 | 2, 4) => true,
             _ => false,
         };
         let alike = job.ends.len() == job.segments.len() && job.segments.iter().all(|segment| segment.len == words);
@@ -45,26 +44,34 @@ pub(super) fn convolve<const STEP: u8, const ROWS: usize>(
     runs: Runs,
 ) {
     match (runs.planes, runs.words) {
-        (1, 1) => blocks::<STEP, ROWS, 1, 1>(job, weights),
-        (1, 2) => blocks::<STEP, ROWS, 1, 2>(job, weights),
-        (1, _) => blocks::<STEP, ROWS, 1, 4>(job, weights),
-        (_, 1) => blocks::<STEP, ROWS, 2, 1>(job, weights),
-        (_, 2) => blocks::<STEP, ROWS, 2, 2>(job, weights),
-        (_, _) => blocks::<STEP, ROWS, 2, 4>(job, weights),
+        (1, 1) => blocks::<STEP, ROWS, 1, 1, false>(job, weights),
+        (1, 2) => blocks::<STEP, ROWS, 1, 2, false>(job, weights),
+        (1, 4) if STEP == BYTES => blocks::<STEP, ROWS, 1, 4, false>(job, weights),
+        (1, _) => blocks::<STEP, ROWS, 1, 4, true>(job, weights),
+        (_, 1) => blocks::<STEP, ROWS, 2, 1, false>(job, weights),
+        (_, 2) => blocks::<STEP, ROWS, 2, 2, false>(job, weights),
+        (_, _) => blocks::<STEP, ROWS, 2, 4, false>(job, weights),
     }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
-fn blocks<const STEP: u8, const ROWS: usize, const PLANES: usize, const WORDS: usize>(
+fn blocks<const STEP: u8, const ROWS: usize, const PLANES: usize, const WORDS: usize, const LONG: bool>(
     job: &mut Job<'_, u32>,
     weights: &[[Lanes<u32>; ROWS]],
 ) {
-    in_pairs!(image, [STEP, ROWS, PLANES, WORDS], job, weights);
+    in_pairs!(image, [STEP, ROWS, PLANES, WORDS, LONG], job, weights);
 }
 
 /// All pixels of `R` filter blocks.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
-fn image<const STEP: u8, const ROWS: usize, const PLANES: usize, const WORDS: usize, const R: usize>(
+fn image<
+    const STEP: u8,
+    const ROWS: usize,
+    const PLANES: usize,
+    const WORDS: usize,
+    const LONG: bool,
+    const R: usize,
+>(
     job: &mut Job<'_, u32>,
     weights: &[[Lanes<u32>; ROWS]],
     block: usize,
@@ -74,19 +81,68 @@ fn image<const STEP: u8, const ROWS: usize, const PLANES: usize, const WORDS: us
     let mut at = (at, cursor);
     let mut pixel = job.pixels.start;
     while pixel + PIXELS <= job.pixels.end {
-        tile::<PIXELS, STEP, ROWS, PLANES, WORDS, R>(job, weights, &mut at, pixel);
+        tile::<PIXELS, STEP, ROWS, PLANES, WORDS, LONG, R>(job, weights, &mut at, pixel);
         pixel += PIXELS;
     }
     while pixel < job.pixels.end {
-        tile::<1, STEP, ROWS, PLANES, WORDS, R>(job, weights, &mut at, pixel);
+        tile::<1, STEP, ROWS, PLANES, WORDS, LONG, R>(job, weights, &mut at, pixel);
         pixel += 1;
     }
+}
+
+/// The weights of `R` blocks from `$start` on. (Macros, as arrays of registers that are handed to a function go through
+/// memory.)
+macro_rules! weights_of {
+    ($blocks:ident, $start:expr) => {{
+        let mut weight = [[[_mm512_setzero_si512(); ROWS]; WORDS]; R];
+        for r in 0..R {
+            let from = &$blocks[r][$start..][..WORDS];
+            for e in 0..WORDS {
+                for row in 0..ROWS {
+                    weight[r][e][row] = bytemuck::cast(from[e][row].0);
+                }
+            }
+        }
+        weight
+    }};
+}
+
+/// `$sums` and what the words of one pixel and plane add to them.
+macro_rules! summed {
+    ($sums:expr, $input:ident, $weight:ident) => {{
+        let mut sums: [__m512i; R] = $sums;
+        for e in 0..WORDS {
+            let x = _mm512_set1_epi32($input[e].cast_signed());
+            for r in 0..R {
+                let last = $weight[r][e][ROWS - 1];
+                sums[r] = if STEP == BYTES {
+                    _mm512_dpbusd_epi32(sums[r], x, last)
+                } else {
+                    let chosen = if ROWS == 2 {
+                        _mm512_ternarylogic_epi32::<0xCA>(x, $weight[r][e][0], last)
+                    } else {
+                        _mm512_xor_si512(x, last)
+                    };
+                    _mm512_add_epi32(sums[r], _mm512_popcnt_epi32(chosen))
+                };
+            }
+        }
+        sums
+    }};
 }
 
 /// `P` pixels of `R` filter blocks.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
 #[allow(clippy::needless_range_loop, reason = "an array's own iterator copies the array; measured")]
-fn tile<const P: usize, const STEP: u8, const ROWS: usize, const PLANES: usize, const WORDS: usize, const R: usize>(
+fn tile<
+    const P: usize,
+    const STEP: u8,
+    const ROWS: usize,
+    const PLANES: usize,
+    const WORDS: usize,
+    const LONG: bool,
+    const R: usize,
+>(
     job: &mut Job<'_, u32>,
     weights: &[[Lanes<u32>; ROWS]],
     (at, cursor): &mut (At, Cursor),
@@ -106,47 +162,59 @@ fn tile<const P: usize, const STEP: u8, const ROWS: usize, const PLANES: usize, 
     let two = _mm512_set1_epi32(2);
     let mut sums = [[_mm512_setzero_ps(); R]; P];
     for (subgroup, segment) in job.segments.iter().enumerate() {
-        let mut weight = [[[_mm512_setzero_si512(); ROWS]; WORDS]; R];
         let mut constant = [_mm512_setzero_si512(); R];
         let mut scale = [_mm512_setzero_ps(); R];
         for r in 0..R {
-            let from = &w[r][segment.weight..][..WORDS];
-            for e in 0..WORDS {
-                for row in 0..ROWS {
-                    weight[r][e][row] = bytemuck::cast(from[e][row].0);
-                }
-            }
             constant[r] = bytemuck::cast(job.constants[(block + r) * job.ends.len() + subgroup].0);
             scale[r] = bytemuck::cast(job.scales[(block + r) * job.scale_step + subgroup].0);
         }
-        for p in 0..P {
-            // The constant comes before the lowest plane, with twice the count of the other one.
-            let mut counts = constant;
+        let mut counts = [[_mm512_setzero_si512(); R]; P];
+        if LONG {
             for plane in (0..PLANES).rev() {
-                let input = &x[p][plane * job.plane_len + segment.offset..][..WORDS];
-                let mut part = if plane == 0 { counts } else { [_mm512_setzero_si512(); R] };
-                for e in 0..WORDS {
-                    let x = _mm512_set1_epi32(input[e].cast_signed());
-                    for r in 0..R {
-                        let last = weight[r][e][ROWS - 1];
-                        part[r] = if STEP == BYTES {
-                            _mm512_dpbusd_epi32(part[r], x, last)
-                        } else {
-                            let chosen = if ROWS == 2 {
-                                _mm512_ternarylogic_epi32::<0xCA>(x, weight[r][e][0], last)
+                // The constant comes before the lowest plane, with twice the counts of the other one.
+                if plane == 0 {
+                    for p in 0..P {
+                        for r in 0..R {
+                            counts[p][r] = if PLANES == 1 {
+                                constant[r]
                             } else {
-                                _mm512_xor_si512(x, last)
+                                _mm512_dpwssd_epi32(constant[r], counts[p][r], two)
                             };
-                            _mm512_add_epi32(part[r], _mm512_popcnt_epi32(chosen))
-                        };
+                        }
                     }
                 }
-                for r in 0..R {
-                    counts[r] = if plane == 0 { part[r] } else { _mm512_dpwssd_epi32(counts[r], part[r], two) };
+                for chunk in 0..segment.len / WORDS {
+                    let weight = weights_of!(w, segment.weight + chunk * WORDS);
+                    if STEP == BYTES {
+                        for _ in 0..WORDS {
+                            at.ahead.fetch();
+                        }
+                    }
+                    let from = plane * job.plane_len + segment.offset + chunk * WORDS;
+                    for p in 0..P {
+                        let input = &x[p][from..][..WORDS];
+                        counts[p] = summed!(counts[p], input, weight);
+                    }
                 }
             }
+        } else {
+            let weight = weights_of!(w, segment.weight);
+            for p in 0..P {
+                counts[p] = constant;
+                for plane in (0..PLANES).rev() {
+                    let input = &x[p][plane * job.plane_len + segment.offset..][..WORDS];
+                    let part = if plane == 0 { counts[p] } else { [_mm512_setzero_si512(); R] };
+                    let part = summed!(part, input, weight);
+                    for r in 0..R {
+                        counts[p][r] =
+                            if plane == 0 { part[r] } else { _mm512_dpwssd_epi32(counts[p][r], part[r], two) };
+                    }
+                }
+            }
+        }
+        for p in 0..P {
             for r in 0..R {
-                sums[p][r] = _mm512_fmadd_ps(scale[r], _mm512_cvtepi32_ps(counts[r]), sums[p][r]);
+                sums[p][r] = _mm512_fmadd_ps(scale[r], _mm512_cvtepi32_ps(counts[p][r]), sums[p][r]);
             }
         }
     }

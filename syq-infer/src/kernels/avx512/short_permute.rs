@@ -12,7 +12,8 @@ const PIXELS: usize = 4;
 /// Planes and tables of the job's runs, if they are all short and equally long.
 pub(super) fn runs(job: &Job<'_, u32>) -> Option<[usize; 2]> {
     let len = job.segments.first()?.len;
-    let fits = matches!((job.planes, len / BLOCK), (1 | 2, 1 | 2 | 4));
+    let tables = len / BLOCK;
+    let fits = matches!((job.planes, tables), (1 | 2, 1 | 2 | 4)) || tables.is_multiple_of(4);
     let alike = job.ends.len() == job.segments.len() && job.segments.iter().all(|segment| segment.len == len);
     (fits && alike).then_some([job.planes, len / BLOCK])
 }
@@ -26,23 +27,30 @@ pub(super) fn convolve<const ROWS: usize>(
     [planes, tables]: [usize; 2],
 ) {
     match (planes, tables) {
-        (1, 1) => blocks::<ROWS, 1, 1>(job, weights),
-        (1, 2) => blocks::<ROWS, 1, 2>(job, weights),
-        (1, _) => blocks::<ROWS, 1, 4>(job, weights),
-        (_, 1) => blocks::<ROWS, 2, 1>(job, weights),
-        (_, 2) => blocks::<ROWS, 2, 2>(job, weights),
-        (_, _) => blocks::<ROWS, 2, 4>(job, weights),
+        (1, 1) => blocks::<ROWS, 1, 1, false>(job, weights),
+        (1, 2) => blocks::<ROWS, 1, 2, false>(job, weights),
+        (1, 4) => blocks::<ROWS, 1, 4, false>(job, weights),
+        (1, _) if ROWS == 2 => blocks::<ROWS, 1, 2, true>(job, weights),
+        (1, _) => blocks::<ROWS, 1, 4, true>(job, weights),
+        (_, 1) => blocks::<ROWS, 2, 1, false>(job, weights),
+        (_, 2) => blocks::<ROWS, 2, 2, false>(job, weights),
+        (_, 4) => blocks::<ROWS, 2, 4, false>(job, weights),
+        (_, _) if ROWS == 2 => blocks::<ROWS, 2, 2, true>(job, weights),
+        (_, _) => blocks::<ROWS, 2, 4, true>(job, weights),
     }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
-fn blocks<const ROWS: usize, const PLANES: usize, const TABLES: usize>(job: &mut Job<'_, u32>, weights: &[Lanes<u32>]) {
-    in_pairs!(image, [ROWS, PLANES, TABLES], job, weights);
+fn blocks<const ROWS: usize, const PLANES: usize, const TABLES: usize, const LONG: bool>(
+    job: &mut Job<'_, u32>,
+    weights: &[Lanes<u32>],
+) {
+    in_pairs!(image, [ROWS, PLANES, TABLES, LONG], job, weights);
 }
 
 /// All pixels of `R` filter blocks.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
-fn image<const ROWS: usize, const PLANES: usize, const TABLES: usize, const R: usize>(
+fn image<const ROWS: usize, const PLANES: usize, const TABLES: usize, const LONG: bool, const R: usize>(
     job: &mut Job<'_, u32>,
     weights: &[Lanes<u32>],
     block: usize,
@@ -51,12 +59,16 @@ fn image<const ROWS: usize, const PLANES: usize, const TABLES: usize, const R: u
     let cursor = job.cursor(job.pixels.start, at.group);
     let mut at = (at, cursor);
     let mut pixel = job.pixels.start;
+    while LONG && pixel + 7 <= job.pixels.end {
+        tile::<7, ROWS, PLANES, TABLES, LONG, R>(job, weights, &mut at, pixel);
+        pixel += 7;
+    }
     while pixel + PIXELS <= job.pixels.end {
-        tile::<PIXELS, ROWS, PLANES, TABLES, R>(job, weights, &mut at, pixel);
+        tile::<PIXELS, ROWS, PLANES, TABLES, LONG, R>(job, weights, &mut at, pixel);
         pixel += PIXELS;
     }
     while pixel < job.pixels.end {
-        tile::<1, ROWS, PLANES, TABLES, R>(job, weights, &mut at, pixel);
+        tile::<1, ROWS, PLANES, TABLES, LONG, R>(job, weights, &mut at, pixel);
         pixel += 1;
     }
 }
@@ -64,7 +76,14 @@ fn image<const ROWS: usize, const PLANES: usize, const TABLES: usize, const R: u
 /// `P` pixels of `R` filter blocks.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
 #[allow(clippy::needless_range_loop, reason = "an array's own iterator copies the array; measured")]
-fn tile<const P: usize, const ROWS: usize, const PLANES: usize, const TABLES: usize, const R: usize>(
+fn tile<
+    const P: usize,
+    const ROWS: usize,
+    const PLANES: usize,
+    const TABLES: usize,
+    const LONG: bool,
+    const R: usize,
+>(
     job: &mut Job<'_, u32>,
     weights: &[Lanes<u32>],
     (at, cursor): &mut (At, Cursor),
@@ -85,40 +104,57 @@ fn tile<const P: usize, const ROWS: usize, const PLANES: usize, const TABLES: us
     let factors = [_mm512_set1_epi8(1), _mm512_set1_epi8(HALF_WEIGHT as i8)];
     let mut sums = [[_mm512_setzero_ps(); R]; P];
     for (subgroup, segment) in job.segments.iter().enumerate() {
-        let mut weight = [[[_mm512_setzero_si512(); ROWS]; TABLES]; R];
-        for r in 0..R {
-            let from = &rows[r][segment.weight / BLOCK * ROWS..][..TABLES * ROWS];
-            for table in 0..TABLES {
-                for row in 0..ROWS {
-                    weight[r][table][row] = bytemuck::cast(from[table * ROWS + row].0);
-                }
-            }
-        }
         // A codebook's scales are those of all filters.
         let scale = _mm512_set1_ps(job.scales[subgroup].0[0]);
-        for p in 0..P {
-            let mut counts = [_mm512_setzero_si512(); R];
-            for plane in 0..PLANES {
-                let input = &x[p][plane * job.plane_len + segment.offset..][..TABLES * BLOCK];
-                let mut found = [_mm512_setzero_si512(); R];
+        let mut counts = [[_mm512_setzero_si512(); R]; P];
+        for chunk in 0..if LONG { segment.len / (BLOCK * TABLES) } else { 1 } {
+            let mut weight = [[[_mm512_setzero_si512(); ROWS]; TABLES]; R];
+            for r in 0..R {
+                let from = &rows[r][(segment.weight / BLOCK + chunk * TABLES) * ROWS..][..TABLES * ROWS];
                 for table in 0..TABLES {
-                    let entries: __m512i = bytemuck::cast(input.as_chunks::<BLOCK>().0[table]);
-                    for r in 0..R {
-                        let mut part = _mm512_permutexvar_epi8(weight[r][table][0], entries);
-                        if ROWS == 2 {
-                            let less = _mm512_permutexvar_epi8(weight[r][table][ROWS - 1], entries);
-                            part = _mm512_sub_epi8(part, less);
-                        }
-                        // Two of them fit a byte: 2 · 4 · 15 = 120.
-                        found[r] = if table % 2 == 0 { part } else { _mm512_add_epi8(found[r], part) };
-                        if table % 2 == 1 || table + 1 == TABLES {
-                            counts[r] = _mm512_dpbusd_epi32(counts[r], factors[plane], found[r]);
-                        }
+                    for row in 0..ROWS {
+                        weight[r][table][row] = bytemuck::cast(from[table * ROWS + row].0);
+                    }
+                }
+                if LONG {
+                    for _ in 0..TABLES * ROWS / 2 {
+                        at.ahead.fetch();
                     }
                 }
             }
-            for r in 0..R {
-                sums[p][r] = _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(counts[r]), sums[p][r]);
+            for p in 0..P {
+                for plane in 0..PLANES {
+                    let from = plane * job.plane_len + segment.offset + chunk * TABLES * BLOCK;
+                    let input = &x[p][from..][..TABLES * BLOCK];
+                    let mut found = [_mm512_setzero_si512(); R];
+                    for table in 0..TABLES {
+                        let entries: __m512i = bytemuck::cast(input.as_chunks::<BLOCK>().0[table]);
+                        for r in 0..R {
+                            let mut part = _mm512_permutexvar_epi8(weight[r][table][0], entries);
+                            if ROWS == 2 {
+                                let less = _mm512_permutexvar_epi8(weight[r][table][ROWS - 1], entries);
+                                part = _mm512_sub_epi8(part, less);
+                            }
+                            // Two of them fit a byte: 2 · 4 · 15 = 120.
+                            found[r] = if table % 2 == 0 { part } else { _mm512_add_epi8(found[r], part) };
+                            if table % 2 == 1 || table + 1 == TABLES {
+                                counts[p][r] = _mm512_dpbusd_epi32(counts[p][r], factors[plane], found[r]);
+                            }
+                        }
+                    }
+                }
+                if !LONG {
+                    for r in 0..R {
+                        sums[p][r] = _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(counts[p][r]), sums[p][r]);
+                    }
+                }
+            }
+        }
+        if LONG {
+            for p in 0..P {
+                for r in 0..R {
+                    sums[p][r] = _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(counts[p][r]), sums[p][r]);
+                }
             }
         }
     }
