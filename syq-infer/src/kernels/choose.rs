@@ -126,7 +126,7 @@ impl QuantizedKernel {
         let format = self.format(codebook, bits);
         let planes = format.planes() as f64;
         let words = geometry.group_channels().div_ceil(format.channels());
-        // Short runs have tiles of their own (`avx512/short.rs`, `avx512/short_permute.rs`).
+        // Short runs have tiles of their own (`avx512/runs.rs`, `avx512/permute_runs.rs`).
         let short = granularity == Granularity::Pixel
             && match self {
                 Self::Popcount => format.planes() <= 2 && (words <= 2 || words <= 4 && codebook == Codebook::Binary),
@@ -264,7 +264,10 @@ mod tests {
         for (channels, codebook, bits, winner) in [
             (16, Codebook::Ternary, BitWidth::One, QuantizedKernel::Popcount),
             (64, Codebook::Binary, BitWidth::One, QuantizedKernel::Popcount),
-            (64, Codebook::Binary, BitWidth::Two, QuantizedKernel::Popcount),
+            (16, Codebook::Binary, BitWidth::Four, QuantizedKernel::Permute),
+            (16, Codebook::Binary, BitWidth::Eight, QuantizedKernel::Int8),
+            (32, Codebook::Binary, BitWidth::Two, QuantizedKernel::Popcount),
+            (64, Codebook::Binary, BitWidth::Two, QuantizedKernel::Permute),
             (512, Codebook::Binary, BitWidth::Two, QuantizedKernel::Permute),
             (64, Codebook::Ternary, BitWidth::Two, QuantizedKernel::Popcount),
             (64, Codebook::Binary, BitWidth::Four, QuantizedKernel::Permute),

@@ -5,7 +5,7 @@
 //! and the results go straight from their registers to where they belong. (On a Zen 4, binary weights and activations,
 //! 56²×64 pixel-wise: 670 to 790 GMAC/s.)
 
-use super::short::{self, Runs};
+use super::runs::{self, Runs};
 use super::tiles::At;
 use crate::kernels::generic::tile::{Job, Segment};
 use crate::kernels::layout::{BLOCK, Lanes};
@@ -40,7 +40,7 @@ pub(super) fn bytes(job: &mut Job<'_, u32>, weights: &[Lanes<u32>]) {
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
 fn convolve<const STEP: u8, const ROWS: usize>(job: &mut Job<'_, u32>, weights: &[[Lanes<u32>; ROWS]]) {
     if let Some(runs) = Runs::of(job, STEP, ROWS) {
-        return short::convolve::<STEP, ROWS>(job, weights, runs);
+        return runs::convolve::<STEP, ROWS>(job, weights, runs);
     }
     in_pairs!(image, [STEP, ROWS], job, weights);
 }

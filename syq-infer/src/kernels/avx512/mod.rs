@@ -6,8 +6,8 @@ mod tiles;
 mod finish;
 mod integer;
 mod permute;
-mod short;
-mod short_permute;
+mod permute_runs;
+mod runs;
 mod tables;
 
 use super::generic::kernel::{Kernel, Ops};

@@ -6,7 +6,7 @@
 //! ternary weights it is that of the +1 weights less that of the −1 weights. Codes of eight bits are two halves
 //! with tables of their own; the high ones count 16 times.
 
-use super::short_permute;
+use super::permute_runs::{self, Runs};
 use super::tiles::At;
 use crate::kernels::generic::tile::{Cursor, Job};
 use crate::kernels::layout::{BLOCK, HALF_WEIGHT, Lanes};
@@ -30,8 +30,8 @@ pub(super) fn ternary(job: &mut Job<'_, u32>, weights: &[[Lanes<u32>; 2]]) {
 /// `ROWS` look-ups a weight: one of binary, two of ternary ones.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
 fn convolve<const ROWS: usize>(job: &mut Job<'_, u32>, weights: &[Lanes<u32>]) {
-    if let Some(runs) = short_permute::runs(job) {
-        return short_permute::convolve::<ROWS>(job, weights, runs);
+    if let Some(runs) = Runs::of(job) {
+        return permute_runs::convolve::<ROWS>(job, weights, runs);
     }
     in_pairs!(image, [ROWS], job, weights);
 }

@@ -126,6 +126,20 @@ fn convolutions_of_every_channel_count() {
     }
 }
 
+/// Channel counts and bit widths at which AVX-512 has tiles of its own for a scale a position.
+#[test]
+fn convolutions_whose_subgroups_are_whole_registers() {
+    let kernels = all_kernels("convolutions_whose_subgroups_are_whole_registers");
+    let mut source = Source::new(6);
+    for channels in [16, 32, 64, 96, 128, 160, 192, 256, 320] {
+        for width in BitWidth::ALL {
+            let kernel = source.pick(&KERNELS);
+            let geometry = geometry(&mut source, kernel, channels, 1 + channels % 3 % 2);
+            check_quantized(&mut source, &kernels, &geometry, width, Padding::NONE);
+        }
+    }
+}
+
 #[test]
 fn convolutions_of_every_window_and_group_count() {
     let kernels = all_kernels("convolutions_of_every_window_and_group_count");
