@@ -30,7 +30,7 @@ impl Runs {
     pub(super) fn of(job: &Job<'_, u32>) -> Option<Self> {
         let len = job.segments.first()?.len;
         let tables = len / BLOCK;
-        let fits = matches!(job.planes, 1 | 2) && (tables == 1 || tables.is_multiple_of(2));
+        let fits = matches!(job.planes, 1 | 2) && (matches!(tables, 1 | 3) || tables.is_multiple_of(2));
         let alike = job.ends.len() == job.segments.len() && job.segments.iter().all(|segment| segment.len == len);
         (fits && alike).then_some(Self { planes: job.planes, tables })
     }
@@ -42,12 +42,13 @@ pub(super) fn convolve<const ROWS: usize>(job: &mut Job<'_, u32>, weights: &[Lan
     match (runs.planes, runs.tables) {
         (1, 1) => blocks::<ROWS, 1, 1, false>(job, weights),
         (1, 2) => blocks::<ROWS, 1, 2, false>(job, weights),
+        (1, 3) => blocks::<ROWS, 1, 3, false>(job, weights),
         (1, 4) => blocks::<ROWS, 1, 4, false>(job, weights),
-        (1, 6) if ROWS == 1 => blocks::<ROWS, 1, 6, false>(job, weights),
         (1, tables) if ROWS == 1 && tables % 4 == 0 => blocks::<ROWS, 1, 4, true>(job, weights),
         (1, _) => blocks::<ROWS, 1, 2, true>(job, weights),
         (_, 1) => blocks::<ROWS, 2, 1, false>(job, weights),
         (_, 2) => blocks::<ROWS, 2, 2, false>(job, weights),
+        (_, 3) => blocks::<ROWS, 2, 3, false>(job, weights),
         (_, 4) => blocks::<ROWS, 2, 4, false>(job, weights),
         (_, tables) if ROWS == 1 && tables % 4 == 0 => blocks::<ROWS, 2, 4, true>(job, weights),
         (_, _) => blocks::<ROWS, 2, 2, true>(job, weights),
