@@ -75,7 +75,7 @@ fn image<const ROWS: usize, const PLANES: usize, const TABLES: usize, const LONG
     let cursor = job.cursor(job.pixels.start, at.group);
     let mut at = (at, cursor);
     let mut pixel = job.pixels.start;
-    let many = LONG && job.segments.first().is_some_and(|segment| segment.len > FEW_TABLES * BLOCK);
+    let many = LONG && PLANES == 1 && job.segments.first().is_some_and(|segment| segment.len > FEW_TABLES * BLOCK);
     while many && pixel + MORE_PIXELS <= job.pixels.end {
         tile::<MORE_PIXELS, ROWS, PLANES, TABLES, LONG, R>(job, weights, &mut at, pixel);
         pixel += MORE_PIXELS;
