@@ -130,7 +130,7 @@ impl QuantizedKernel {
         let short = granularity == Granularity::Pixel
             && match self {
                 Self::Popcount => format.planes() <= 2 && (words <= 2 || words <= 4 && codebook == Codebook::Binary),
-                Self::Int8 => words <= 16,
+                Self::Int8 => words <= 8,
                 Self::Permute => true,
                 Self::Lookup => false,
             };

@@ -29,8 +29,7 @@ impl Runs {
         let (planes, words) = (job.planes, job.segments.first()?.len);
         // What is not named is no faster in these tiles.
         let fits = match (step, rows, planes, words) {
-            (BYTES, _, 1, 4..=16) => words.is_multiple_of(4),
-            (BITS, _, 1 | 2, 1 | 2) | (BITS, 1, 1 | 2, 4) => true,
+            (BYTES, _, 1, 4 | 8) | (BITS, _, 1 | 2, 1 | 2) | (BITS, 1, 1 | 2, 4) => true,
             _ => false,
         };
         let alike = job.ends.len() == job.segments.len() && job.segments.iter().all(|segment| segment.len == words);
