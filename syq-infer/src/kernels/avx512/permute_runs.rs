@@ -1,8 +1,7 @@
 //! Look-ups by permutation where every subgroup is one run of tables, as with a scale a kernel position: the loops over
 //! planes and tables are unrolled, as in `runs.rs`.
 //!
-//! On a Zen 4, pixel-wise, GMAC/s by `kernel_speed` at 32²×16, 16²×32, 56²×64, 28²×128 and 14²×256, before and after: W1A4
-//! 170 345 478 592 645 and 323 471 555 654 670; W2A4 162 259 301 330 350 and 228 304 319 359 370.
+//! What it brings: `docs/kernels.md`, "Runs".
 
 use super::tiles::At;
 use crate::kernels::generic::tile::{Cursor, Job};

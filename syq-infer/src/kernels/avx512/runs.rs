@@ -4,8 +4,7 @@
 //! The loops over planes and words are unrolled. A pixel's sum of a short run is finished before the next pixel's begins, so
 //! that it needs no register of its own; four pixels' sums of long runs are kept in registers, and their outputs too.
 //!
-//! On a Zen 4, pixel-wise, GMAC/s by `kernel_speed` at 32²×16, 16²×32 and 56²×64, before and after: W1A1 197 542 777 and 323
-//! 644 828; W1A2 137 345 441 and 211 404 488; W2A2 131 310 396 and 164 353 415; bytes 139 199 215 and 170 205 219.
+//! What it brings: `docs/kernels.md`, "Runs".
 
 use super::integer::{BITS, BYTES};
 use super::tiles::At;
@@ -28,10 +27,8 @@ impl Runs {
     pub(super) fn of(job: &Job<'_, u32>, step: u8, rows: usize) -> Option<Self> {
         let (planes, words) = (job.planes, job.segments.first()?.len);
         // What is not named is no faster in these tiles.
-        let fits = match (step, rows, planes, words) {
-            (BYTES, _, 1, 4 | 8) | (BITS, _, 1 | 2, 1 | 2) | (BITS, 1, 1 | 2, 4) => true,
-            _ => false,
-        };
+        let fits =
+            matches!((step, rows, planes, words), (BYTES, _, 1, 4 | 8) | (BITS, _, 1 | 2, 1 | 2) | (BITS, 1, 1 | 2, 4));
         let alike = job.ends.len() == job.segments.len() && job.segments.iter().all(|segment| segment.len == words);
         (fits && alike).then_some(Self { planes, words })
     }
