@@ -45,6 +45,7 @@ pub(super) fn convolve<const STEP: u8, const ROWS: usize>(
         (1, 1) => blocks::<STEP, ROWS, 1, 1, false>(job, weights),
         (1, 2) => blocks::<STEP, ROWS, 1, 2, false>(job, weights),
         (1, 4) if STEP == BYTES => blocks::<STEP, ROWS, 1, 4, false>(job, weights),
+        // Four binary words are faster as a long run.
         (1, _) => blocks::<STEP, ROWS, 1, 4, true>(job, weights),
         (_, 1) => blocks::<STEP, ROWS, 2, 1, false>(job, weights),
         (_, 2) => blocks::<STEP, ROWS, 2, 2, false>(job, weights),
@@ -52,7 +53,7 @@ pub(super) fn convolve<const STEP: u8, const ROWS: usize>(
     }
 }
 
-/// `WORDS` at a time, of runs of as many, or of `LONG` ones of several times as many.
+/// `WORDS` at a time: all of a short run, or as often as a `LONG` one of one plane has so many.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
 fn blocks<const STEP: u8, const ROWS: usize, const PLANES: usize, const WORDS: usize, const LONG: bool>(
     job: &mut Job<'_, u32>,
@@ -169,36 +170,25 @@ fn tile<
         }
         let mut counts = [[_mm512_setzero_si512(); R]; P];
         if LONG {
-            for plane in (0..PLANES).rev() {
-                // The constant comes before the lowest plane, with twice the counts of the other one.
-                if plane == 0 {
-                    for p in 0..P {
-                        for r in 0..R {
-                            counts[p][r] = if PLANES == 1 {
-                                constant[r]
-                            } else {
-                                _mm512_dpwssd_epi32(constant[r], counts[p][r], two)
-                            };
-                        }
+            for p in 0..P {
+                counts[p] = constant;
+            }
+            for chunk in 0..segment.len / WORDS {
+                let weight = weights_of!(w, segment.weight + chunk * WORDS);
+                if STEP == BYTES {
+                    for _ in 0..WORDS {
+                        at.ahead.fetch();
                     }
                 }
-                for chunk in 0..segment.len / WORDS {
-                    let weight = weights_of!(w, segment.weight + chunk * WORDS);
-                    if STEP == BYTES {
-                        for _ in 0..WORDS {
-                            at.ahead.fetch();
-                        }
-                    }
-                    let from = plane * job.plane_len + segment.offset + chunk * WORDS;
-                    for p in 0..P {
-                        let input = &x[p][from..][..WORDS];
-                        counts[p] = summed!(counts[p], input, weight);
-                    }
+                for p in 0..P {
+                    let input = &x[p][segment.offset + chunk * WORDS..][..WORDS];
+                    counts[p] = summed!(counts[p], input, weight);
                 }
             }
         } else {
             let weight = weights_of!(w, segment.weight);
             for p in 0..P {
+                // The constant comes before the lowest plane, with twice the counts of the other one.
                 counts[p] = constant;
                 for plane in (0..PLANES).rev() {
                     let input = &x[p][plane * job.plane_len + segment.offset..][..WORDS];
