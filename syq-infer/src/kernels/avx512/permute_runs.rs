@@ -27,11 +27,9 @@ pub(super) struct Runs {
 impl Runs {
     /// Those of a job.
     pub(super) fn of(job: &Job<'_, u32>) -> Option<Self> {
-        let len = job.segments.first()?.len;
-        let tables = len / BLOCK;
-        let fits = matches!(job.planes, 1 | 2) && (matches!(tables, 1 | 3) || tables.is_multiple_of(2));
-        let alike = job.ends.len() == job.segments.len() && job.segments.iter().all(|segment| segment.len == len);
-        (fits && alike).then_some(Self { planes: job.planes, tables })
+        let (planes, tables) = (job.planes, job.run_len()? / BLOCK);
+        let fits = matches!(planes, 1 | 2) && (matches!(tables, 1 | 3) || tables.is_multiple_of(2));
+        fits.then_some(Self { planes, tables })
     }
 }
 

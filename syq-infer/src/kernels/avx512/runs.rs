@@ -25,12 +25,11 @@ pub(super) struct Runs {
 impl Runs {
     /// Those of a job, whose weights have `rows` words.
     pub(super) fn of(job: &Job<'_, u32>, step: u8, rows: usize) -> Option<Self> {
-        let (planes, words) = (job.planes, job.segments.first()?.len);
+        let (planes, words) = (job.planes, job.run_len()?);
         // What is not named is no faster in these tiles.
         let fits =
             matches!((step, rows, planes, words), (BYTES, _, 1, 4 | 8) | (BITS, _, 1 | 2, 1 | 2) | (BITS, 1, 1 | 2, 4));
-        let alike = job.ends.len() == job.segments.len() && job.segments.iter().all(|segment| segment.len == words);
-        (fits && alike).then_some(Self { planes, words })
+        fits.then_some(Self { planes, words })
     }
 }
 

@@ -77,6 +77,14 @@ impl<E> Job<'_, E> {
         self.columns == 1 && self.pixels.len() == 1
     }
 
+    /// The length of every subgroup's only segment, if each has but one and all are equally long.
+    #[cfg(target_arch = "x86_64")]
+    pub(in crate::kernels) fn run_len(&self) -> Option<usize> {
+        let len = self.segments.first()?.len;
+        let alike = self.ends.len() == self.segments.len() && self.segments.iter().all(|segment| segment.len == len);
+        alike.then_some(len)
+    }
+
     /// The first elements of the windows of `P` consecutive outputs, in the group that begins at element `group`.
     #[inline(always)]
     pub(in crate::kernels) fn bases<const P: usize>(&self, pixel: usize, group: usize) -> [usize; P] {
