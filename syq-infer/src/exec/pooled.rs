@@ -4,7 +4,7 @@
 //! row-major order. Those pixels and the open pooled rows are all that lies in memory.
 
 use super::operand::Operand;
-use super::task::{Task, finish_of, store_row};
+use super::task::{Task, finish_of, store_rows};
 use crate::kernels::{KernelError, PooledRow};
 use crate::plan::{Pool, PoolOrder, pixels_at_once};
 
@@ -14,7 +14,7 @@ impl Task<'_> {
         let Self { kernels, step, buffers, pixels, mut sinks, values, .. } = self;
         let (width, channels) = (step.shape.width, step.shape.channels);
         let finish = finish_of(step);
-        let at_once = pixels_at_once(channels);
+        let at_once = pixels_at_once(pool.shape);
         let (part, open) = values.split_at_mut(pool.shape.width.min(at_once) * channels);
         let row_of = |y| PooledRow { window: pool.window, shape: pool.shape, y };
         let place = |y: usize| y % pool.open_rows() * width * channels..(y % pool.open_rows() + 1) * width * channels;
@@ -49,7 +49,7 @@ impl Task<'_> {
             next = needed.end;
             let (pixels, pooled) = (y * width..(y + 1) * width, &mut open[place(y)]);
             if pool.order == PoolOrder::Sums {
-                store_row((kernels, step, buffers), &mut sinks, &pixels, pooled)?;
+                store_rows((kernels, step, buffers), &mut sinks, &pixels, pooled)?;
                 continue;
             }
             for sink in sinks.iter_mut() {

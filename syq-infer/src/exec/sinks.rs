@@ -35,7 +35,7 @@ struct Place {
     width: usize,
 }
 
-/// The memory of some pixels of one row.
+/// The memory of some pixels.
 #[derive(Debug)]
 pub(super) enum Target<'a> {
     Floats(&'a mut [f32]),
@@ -104,13 +104,14 @@ impl<'a> PixelSink<'a> {
         [Self { memory: left, place, start }, Self { memory: right, place, start: middle }]
     }
 
-    /// Where `pixels`, which lie in one row, are stored.
+    /// Where `pixels` are stored: part of one row, or whole rows, between which no floats lie.
     pub(super) fn target(&mut self, pixels: &Range<usize>) -> Target<'_> {
         let range = self.range(pixels);
         match &mut self.memory {
             Memory::Floats(memory) => Target::Floats(&mut memory[range]),
             Memory::Placed(memory, layout, Some(levels)) => {
-                Target::Placed(Placed { layout: *layout, levels: *levels, elements: &mut memory[range] })
+                let columns = pixels.len().min(self.place.width);
+                Target::Placed(Placed { layout: *layout, levels: *levels, columns, elements: &mut memory[range] })
             }
             Memory::Codes(..) | Memory::Placed(..) | Memory::Windows(..) => Target::Other,
         }
@@ -158,9 +159,12 @@ impl<'a> PixelSink<'a> {
 
     fn range(&self, pixels: &Range<usize>) -> Range<usize> {
         let start = self.place.index(pixels.start) - self.start;
-        let rows = if self.place.pixel == 0 { pixels.len() / self.place.width } else { 0 };
-        // Between two rows lies padding; one row alone has none.
-        start..start + pixels.len() * self.place.pixel + rows * self.place.row
+        if self.place.pixel == 0 {
+            return start..start + pixels.len() / self.place.width * self.place.row;
+        }
+        let last = pixels.end.max(pixels.start + 1) - 1;
+        // Behind the last row lies padding.
+        start..self.place.index(last) + self.place.pixel - self.start
     }
 }
 

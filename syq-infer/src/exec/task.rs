@@ -96,7 +96,7 @@ impl<'a> Task<'a> {
 
     fn run_convolution(mut self, mut operand: Operand<'_>) -> Result<(), KernelError> {
         let channels = self.step.shape.channels;
-        let at_once = pixels_at_once(channels);
+        let at_once = pixels_at_once(self.step.shape);
         let mut start = self.pixels.start;
         while start < self.pixels.end {
             let pixels = start..(start + at_once).min(self.pixels.end);
@@ -111,13 +111,18 @@ impl<'a> Task<'a> {
     /// Finishes and stores `pixels`, whose values are in the working space.
     pub(super) fn store(&mut self, pixels: &Range<usize>) -> Result<(), KernelError> {
         let Shape { width, channels, .. } = self.step.shape;
+        let rows_join = self.step.rows_join();
         let mut start = pixels.start;
         while start < pixels.end {
-            let row = start..((start / width + 1) * width).min(pixels.end);
+            let rows = (pixels.end - start) / width;
+            let end = match start % width {
+                0 if rows > 1 && rows_join => start + rows * width,
+                column => (start - column + width).min(pixels.end),
+            };
             let at = (start - pixels.start) * channels;
-            let values = &mut self.values[at..][..row.len() * channels];
-            store_row((self.kernels, self.step, self.buffers), &mut self.sinks, &row, values)?;
-            start = row.end;
+            let values = &mut self.values[at..][..(end - start) * channels];
+            store_rows((self.kernels, self.step, self.buffers), &mut self.sinks, &(start..end), values)?;
+            start = end;
         }
         Ok(())
     }
@@ -194,9 +199,9 @@ impl<'a> Task<'a> {
     }
 }
 
-/// Finishes and stores the values of `pixels`, which lie in one row: to the first float sink and the first one of codes
-/// on the way, to the others afterwards.
-pub(super) fn store_row<'a>(
+/// Finishes and stores the values of `pixels`, part of one row or, where [`Step::rows_join`], several whole ones: to the first
+/// float sink and the first one of codes on the way, to the others afterwards.
+pub(super) fn store_rows<'a>(
     (kernels, step, buffers): (Kernels, &Step, &Buffers),
     sinks: &mut Few<PixelSink<'a>>,
     pixels: &Range<usize>,
@@ -232,7 +237,11 @@ pub(super) fn store_row<'a>(
     }
     kernels.finish_into(values, channels, &finish_of(step), residual, to)?;
     for (_, sink) in sinks.iter_mut().enumerate().filter(|(index, _)| others(*index)) {
-        sink.store_values(kernels, pixels, values)?;
+        let width = step.shape.width;
+        for (row, values) in values.chunks(width * channels).enumerate() {
+            let start = pixels.start + row * width;
+            sink.store_values(kernels, &(start..start + values.len() / channels), values)?;
+        }
     }
     Ok(())
 }

@@ -1,25 +1,25 @@
-//! Batch norm, residual, ReLU, the feature map and the next convolution's input in one pass over a row's values.
+//! Batch norm, residual, ReLU, the feature map and the next convolution's input in one pass over the values of some rows.
 
 use super::error::check_len;
 #[cfg(target_arch = "x86_64")]
-use super::row_functions::{Activation, check_place};
+use super::row_functions::Activation;
 use super::row_functions::{Affine, Finish, check_pixels};
-use super::{InputLayout, KernelError, Kernels};
+use super::{InputFormat, InputLayout, KernelError, Kernels};
 #[cfg(target_arch = "x86_64")]
 use crate::isa::Isa;
 use syq_core::Levels;
 
-/// What is added to a row's values.
+/// What is added to the values.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Residual<'a> {
     Nothing,
-    /// As long as the row.
+    /// As many.
     Values(&'a [f32]),
     /// What the float sink holds, whose place the sum takes.
     InPlace,
 }
 
-/// Where the finished values of some pixels of one row go.
+/// Where the finished values of some pixels go.
 #[derive(Debug)]
 pub(crate) struct Destination<'a> {
     /// The working space, if somebody needs them there.
@@ -37,12 +37,41 @@ pub(crate) enum Keep {
     Anything,
 }
 
-/// Some pixels of one row of a convolution's input.
+/// Some pixels of a convolution's input: part of one row, or the same columns of several.
 #[derive(Debug)]
 pub(crate) struct Placed<'a> {
     pub(crate) layout: InputLayout,
     pub(crate) levels: Levels,
+    /// Pixels of each row.
+    pub(crate) columns: usize,
+    /// From the first pixel to the last, with what lies between the rows.
     pub(crate) elements: &'a mut [u32],
+}
+
+impl Placed<'_> {
+    /// The elements of each row.
+    pub(super) fn rows(&mut self) -> impl Iterator<Item = &mut [u32]> {
+        let len = self.columns * self.layout.pixel_len();
+        self.elements.chunks_mut(self.layout.row_len().max(1)).map(move |row| &mut row[..len])
+    }
+
+    /// Checks that so many values are its pixels.
+    fn check(&self, values: usize, channels: usize) -> Result<(), KernelError> {
+        let Self { layout, columns, .. } = self;
+        if layout.format() == InputFormat::Float {
+            return Err(KernelError::Format { format: layout.format().name() });
+        }
+        check_len("the channels of the layout", layout.shape().channels, channels)?;
+        let pixels = values.checked_div(channels).unwrap_or(0);
+        let rows = pixels.checked_div(*columns).unwrap_or(0);
+        check_len("the pixels of whole rows", pixels, rows * columns)?;
+        let (end, count) = (*columns, layout.shape().width);
+        if end > count {
+            return Err(KernelError::Range { what: "columns", start: 0, end, count });
+        }
+        let between = rows.saturating_sub(1) * (layout.row_len() - columns * layout.pixel_len());
+        check_len("the elements of the rows", self.elements.len(), pixels * layout.pixel_len() + between)
+    }
 }
 
 /// A call whose arguments are checked, in which nothing is left to the other passes.
@@ -59,7 +88,7 @@ pub(super) struct IntoWork<'a> {
 }
 
 impl Kernels {
-    /// Finishes `values`, whole pixels of one row, and stores them: what [`Kernels::finish`] and
+    /// Finishes `values`, whole pixels, and stores them: what [`Kernels::finish`] and
     /// [`Kernels::place_values`] do one after the other. `finish` has no residual of its own.
     ///
     /// # Errors
@@ -84,26 +113,28 @@ impl Kernels {
         if let Residual::Values(residual) = residual {
             check_len("the residual", residual.len(), values.len())?;
         }
-        let Some(Placed { layout, levels, elements }) = placed else {
+        let Some(mut placed) = placed else {
             return self.finish_floats(values, channels, finish, residual, floats);
         };
+        placed.check(values.len(), channels)?;
         #[cfg(target_arch = "x86_64")]
         if let (Isa::Avx512, None, Some(affine)) = (self.isa(), finish.bias, finish.affine)
-            && super::avx512::finishes_into(&layout, levels)
+            && super::avx512::finishes_into(&placed.layout, placed.levels)
         {
             check_len("the scale of a batch norm", affine.scale.len(), channels)?;
             check_len("the offset of a batch norm", affine.offset.len(), channels)?;
-            check_len("the channels of the layout", layout.shape().channels, channels)?;
-            check_place(values.len(), &layout, elements)?;
             let relu = finish.activation == Activation::Relu;
-            let placed = Placed { layout, levels, elements };
             let work = IntoWork { values, channels, affine, residual, relu, keep, floats, placed };
             // SAFETY: a `Kernels` of AVX-512 exists only where the processor has its features.
             unsafe { super::avx512::finish_into(work) };
             return Ok(());
         }
         self.finish_floats(values, channels, finish, residual, floats)?;
-        self.place_values(values, levels, &layout, elements)
+        let (levels, layout, row) = (placed.levels, placed.layout, placed.columns * channels);
+        for (values, elements) in values.chunks(row.max(1)).zip(placed.rows()) {
+            self.place_values(values, levels, &layout, elements)?;
+        }
+        Ok(())
     }
 
     /// Finishes `values` in place, and copies them to the feature map.

@@ -2,7 +2,7 @@
 
 use crate::kernels::{Activation, InputLayout, Kernels, PackedConv, Windows};
 use std::fmt;
-use syq_core::{Levels, Shape, Window};
+use syq_core::{Levels, Padding, Shape, Window};
 
 /// A buffer of the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -161,6 +161,14 @@ impl Step {
             (pool.shape.len() as f64 + moved * taps) * NANOSECONDS_A_VALUE
         });
         computed + pooled + moved * NANOSECONDS_A_VALUE * (1 + self.sinks.len()) as f64
+    }
+}
+
+impl Step {
+    /// Whether nothing lies between the rows of its float sinks.
+    pub(crate) fn rows_join(&self) -> bool {
+        let apart = |padding: Padding| padding.left + padding.right > 0;
+        !self.sinks.iter().any(|sink| matches!(&sink.kind, SinkKind::Floats(layout) if apart(layout.padding())))
     }
 }
 

@@ -2,21 +2,27 @@
 
 use super::step::{Producer, Step};
 use crate::kernels::PackedConv;
+use syq_core::Shape;
 
 /// Values that a convolution computes before they are finished and stored: few enough to stay in the
 /// cache between the passes.
 const VALUES: usize = 4096;
 
-/// Pixels that it computes at least, and takes a multiple of: enough to use each weight often.
+/// Pixels that it computes at least, or nearly, and of rows longer than that a multiple: enough to use each weight often.
 const PIXELS: usize = 28;
 
 /// How many times the rows that a convolution needs at once there is room for: those that are needed again are moved to
 /// the front where the room ends.
 const ROOM: usize = 2;
 
-/// Pixels of a convolution that are computed before they are finished.
-pub(crate) fn pixels_at_once(channels: usize) -> usize {
-    (VALUES / channels.max(1) / PIXELS * PIXELS).max(PIXELS)
+/// Pixels of a convolution that are computed before they are finished: whole rows, if they are not too long.
+pub(crate) fn pixels_at_once(shape: Shape) -> usize {
+    let (width, room) = (shape.width.max(1), VALUES / shape.channels.max(1));
+    if room < PIXELS {
+        // The whole rows that come nearest.
+        return if width > PIXELS { PIXELS } else { (PIXELS + width / 2) / width * width };
+    }
+    if width > room { room / PIXELS * PIXELS } else { room / width * width }
 }
 
 impl Step {
@@ -44,7 +50,7 @@ impl Step {
 fn table_rows(packed: &PackedConv) -> usize {
     let geometry = packed.geometry();
     // Pixels that do not begin with a row reach into one more.
-    let rows = (pixels_at_once(geometry.filters()) - 1).div_ceil(geometry.output.width.max(1)) + 1;
+    let rows = (pixels_at_once(geometry.output) - 1).div_ceil(geometry.output.width.max(1)) + 1;
     let needed = (rows.min(geometry.output.height) - 1) * geometry.window.stride[0] + geometry.window.kernel[0];
     (ROOM * needed).min(packed.layout().padded_height())
 }

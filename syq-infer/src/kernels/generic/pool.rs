@@ -73,12 +73,28 @@ fn few<T: Copy, const N: usize>(out: &mut [T], pixels: &[T], step: &impl Fn(T, T
     for (n, line) in lines.iter_mut().enumerate() {
         *line = &pixels[n * channels..][..channels];
     }
-    for channel in 0..channels {
-        let mut value = out[channel];
+    let (blocks, rest) = out.as_chunks_mut::<BLOCK>();
+    let mut first = 0;
+    // Blocks are read before they are written, so that nobody need ask whether the slices overlap.
+    for out in blocks {
+        let mut lanes = *out;
         for line in lines {
-            value = step(value, line[channel]);
+            let Some(x) = line[first..].first_chunk::<BLOCK>() else { continue };
+            for lane in 0..BLOCK {
+                lanes[lane] = step(lanes[lane], x[lane]);
+            }
         }
-        out[channel] = end(value, N);
+        for lane in 0..BLOCK {
+            out[lane] = end(lanes[lane], N);
+        }
+        first += BLOCK;
+    }
+    for out in rest {
+        for line in lines {
+            *out = step(*out, line[first]);
+        }
+        *out = end(*out, N);
+        first += 1;
     }
 }
 

@@ -17,9 +17,11 @@ fn one_pass_is_all_passes() {
             {
                 let format = kernel.format(codebook, width);
                 for case in 0..6 {
-                    let shape = Shape::new(1, 1 + source.below(5), channels);
+                    let shape = Shape::new(1 + source.below(3), 1 + source.below(5), channels);
                     let groups = if channels % 32 == 0 { 1 + source.below(2) } else { 1 };
-                    let layout = InputLayout::new(format, shape, Padding::NONE, groups).unwrap();
+                    let padding = Padding { left: source.below(2), right: source.below(3), ..Padding::NONE };
+                    let layout = InputLayout::new(format, shape, padding, groups).unwrap();
+                    let whole = layout.row(0).start..layout.row(shape.height - 1).end;
                     let values = awkward(&mut source, shape.len());
                     let residual = awkward(&mut source, shape.len());
                     let (scale, offset) = (source.floats(channels), source.floats(channels));
@@ -36,7 +38,9 @@ fn one_pass_is_all_passes() {
                         let mut finished = values.clone();
                         kernels.finish(&mut finished, channels, &finish).unwrap();
                         let mut placed = vec![7; layout.len()];
-                        kernels.place_values(&finished, levels, &layout, &mut placed).unwrap();
+                        for (y, values) in finished.chunks(shape.width * channels).enumerate() {
+                            kernels.place_values(values, levels, &layout, &mut placed[layout.row(y)]).unwrap();
+                        }
 
                         let (mut found, mut elements) = (values.clone(), vec![7; layout.len()]);
                         let mut floats = residual.clone();
@@ -48,7 +52,12 @@ fn one_pass_is_all_passes() {
                         let to = Destination {
                             keep: Keep::Finished,
                             floats: with_floats.then_some(&mut floats[..]),
-                            placed: Some(Placed { layout, levels, elements: &mut elements }),
+                            placed: Some(Placed {
+                                layout,
+                                levels,
+                                columns: shape.width,
+                                elements: &mut elements[whole.clone()],
+                            }),
                         };
                         let without = Finish { residual: None, ..finish };
                         kernels.finish_into(&mut found, channels, &without, added, to).unwrap();
@@ -69,23 +78,30 @@ fn what_does_not_fit_one_pass_is_refused() {
     let shape = Shape::new(1, 3, 32);
     let layout = InputLayout::new(InputFormat::Planes(BitWidth::Two), shape, Padding::NONE, 1).unwrap();
     let (ones, short) = (vec![1.0; 32], vec![1.0; 31]);
-    let run =
-        |kernels: crate::kernels::Kernels, scale: &[f32], residual, floats: Option<&mut [f32]>, elements: usize| {
-            let mut elements = vec![0; elements];
-            let levels: Levels = levels(3);
-            let affine = Some(Affine { scale, offset: &ones });
-            let finish = Finish { affine, ..Finish::default() };
-            let placed = Some(Placed { layout, levels, elements: &mut elements });
-            let to = Destination { keep: Keep::Anything, floats, placed };
-            kernels.finish_into(&mut vec![0.5; 96], 32, &finish, residual, to)
-        };
+    let run = |kernels: crate::kernels::Kernels,
+               scale: &[f32],
+               residual,
+               floats: Option<&mut [f32]>,
+               [columns, elements]: [usize; 2]| {
+        let mut elements = vec![0; elements];
+        let levels: Levels = levels(3);
+        let affine = Some(Affine { scale, offset: &ones });
+        let finish = Finish { affine, ..Finish::default() };
+        let placed = Some(Placed { layout, levels, columns, elements: &mut elements });
+        let to = Destination { keep: Keep::Anything, floats, placed };
+        kernels.finish_into(&mut vec![0.5; 96], 32, &finish, residual, to)
+    };
     for kernels in kernels {
-        assert!(run(kernels, &ones, Residual::Nothing, None, 6).is_ok());
-        assert!(run(kernels, &short, Residual::Nothing, None, 6).is_err());
-        assert!(run(kernels, &ones, Residual::Values(&short), None, 6).is_err());
-        assert!(run(kernels, &ones, Residual::InPlace, None, 6).is_err());
-        assert!(run(kernels, &ones, Residual::Nothing, Some(&mut [0.0; 95]), 6).is_err());
-        assert!(run(kernels, &ones, Residual::Nothing, None, 5).is_err());
+        assert!(run(kernels, &ones, Residual::Nothing, None, [3, 6]).is_ok());
+        assert!(run(kernels, &short, Residual::Nothing, None, [3, 6]).is_err());
+        assert!(run(kernels, &ones, Residual::Values(&short), None, [3, 6]).is_err());
+        assert!(run(kernels, &ones, Residual::InPlace, None, [3, 6]).is_err());
+        assert!(run(kernels, &ones, Residual::Nothing, Some(&mut [0.0; 95]), [3, 6]).is_err());
+        assert!(run(kernels, &ones, Residual::Nothing, None, [3, 5]).is_err());
+        // Two columns are no rows of three pixels, four none of the layout's, and none are none.
+        for columns in [0, 2, 4] {
+            assert!(run(kernels, &ones, Residual::Nothing, None, [columns, 6]).is_err());
+        }
     }
 }
 
