@@ -52,7 +52,16 @@ fn max<T: PartialOrd>(max: T, x: T) -> T {
 fn pool<T: Copy>(row: PoolRow, input: &[T], output: &mut [T], step: impl Fn(T, T) -> T, end: impl Fn(T, usize) -> T) {
     let seen = row.outputs();
     let one_line = input.len() == row.len * row.channels;
+    let whole = match row.kernel {
+        _ if !one_line || !row.channels.is_multiple_of(BLOCK) => 0..0,
+        2 => whole_windows::<_, 2>(&row, &seen, input, output, &step, &end),
+        3 => whole_windows::<_, 3>(&row, &seen, input, output, &step, &end),
+        _ => 0..0,
+    };
     for (column, out) in output.chunks_exact_mut(row.channels).enumerate().take(seen.end).skip(seen.start) {
+        if whole.contains(&column) {
+            continue;
+        }
         let columns = row.columns(column);
         // Few pixels of one line: their channels side by side, whatever their number.
         let pixels = &input[columns.start * row.channels..columns.end * row.channels];
@@ -65,6 +74,41 @@ fn pool<T: Copy>(row: PoolRow, input: &[T], output: &mut [T], step: impl Fn(T, T
     }
 }
 
+/// Of the outputs that see one line, those that see all `N` columns of their windows: the same sixteen channels of all of
+/// them, then the next. Returns which they are.
+#[inline(always)]
+fn whole_windows<T: Copy, const N: usize>(
+    row: &PoolRow,
+    seen: &Range<usize>,
+    input: &[T],
+    output: &mut [T],
+    step: &impl Fn(T, T) -> T,
+    end: &impl Fn(T, usize) -> T,
+) -> Range<usize> {
+    let cut = |output: &usize| row.columns(*output).len() < N;
+    let first = seen.start + seen.clone().take_while(cut).count();
+    let whole = first..(first..seen.end).rev().find(|output| !cut(output)).map_or(first, |last| last + 1);
+    let (input, output) = (input.as_chunks::<BLOCK>().0, output.as_chunks_mut::<BLOCK>().0);
+    let blocks = row.channels / BLOCK;
+    for block in 0..blocks {
+        let mut from = row.columns(whole.start).start * blocks + block;
+        for to in output[whole.start * blocks..whole.end * blocks].iter_mut().skip(block).step_by(blocks) {
+            let mut lanes = *to;
+            for n in 0..N {
+                let x = &input[from + n * blocks];
+                for lane in 0..BLOCK {
+                    lanes[lane] = step(lanes[lane], x[lane]);
+                }
+            }
+            for lane in 0..BLOCK {
+                to[lane] = end(lanes[lane], N);
+            }
+            from += row.stride * blocks;
+        }
+    }
+    whole
+}
+
 /// `N` pixels that lie side by side.
 #[inline(always)]
 fn few<T: Copy, const N: usize>(out: &mut [T], pixels: &[T], step: &impl Fn(T, T) -> T, end: &impl Fn(T, usize) -> T) {
@@ -73,28 +117,12 @@ fn few<T: Copy, const N: usize>(out: &mut [T], pixels: &[T], step: &impl Fn(T, T
     for (n, line) in lines.iter_mut().enumerate() {
         *line = &pixels[n * channels..][..channels];
     }
-    let (blocks, rest) = out.as_chunks_mut::<BLOCK>();
-    let mut first = 0;
-    // Blocks are read before they are written, so that nobody need ask whether the slices overlap.
-    for out in blocks {
-        let mut lanes = *out;
+    for channel in 0..channels {
+        let mut value = out[channel];
         for line in lines {
-            let Some(x) = line[first..].first_chunk::<BLOCK>() else { continue };
-            for lane in 0..BLOCK {
-                lanes[lane] = step(lanes[lane], x[lane]);
-            }
+            value = step(value, line[channel]);
         }
-        for lane in 0..BLOCK {
-            out[lane] = end(lanes[lane], N);
-        }
-        first += BLOCK;
-    }
-    for out in rest {
-        for line in lines {
-            *out = step(*out, line[first]);
-        }
-        *out = end(*out, N);
-        first += 1;
+        out[channel] = end(value, N);
     }
 }
 
