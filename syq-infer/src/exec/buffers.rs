@@ -27,8 +27,8 @@ pub(crate) struct Buffers {
     slots: Vec<Buffer>,
     pub(super) values: Aligned<f32>,
     pub(super) code_values: Aligned<u8>,
-    /// Room for each thread to make the rows in that a convolution reads.
-    pub(super) made: Aligned<u32>,
+    /// Room for each thread to make tables in.
+    pub(super) tables: Aligned<u32>,
 }
 
 impl Buffers {
@@ -39,7 +39,7 @@ impl Buffers {
             slots: plan.slots.iter().map(Buffer::new).collect(),
             values: Aligned::new(plan.work_len()),
             code_values: Aligned::new(codes.map(|step| step.shape.len()).max().unwrap_or(0)),
-            made: Aligned::new(threads * plan.made_len()),
+            tables: Aligned::new(threads * plan.tables_len()),
         }
     }
 

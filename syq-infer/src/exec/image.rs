@@ -8,7 +8,7 @@ use super::sinks::PixelSink;
 use super::task::Task;
 use super::threads::join;
 use crate::kernels::{KernelError, Kernels, OutputRange, PackedConv};
-use crate::plan::{ConvInput, Plan, Producer, Slot, Step};
+use crate::plan::{Plan, Producer, Slot, Step};
 use std::mem::take;
 use std::ops::Range;
 
@@ -43,7 +43,7 @@ fn run_step(
         taken.push((sink.slot, buffers.take(sink.slot)));
     }
     let (mut values, mut codes) = (take(&mut buffers.values), take(&mut buffers.code_values));
-    let mut made = take(&mut buffers.made);
+    let mut tables = take(&mut buffers.tables);
     let mut sinks = Few::new();
     for ((_, buffer), sink) in taken.iter_mut().zip(&step.sinks) {
         if let Some(sink) = PixelSink::new(buffer, &sink.kind, step.shape) {
@@ -52,19 +52,17 @@ fn run_step(
     }
     let pixels = 0..step.shape.height * step.shape.width;
     let kernels = plan.kernels;
-    let work = (&mut *values, &mut *codes, &mut *made);
-    let task = Task { kernels, step, buffers, picture, pixels, sinks, values: work.0, codes: work.1, made: work.2 };
+    let work = (&mut *values, &mut *codes, &mut *tables);
+    let task = Task { kernels, step, buffers, picture, pixels, sinks, values: work.0, codes: work.1, tables: work.2 };
     let done = match &step.producer {
-        Producer::Conv { packed, input, stored: ConvInput::AsRead }
-            if threads > 1 && task.pixels.len() == 1 && step.pool.is_none() =>
-        {
+        Producer::Conv { packed, input, .. } if threads > 1 && task.pixels.len() == 1 && step.pool.is_none() => {
             share_filters(threads, packed, *input, task)
         }
         _ => share(threads, task),
     };
     buffers.values = values;
     buffers.code_values = codes;
-    buffers.made = made;
+    buffers.tables = tables;
     for (slot, buffer) in taken {
         buffers.put(slot, buffer);
     }

@@ -1,11 +1,11 @@
-//! What a convolution reads: its input as that lies in memory, or tables or windows made of its codes, of some rows at a time.
+//! What a convolution reads: its input as that lies in memory, or tables made of its codes, of some rows at a time.
 //!
-//! Tables take four to eight times as much as codes, and windows hold each of them many times. Made with the codes, those
-//! of a large map would have left the second-level cache before they are read.
+//! Tables take four to eight times as much as codes. Made with the codes, those of a large map would have left the
+//! second-level cache before they are read.
 
 use super::buffers::Buffers;
 use crate::kernels::{Input, InputData, InputFormat, InputLayout, KernelError, Kernels, OutputRange, PackedConv};
-use crate::plan::{ConvInput, Slot};
+use crate::plan::Slot;
 use std::ops::Range;
 
 /// The input of one task's convolution.
@@ -19,36 +19,31 @@ pub(super) struct Operand<'a> {
 #[derive(Debug)]
 enum Source<'a> {
     Stored(Input<'a>),
-    Made(Made<'a>),
+    Tables(Tables<'a>),
 }
 
-/// Consecutive rows, padding rows counted.
+/// The tables of consecutive rows, padding rows counted.
 #[derive(Debug)]
-struct Made<'a> {
-    of: ConvInput,
-    /// Elements of a row of `codes`.
-    codes_len: usize,
+struct Tables<'a> {
+    stored: InputLayout,
     codes: &'a [u32],
     memory: &'a mut [u32],
     rows: Range<usize>,
 }
 
 impl<'a> Operand<'a> {
-    /// The input in `slot`, which lies as `stored` says; `memory` is room for what is made of it.
+    /// The input in `slot`, which lies as `stored` says; `memory` is room for tables.
     pub(super) fn new(
         kernels: Kernels,
         packed: &'a PackedConv,
-        (slot, of): (Slot, ConvInput),
+        (slot, stored): (Slot, InputLayout),
         buffers: &'a Buffers,
         memory: &'a mut [u32],
     ) -> Self {
-        let layout = of.layout(packed);
-        let source = match of {
-            ConvInput::AsRead => Source::Stored(input(packed, buffers, slot)),
-            ConvInput::Codes(_) | ConvInput::Lines(..) => {
-                let (codes_len, codes) = (layout.row_len(), buffers.words(slot, layout.len()));
-                Source::Made(Made { of, codes_len, codes, memory, rows: 0..0 })
-            }
+        let source = if stored == *packed.layout() {
+            Source::Stored(input(packed, buffers, slot))
+        } else {
+            Source::Tables(Tables { stored, codes: buffers.words(slot, stored.len()), memory, rows: 0..0 })
         };
         Self { kernels, packed, source }
     }
@@ -63,23 +58,23 @@ impl<'a> Operand<'a> {
         let (kernels, packed) = (self.kernels, self.packed);
         match &mut self.source {
             Source::Stored(input) => packed.run(kernels, *input, range, output),
-            Source::Made(made) => {
-                made.make(kernels, packed.layout(), packed.input_rows(&range.pixels))?;
-                let words = &made.memory[..made.rows.len() * packed.layout().row_len()];
-                packed.run_rows(kernels, (made.rows.clone(), InputData::Words(words)), range, output)
+            Source::Tables(tables) => {
+                tables.make(kernels, packed.layout(), packed.input_rows(&range.pixels))?;
+                let words = &tables.memory[..tables.rows.len() * packed.layout().row_len()];
+                packed.run_rows(kernels, (tables.rows.clone(), InputData::Words(words)), range, output)
             }
         }
     }
 }
 
-impl Made<'_> {
-    /// Sees to it that the `needed` rows are there.
+impl Tables<'_> {
+    /// Sees to it that the tables of the `needed` rows are there.
     fn make(&mut self, kernels: Kernels, layout: &InputLayout, needed: Range<usize>) -> Result<(), KernelError> {
-        let (row_len, codes_len) = (layout.row_len(), self.codes_len);
+        let (row_len, codes_len) = (layout.row_len(), self.stored.row_len());
         let room = self.memory.len() / row_len.max(1);
         if needed.len() > room {
             let (start, end) = (needed.start, needed.end);
-            return Err(KernelError::Range { what: "rows in the working space", start, end, count: room });
+            return Err(KernelError::Range { what: "rows of tables", start, end, count: room });
         }
         if !(self.rows.start..=self.rows.end).contains(&needed.start) {
             self.rows = needed.start..needed.start;
@@ -92,13 +87,8 @@ impl Made<'_> {
         while self.rows.end < needed.end {
             let row = self.rows.end;
             let to = &mut self.memory[self.rows.len() * row_len..][..row_len];
-            let codes =
-                |rows: Range<usize>| self.codes.get(rows.start * codes_len..rows.end * codes_len).unwrap_or_default();
-            if let ConvInput::Lines(_, windows) = &self.of {
-                kernels.place_windows(codes(windows.rows(row)), *windows, layout, to)?;
-            } else {
-                kernels.place_codes(bytemuck::cast_slice(codes(row..row + 1)), layout, to)?;
-            }
+            let codes = self.codes.get(row * codes_len..(row + 1) * codes_len).unwrap_or_default();
+            kernels.place_codes(bytemuck::cast_slice(codes), layout, to)?;
             self.rows.end += 1;
         }
         Ok(())
@@ -174,9 +164,8 @@ mod tests {
                 // The rows that so many pixels need wherever they begin, and sometimes more.
                 let rows = (most.div_ceil(geometry.output.width)) * stride[0] + kernel[0] + below(5);
                 let mut memory = vec![u32::MAX; rows * layout.row_len()];
-                let (of, codes_len) = (ConvInput::Codes(stored), stored.row_len());
-                let made = Made { of, codes_len, codes: &codes, memory: &mut memory, rows: 0..0 };
-                let mut operand = Operand { kernels, packed: &packed, source: Source::Made(made) };
+                let tables = Tables { stored, codes: &codes, memory: &mut memory, rows: 0..0 };
+                let mut operand = Operand { kernels, packed: &packed, source: Source::Tables(tables) };
                 let mut start = 0;
                 for turn in 0..40 {
                     start = if turn % 8 == 7 { below(pixels) } else { start % pixels };
@@ -189,11 +178,11 @@ mod tests {
                     assert_eq!(bits(&found), bits(wanted), "{isa}, case {case}, {:?} of {geometry:?}", range.pixels);
                     start = range.pixels.end;
                 }
-                let made = Made { of, codes_len, codes: &codes, memory: &mut [], rows: 0..0 };
-                let mut small = Operand { kernels, packed: &packed, source: Source::Made(made) };
+                let tables = Tables { stored, codes: &codes, memory: &mut [], rows: 0..0 };
+                let mut small = Operand { kernels, packed: &packed, source: Source::Tables(tables) };
                 let range = small.whole(0..1);
                 let error = small.run(&range, &mut vec![0.0; geometry.filters()]).unwrap_err();
-                assert!(matches!(error, KernelError::Range { what: "rows in the working space", .. }), "{error}");
+                assert!(matches!(error, KernelError::Range { what: "rows of tables", .. }), "{error}");
             }
         }
     }

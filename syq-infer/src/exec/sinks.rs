@@ -1,7 +1,7 @@
 //! Sinks while a step runs: the memory of some consecutive pixels, in the form that a reader wants.
 
 use super::buffers::Buffer;
-use crate::kernels::{InputLayout, KernelError, Kernels, Placed};
+use crate::kernels::{InputLayout, KernelError, Kernels, Placed, Windows};
 use crate::plan::SinkKind;
 use std::ops::Range;
 use syq_core::{Levels, Padding, Shape};
@@ -20,6 +20,7 @@ enum Memory<'a> {
     Floats(&'a mut [f32]),
     Codes(&'a mut [u8], Option<Levels>),
     Placed(&'a mut [u32], InputLayout, Option<Levels>),
+    Windows(&'a mut [u32], InputLayout, Windows, Levels),
 }
 
 /// Where pixels lie in a buffer.
@@ -27,7 +28,7 @@ enum Memory<'a> {
 struct Place {
     /// Index of pixel (0, 0).
     first: usize,
-    /// Elements from one row to the next, and from one pixel to the next; 0 where the layout has them whole, as one pixel.
+    /// Elements from one row to the next, and from one pixel to the next; 0 where rows are stored whole, as windows.
     row: usize,
     pixel: usize,
     /// Pixels of a row.
@@ -44,10 +45,13 @@ pub(super) enum Target<'a> {
 }
 
 impl Place {
-    /// The pixels of an image of `shape`.
-    fn of(layout: &InputLayout, shape: Shape) -> Self {
-        let pixel = if layout.shape() == shape { layout.pixel_len() } else { 0 };
-        Self { first: layout.row(0).start, row: layout.row_len(), pixel, width: shape.width }
+    fn of(layout: &InputLayout) -> Self {
+        let width = layout.shape().width;
+        Self { first: layout.row(0).start, row: layout.row_len(), pixel: layout.pixel_len(), width }
+    }
+
+    fn of_windows(layout: &InputLayout, windows: &Windows) -> Self {
+        Self { pixel: 0, width: windows.shape().width, ..Self::of(layout) }
     }
 
     fn index(&self, pixel: usize) -> usize {
@@ -62,7 +66,7 @@ impl<'a> PixelSink<'a> {
         Some(match (buffer, kind) {
             (Buffer::Floats(values), SinkKind::Floats(layout)) => {
                 clear(values, layout);
-                Self { memory: Memory::Floats(values), place: Place::of(layout, shape), start: 0 }
+                Self { memory: Memory::Floats(values), place: Place::of(layout), start: 0 }
             }
             (Buffer::Codes(codes), SinkKind::Codes(levels)) => {
                 let pixel = shape.channels;
@@ -71,7 +75,12 @@ impl<'a> PixelSink<'a> {
             }
             (Buffer::Words(words), SinkKind::Placed(layout, levels)) => {
                 clear(words, layout);
-                Self { memory: Memory::Placed(words, *layout, *levels), place: Place::of(layout, shape), start: 0 }
+                Self { memory: Memory::Placed(words, *layout, *levels), place: Place::of(layout), start: 0 }
+            }
+            (Buffer::Words(words), SinkKind::Windows(layout, windows, levels)) => {
+                clear(words, layout);
+                let place = Place::of_windows(layout, windows);
+                Self { memory: Memory::Windows(words, *layout, *windows, *levels), place, start: 0 }
             }
             _ => return None,
         })
@@ -88,6 +97,9 @@ impl<'a> PixelSink<'a> {
             Memory::Placed(words, layout, levels) => {
                 halves(words, at).map(|words| Memory::Placed(words, layout, levels))
             }
+            Memory::Windows(words, layout, windows, levels) => {
+                halves(words, at).map(|words| Memory::Windows(words, layout, windows, levels))
+            }
         };
         [Self { memory: left, place, start }, Self { memory: right, place, start: middle }]
     }
@@ -101,7 +113,7 @@ impl<'a> PixelSink<'a> {
                 let columns = pixels.len().min(self.place.width);
                 Target::Placed(Placed { layout: *layout, levels: *levels, columns, elements: &mut memory[range] })
             }
-            Memory::Codes(..) | Memory::Placed(..) => Target::Other,
+            Memory::Codes(..) | Memory::Placed(..) | Memory::Windows(..) => Target::Other,
         }
     }
 
@@ -118,6 +130,9 @@ impl<'a> PixelSink<'a> {
             Memory::Codes(memory, Some(levels)) => kernels.quantize(values, *levels, &mut memory[range])?,
             Memory::Placed(memory, layout, Some(levels)) => {
                 kernels.place_values(values, *levels, layout, &mut memory[range])?;
+            }
+            Memory::Windows(memory, layout, windows, levels) => {
+                kernels.place_windows(values, *levels, *windows, layout, &mut memory[range])?;
             }
             // The plan gives levels to every sink behind floats.
             Memory::Codes(..) | Memory::Placed(..) => {}
@@ -136,8 +151,8 @@ impl<'a> PixelSink<'a> {
         match &mut self.memory {
             Memory::Codes(memory, _) => memory[range].copy_from_slice(codes),
             Memory::Placed(memory, layout, _) => kernels.place_codes(codes, layout, &mut memory[range])?,
-            // A step that gives codes has no float sinks.
-            Memory::Floats(_) => {}
+            // A step that gives codes has no float sinks, and windows are made of the picture alone.
+            Memory::Floats(_) | Memory::Windows(..) => {}
         }
         Ok(())
     }

@@ -23,26 +23,26 @@ pub(super) struct Task<'a> {
     /// Working space for the task's pixels, floats (see [`Step::work_len`]) and codes.
     pub(super) values: &'a mut [f32],
     pub(super) codes: &'a mut [u8],
-    /// Room for as many threads to make the rows in that a convolution reads.
-    pub(super) made: &'a mut [u32],
+    /// Room for as many threads to make tables in.
+    pub(super) tables: &'a mut [u32],
 }
 
 impl<'a> Task<'a> {
     /// Divides the task before pixel `pixel`, for `share` of `of` threads and the others.
     pub(super) fn split(self, pixel: usize, share: usize, of: usize) -> [Self; 2] {
-        let Self { kernels, step, buffers, picture, pixels, sinks, values, codes, made } = self;
+        let Self { kernels, step, buffers, picture, pixels, sinks, values, codes, tables } = self;
         let done = pixel - pixels.start;
         let (left_values, right_values) = values.split_at_mut(step.work_len(done).min(values.len()));
         let at = done * step.shape.channels;
         let (left_codes, right_codes) = codes.split_at_mut(at.min(codes.len()));
-        let (left_made, right_made) = made.split_at_mut(made.len() / of.max(1) * share.min(of));
+        let (left_tables, right_tables) = tables.split_at_mut(tables.len() / of.max(1) * share.min(of));
         let [mut left_sinks, mut right_sinks] = [Few::new(), Few::new()];
         for sink in sinks {
             let [left, right] = sink.split(pixel);
             left_sinks.push(left);
             right_sinks.push(right);
         }
-        let task = |pixels, sinks, values, codes, made| Self {
+        let task = |pixels, sinks, values, codes, tables| Self {
             kernels,
             step,
             buffers,
@@ -51,11 +51,11 @@ impl<'a> Task<'a> {
             sinks,
             values,
             codes,
-            made,
+            tables,
         };
         [
-            task(pixels.start..pixel, left_sinks, left_values, left_codes, left_made),
-            task(pixel..pixels.end, right_sinks, right_values, right_codes, right_made),
+            task(pixels.start..pixel, left_sinks, left_values, left_codes, left_tables),
+            task(pixel..pixels.end, right_sinks, right_values, right_codes, right_tables),
         ]
     }
 
@@ -74,8 +74,8 @@ impl<'a> Task<'a> {
     pub(super) fn run(mut self) -> Result<(), KernelError> {
         match &self.step.producer {
             Producer::Conv { packed, input, stored } => {
-                let made = std::mem::take(&mut self.made);
-                let operand = Operand::new(self.kernels, packed, (*input, *stored), self.buffers, made);
+                let tables = std::mem::take(&mut self.tables);
+                let operand = Operand::new(self.kernels, packed, (*input, *stored), self.buffers, tables);
                 match &self.step.pool {
                     Some(pool) => self.run_pooled(operand, pool),
                     None => self.run_convolution(operand),

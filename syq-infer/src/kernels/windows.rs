@@ -1,75 +1,73 @@
-//! Inputs made of whole windows (im2col): for a convolution of few channels, the first one above all.
+//! Inputs whose rows hold windows: for a convolution of few channels, the first one above all.
 //!
 //! A kernel takes its input in elements of four bytes, and every pixel begins at an element. Of three channels a quarter
-//! of all products is thus with filling. Here the codes of an image row lie side by side, and the convolution reads, for
-//! every output pixel, the codes of all the kernel's rows and columns one after the other, of which only the last element
-//! is filled up: seven times seven pixels of three channels are 37 elements instead of 49, three times three are 7 instead
-//! of 9. The convolution over such windows has a kernel of 1×1, and its weights lie as before.
+//! of all products is thus with filling. Here each row holds, for every output column, the codes of all the kernel's
+//! columns side by side, and only they are filled up: seven columns of three channels are six elements instead
+//! of seven, twelve are nine instead of twelve. The convolution over such rows has one kernel column and
+//! kernel columns × channels channels, and its weights lie as before.
 
 use super::error::check_len;
 use super::generic::rows::RowWork;
 use super::layout::product;
 use super::{InputFormat, InputLayout, KernelError, Kernels};
-use syq_core::{ConvGeometry, Padding, Shape, ShapeError, Window};
+use syq_core::{ConvGeometry, Levels, Padding, Shape, Window};
 
-/// Codes of a line that are at hand at a time; a window's must fit.
+/// Codes that are placed at a time; a window must fit.
 pub(super) const CODES: usize = 768;
 
-/// How the rows of an image become windows.
+/// How the rows of an image become rows of windows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Windows {
     /// The image.
     pub(super) shape: Shape,
-    pub(super) window: Window,
+    /// Kernel columns.
+    pub(super) kernel: usize,
+    /// Columns from one window to the next.
+    pub(super) stride: usize,
+    /// Padding columns on the left.
+    pub(super) left: usize,
     /// Windows of a row.
     pub(super) count: usize,
 }
 
 impl Windows {
-    /// The windows of a convolution and the convolution over them, where those have fewer elements than the pixels' own;
-    /// `None` where they have not, and for what is not codes.
+    /// The windows of a convolution's rows and the convolution over them, where those have fewer elements than the
+    /// pixels' own; `None` where they have not, and for what is not codes.
     pub fn of(geometry: &ConvGeometry, format: InputFormat) -> Option<(Self, ConvGeometry)> {
-        let ConvGeometry { input: shape, output, window, groups } = *geometry;
-        let [rows, columns] = window.kernel;
-        let line = product([columns, shape.channels]).ok()?;
-        let channels = product([rows, line]).ok()?;
-        let of_pixels = product([rows, columns, shape.channels.div_ceil(format.channels())]).ok()?;
+        let ConvGeometry { input, output, window, groups } = *geometry;
+        let ([rows, kernel], [down, stride]) = (window.kernel, window.stride);
+        let channels = product([kernel, input.channels]).ok()?;
+        let elements = channels.div_ceil(format.channels());
         let codes = matches!(format, InputFormat::Codes | InputFormat::Wide);
-        if !codes || groups != 1 || line > CODES || channels.div_ceil(format.channels()) >= of_pixels {
+        if !codes || groups != 1 || channels > CODES || elements >= kernel * input.channels.div_ceil(format.channels())
+        {
             return None;
         }
-        let shape_over = Shape::new(output.height, output.width, channels);
-        let over = ConvGeometry::new(shape_over, output.channels, Window::square(1, 1, Padding::NONE), 1).ok()?;
-        Some((Self { shape, window, count: output.width }, over))
+        let padding = Padding { left: 0, right: 0, ..window.padding };
+        let over = Window { kernel: [rows, 1], stride: [down, 1], padding };
+        let shape = Shape::new(input.height, output.width, channels);
+        let over = ConvGeometry::new(shape, output.channels, over, 1).ok()?;
+        let windows = Self { shape: input, kernel, stride, left: window.padding.left, count: output.width };
+        (over.output == output).then_some((windows, over))
     }
 
-    /// How the image lies of which windows are made: each row is one pixel, with rows of `zero` above and below.
-    ///
-    /// # Errors
-    /// As [`InputLayout::new`].
-    pub fn lines(&self, zero: u8) -> Result<InputLayout, ShapeError> {
-        let line = Shape::new(self.shape.height, 1, product([self.shape.width, self.shape.channels])?);
-        let padding = Padding { left: 0, right: 0, ..self.window.padding };
-        Ok(InputLayout::new(InputFormat::Codes, line, padding, 1)?.with_zero(zero))
-    }
-
-    /// The rows of [`Windows::lines`], padding counted, that the windows of an output row see.
-    pub(crate) fn rows(&self, output: usize) -> std::ops::Range<usize> {
-        let first = output * self.window.stride[0];
-        first..first + self.window.kernel[0]
+    /// The image whose rows they are made of.
+    pub const fn shape(&self) -> Shape {
+        self.shape
     }
 }
 
 impl Kernels {
-    /// Writes the windows of one output row to their place in a convolution's input: `lines` are the rows of
-    /// [`Windows::rows`], which lie as [`Windows::lines`] says, and `elements` those of one row of `layout`, the layout of
-    /// the convolution that [`Windows::of`] gives. Beyond the image lies the layout's zero point.
+    /// Quantizes one image row and writes its windows to their place in a convolution's input: `elements` are those of
+    /// one row of `layout`, the layout of the convolution that [`Windows::of`] gives. Beyond the image lies the layout's
+    /// zero point.
     ///
     /// # Errors
-    /// Slices that are not such rows, or a layout of other windows or of no codes.
+    /// Slices that are not one row, or a layout of other windows or of no codes.
     pub fn place_windows(
         self,
-        lines: &[u32],
+        values: &[f32],
+        levels: Levels,
         windows: Windows,
         layout: &InputLayout,
         elements: &mut [u32],
@@ -77,13 +75,12 @@ impl Kernels {
         if !matches!(layout.format(), InputFormat::Codes | InputFormat::Wide) {
             return Err(KernelError::Format { format: layout.format().name() });
         }
-        let Windows { window, count, .. } = windows;
-        let channels = product([window.kernel[0], window.kernel[1], windows.shape.channels])?;
-        check_len("the lines", lines.len(), product([window.kernel[0], windows.lines(layout.zero())?.row_len()])?)?;
-        check_len("the channels of a window", layout.shape().channels, channels)?;
-        check_len("the windows of a row", layout.shape().width, count)?;
+        let Shape { width, channels, .. } = windows.shape;
+        check_len("the row", values.len(), product([width, channels])?)?;
+        check_len("the channels of a window", layout.shape().channels, windows.kernel * channels)?;
+        check_len("the windows of a row", layout.shape().width, windows.count)?;
         check_len("the elements of the row", elements.len(), layout.row(0).len())?;
-        self.rows(RowWork::PlaceWindows { lines, windows, layout: *layout, row: elements });
+        self.rows(RowWork::PlaceWindows { values, levels, windows, layout: *layout, row: elements });
         Ok(())
     }
 }

@@ -7,11 +7,9 @@
 use super::error::PlanError;
 use super::forms::{Form, Stored, coded_layouts, needed, read_form, readers};
 use super::slots::{self, Virtual};
-use super::step::{ConvInput, Pool, PoolOrder, Producer, Sink, SinkKind, Slot, Step};
+use super::step::{Pool, PoolOrder, Producer, Sink, SinkKind, Slot, Step};
 use super::{Element, Plan, SlotSize};
-use crate::kernels::{
-    Activation, CodedWeights, InputFormat, InputLayout, Kernels, PackedConv, Windows, eight_bit_format,
-};
+use crate::kernels::{Activation, CodedWeights, InputFormat, InputLayout, Kernels, PackedConv, Windows};
 use syq_core::{EightBitWeights, Padding, Shape, Window};
 use syq_pack::network::{Domain, Op, Source, WeightFormat};
 use syq_pack::{LayerParameters, LayerView, Model, ModelView};
@@ -116,10 +114,9 @@ impl<'a> Compiler<'a> {
                     Some(LayerParameters::EightBit { codes, scales, .. }) => {
                         let (layout, geometry) = match form {
                             Form::Placed(layout) => (layout, geometry),
-                            Form::Lines(lines, _) => {
-                                let format = eight_bit_format(self.kernels.isa());
-                                let over = Windows::of(&geometry, format).ok_or_else(|| missing("its windows"))?.1;
-                                (InputLayout::of(&over, format)?.with_zero(lines.zero()), over)
+                            Form::Windows(layout, _) => {
+                                let over = Windows::of(&geometry, layout.format());
+                                (layout, over.ok_or_else(|| missing("its windows"))?.1)
                             }
                             _ => return Err(missing("the codes")),
                         };
@@ -135,11 +132,7 @@ impl<'a> Compiler<'a> {
                     }
                     _ => return Err(missing("the weight tensor")),
                 };
-                let stored = match form {
-                    Form::Placed(layout) if layout != *packed.layout() => ConvInput::Codes(layout),
-                    Form::Lines(layout, windows) => ConvInput::Lines(layout, windows),
-                    Form::Placed(_) | Form::Floats(_) | Form::Codes => ConvInput::AsRead,
-                };
+                let stored = if let Form::Placed(layout) = form { layout } else { *packed.layout() };
                 Producer::Conv { packed: Box::new(packed), input, stored }
             }
             Op::MaxPool(window) if coded => Producer::MaxPoolCodes { input, window: *window, shape },
@@ -206,7 +199,11 @@ impl<'a> Compiler<'a> {
             let kind = match stored.form {
                 Form::Floats(layout) => SinkKind::Floats(layout),
                 Form::Codes => SinkKind::Codes(levels),
-                Form::Placed(layout) | Form::Lines(layout, _) => SinkKind::Placed(layout, levels),
+                Form::Placed(layout) => SinkKind::Placed(layout, levels),
+                Form::Windows(layout, windows) => {
+                    let missing = || PlanError::Missing { layer: step.name.clone(), what: "the activation step" };
+                    SinkKind::Windows(layout, windows, levels.ok_or_else(missing)?)
+                }
             };
             step.sinks.push(Sink { slot, kind });
             self.stored.push((stored, slot));
@@ -228,7 +225,7 @@ impl<'a> Compiler<'a> {
         let (element, len) = match form {
             Form::Floats(layout) => (Element::Float, layout.len()),
             Form::Codes => (Element::Code, shape.len()),
-            Form::Placed(layout) | Form::Lines(layout, _) => (Element::Word, layout.len()),
+            Form::Placed(layout) | Form::Windows(layout, _) => (Element::Word, layout.len()),
         };
         self.slots.push(Virtual { element, len });
         Slot(self.slots.len() - 1)

@@ -23,8 +23,8 @@ pub(super) enum Form {
     Codes,
     /// Codes in a kernel's layout.
     Placed(InputLayout),
-    /// Codes of the picture, of whose lines windows are made.
-    Lines(InputLayout, Windows),
+    /// Codes of the picture in a kernel's layout, window by window.
+    Windows(InputLayout, Windows),
 }
 
 impl Form {
@@ -58,10 +58,11 @@ pub(super) fn read_form(
             }
             (Some(WeightFormat::EightBit), Domain::Codes { quantizer, .. }) => {
                 let format = eight_bit_format(kernels.isa());
-                if let Some((windows, _)) = Windows::of(&geometry, format)
+                if let Some((windows, over)) = Windows::of(&geometry, format)
                     && reads_picture(view, layer)
                 {
-                    return Ok(Some(Form::Lines(windows.lines(quantizer.zero())?, windows)));
+                    let layout = InputLayout::of(&over, format)?.with_zero(quantizer.zero());
+                    return Ok(Some(Form::Windows(layout, windows)));
                 }
                 Form::Placed(InputLayout::of(&geometry, format)?.with_zero(quantizer.zero()))
             }

@@ -18,7 +18,7 @@ mod work;
 pub use error::PlanError;
 pub use step::{PlanStep, StepKind};
 
-pub(crate) use step::{ConvInput, Pool, PoolOrder, Producer, SinkKind, Slot, Step};
+pub(crate) use step::{Pool, PoolOrder, Producer, SinkKind, Slot, Step};
 pub(crate) use work::pixels_at_once;
 
 use crate::isa::Isa;
@@ -93,7 +93,7 @@ impl Plan {
     /// Bytes of feature maps that a session of that many threads needs for each image that it works on at a time.
     pub fn scratch_bytes(&self, threads: usize) -> usize {
         let bytes = |slot: &SlotSize| slot.len * if slot.element == Element::Code { 1 } else { 4 };
-        self.slots.iter().map(bytes).sum::<usize>() + 4 * (self.work_len() + threads * self.made_len())
+        self.slots.iter().map(bytes).sum::<usize>() + 4 * (self.work_len() + threads * self.tables_len())
     }
 
     /// Whether one image is done sooner by several threads than by one: what is saved on the steps that are worth
@@ -103,9 +103,9 @@ impl Plan {
         shared.map(|step| step.nanoseconds(self.kernels) / 2.0).sum::<f64>() > WAKING
     }
 
-    /// Elements in which each thread makes the rows that a convolution reads.
-    pub(crate) fn made_len(&self) -> usize {
-        self.steps.iter().map(Step::made_len).max().unwrap_or(0)
+    /// Elements in which each thread makes tables.
+    pub(crate) fn tables_len(&self) -> usize {
+        self.steps.iter().map(Step::tables_len).max().unwrap_or(0)
     }
 
     /// The executor's working space: enough for every step to be shared out by rows.

@@ -11,8 +11,9 @@ pub(crate) struct Slot(pub(crate) usize);
 /// Where a step's rows come from.
 #[derive(Clone, Debug)]
 pub(crate) enum Producer {
-    /// A convolution or fully connected layer.
-    Conv { packed: Box<PackedConv>, input: Slot, stored: ConvInput },
+    /// A convolution or fully connected layer, whose input is `stored`: as the kernel reads it, or in codes, of which tables
+    /// are made for the rows at hand.
+    Conv { packed: Box<PackedConv>, input: Slot, stored: InputLayout },
     /// The picture, as the caller gave it.
     Picture,
     /// Floats, as they are.
@@ -27,27 +28,6 @@ pub(crate) enum Producer {
     MaxPoolCodes { input: Slot, window: Window, shape: Shape },
     /// Average pooling.
     AveragePool { input: Slot, window: Window, shape: Shape },
-}
-
-/// How a convolution's input lies in memory.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum ConvInput {
-    /// As its kernel reads it.
-    AsRead,
-    /// In codes, of which tables are made for the rows at hand.
-    Codes(InputLayout),
-    /// In lines, of which windows are made for the rows at hand.
-    Lines(InputLayout, Windows),
-}
-
-impl ConvInput {
-    /// The layout of what is stored.
-    pub(crate) const fn layout(&self, packed: &PackedConv) -> InputLayout {
-        match self {
-            Self::AsRead => *packed.layout(),
-            Self::Codes(layout) | Self::Lines(layout, _) => *layout,
-        }
-    }
 }
 
 impl Producer {
@@ -93,6 +73,8 @@ pub(crate) enum SinkKind {
     Codes(Option<Levels>),
     /// Codes in a kernel's layout. `None` where the rows are codes already.
     Placed(InputLayout, Option<Levels>),
+    /// Codes of the picture in a kernel's layout, window by window.
+    Windows(InputLayout, Windows, Levels),
 }
 
 /// Where a step's rows go.

@@ -10,7 +10,7 @@ impl Step {
     pub(crate) fn traffic_bytes(&self) -> usize {
         let plain = ELEMENT * self.shape.len();
         let input = match &self.producer {
-            Producer::Conv { packed, stored, .. } => ELEMENT * stored.layout(packed).len(),
+            Producer::Conv { stored, .. } => ELEMENT * stored.len(),
             Producer::Picture | Producer::Floats { .. } => plain,
             Producer::Codes { .. } | Producer::Dequantize { .. } => self.shape.len(),
             Producer::MaxPool { shape, .. } | Producer::AveragePool { shape, .. } => ELEMENT * shape.len(),
@@ -19,7 +19,9 @@ impl Step {
         let residual = self.residual.map_or(0, |_| plain);
         let vectors = usize::from(self.bias.is_some()) + 2 * usize::from(self.affine.is_some());
         let output = self.sinks.iter().map(|sink| match &sink.kind {
-            SinkKind::Floats(layout) | SinkKind::Placed(layout, _) => ELEMENT * layout.len(),
+            SinkKind::Floats(layout) | SinkKind::Placed(layout, _) | SinkKind::Windows(layout, ..) => {
+                ELEMENT * layout.len()
+            }
             SinkKind::Codes(_) => self.shape.len(),
         });
         let parameters = self.weight_bytes() + vectors * ELEMENT * self.shape.channels;

@@ -1,6 +1,6 @@
 //! The working space of a step, and how much of it is done at a time.
 
-use super::step::{ConvInput, Producer, Step};
+use super::step::{Producer, Step};
 use crate::kernels::PackedConv;
 use syq_core::Shape;
 
@@ -35,25 +35,22 @@ impl Step {
         pixels / self.shape.width * row * self.shape.channels
     }
 
-    /// Elements of working space in which each thread makes the rows that a convolution reads.
-    pub(crate) fn made_len(&self) -> usize {
+    /// Elements of working space in which each thread makes tables of codes.
+    pub(crate) fn tables_len(&self) -> usize {
         match &self.producer {
-            Producer::Conv { packed, stored, .. } if *stored != ConvInput::AsRead => {
-                self.made_rows(packed, stored) * packed.layout().row_len()
+            Producer::Conv { packed, stored, .. } if stored != packed.layout() => {
+                table_rows(packed) * packed.layout().row_len()
             }
             _ => 0,
         }
     }
+}
 
-    /// Input rows for which there is room.
-    fn made_rows(&self, packed: &PackedConv, stored: &ConvInput) -> usize {
-        let geometry = packed.geometry();
-        // Pixels that do not begin with a row reach into one more; those that are pooled lie in one.
-        let most = (pixels_at_once(geometry.output) - 1).div_ceil(geometry.output.width.max(1)) + 1;
-        let rows = if self.pool.is_some() { 1 } else { most.min(geometry.output.height) };
-        let needed = (rows - 1) * geometry.window.stride[0] + geometry.window.kernel[0];
-        // No row of windows is needed twice.
-        let room = if matches!(stored, ConvInput::Lines(..)) { needed } else { ROOM * needed };
-        room.min(packed.layout().padded_height())
-    }
+/// Input rows for whose tables there is room.
+fn table_rows(packed: &PackedConv) -> usize {
+    let geometry = packed.geometry();
+    // Pixels that do not begin with a row reach into one more.
+    let rows = (pixels_at_once(geometry.output) - 1).div_ceil(geometry.output.width.max(1)) + 1;
+    let needed = (rows.min(geometry.output.height) - 1) * geometry.window.stride[0] + geometry.window.kernel[0];
+    (ROOM * needed).min(packed.layout().padded_height())
 }

@@ -30,8 +30,8 @@ pub(crate) enum RowWork<'a> {
     Quantize { values: &'a [f32], levels: Levels, codes: &'a mut [u8] },
     /// Values to codes in a convolution's layout; `row` is one row without padding.
     PlaceValues { values: &'a [f32], levels: Levels, layout: InputLayout, row: &'a mut [u32] },
-    /// Lines of codes to a row of windows.
-    PlaceWindows { lines: &'a [u32], windows: Windows, layout: InputLayout, row: &'a mut [u32] },
+    /// Values to codes in a convolution's layout, its windows side by side; `row` is one row.
+    PlaceWindows { values: &'a [f32], levels: Levels, windows: Windows, layout: InputLayout, row: &'a mut [u32] },
     /// Codes in a convolution's layout.
     PlaceCodes { codes: &'a [u8], layout: InputLayout, row: &'a mut [u32] },
     /// Pooling.
@@ -77,7 +77,10 @@ pub(crate) fn run<Fma, Codes, Bits, Tables, WideTables>(
             }
             _ => place(&layout, row, values, |values, codes| quantize(&ops.codes, values, &levels, codes)),
         },
-        RowWork::PlaceWindows { lines, windows, layout, row } => super::windows::place(&layout, &windows, lines, row),
+        RowWork::PlaceWindows { values, levels, windows, layout, row } => {
+            let quantize = |values: &[f32], codes: &mut [u8]| quantize(&ops.codes, values, &levels, codes);
+            super::windows::place(&layout, &windows, row, values, quantize);
+        }
         RowWork::PlaceCodes { codes, layout, row } => match layout.format() {
             InputFormat::Planes(_) => pack(&ops.bits, &layout, row, codes, |codes: &[u8; BLOCK]| *codes),
             InputFormat::Tables(_) => build_tables(&ops.tables, &layout, row, codes, |codes: &[u8; BLOCK]| *codes),

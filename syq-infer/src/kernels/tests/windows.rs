@@ -1,4 +1,4 @@
-//! Windows against pixels: the same convolution, by `==`.
+//! Rows of windows against rows of pixels: the same convolution, by `==`.
 
 use super::support::*;
 use crate::kernels::{Input, InputData, InputFormat, InputLayout, PackedConv, Windows};
@@ -26,27 +26,19 @@ fn windows_are_the_pixels_convolution() {
                     let Some((windows, over)) = Windows::of(&geometry, format) else { continue };
                     seen += 1;
                     let weights = EightBitWeights { codes: &codes, scales: &scales };
-                    let layouts =
-                        [geometry, over].map(|geometry| InputLayout::of(&geometry, format).unwrap().with_zero(128));
-                    let lines = windows.lines(128).unwrap();
-                    let lay_out = |layout: &InputLayout| {
+                    let outputs = [geometry, over].map(|geometry| {
+                        let layout = InputLayout::of(&geometry, format).unwrap().with_zero(128);
+                        let packed = PackedConv::eight_bit("conv", &geometry, &layout, levels, weights).unwrap();
                         let mut words = vec![0xa5a5_a5a5; layout.len()];
                         layout.clear_padding(&mut words);
                         for (y, row) in values.chunks(shape.width * channels).enumerate() {
-                            kernels.place_values(row, levels, layout, &mut words[layout.row(y)]).unwrap();
+                            let elements = &mut words[layout.row(y)];
+                            if layout.shape() == shape {
+                                kernels.place_values(row, levels, &layout, elements).unwrap();
+                            } else {
+                                kernels.place_windows(row, levels, windows, &layout, elements).unwrap();
+                            }
                         }
-                        words
-                    };
-                    let (pixels, lines_of) = (lay_out(&layouts[0]), lay_out(&lines));
-                    let mut over_words = vec![0xa5a5_a5a5; layouts[1].len()];
-                    for y in 0..over.input.height {
-                        let rows = windows.rows(y);
-                        let rows = &lines_of[rows.start * lines.row_len()..rows.end * lines.row_len()];
-                        kernels.place_windows(rows, windows, &layouts[1], &mut over_words[layouts[1].row(y)]).unwrap();
-                    }
-                    let outputs = [(geometry, pixels), (over, over_words)].map(|(geometry, words)| {
-                        let layout = InputLayout::of(&geometry, format).unwrap().with_zero(128);
-                        let packed = PackedConv::eight_bit("conv", &geometry, &layout, levels, weights).unwrap();
                         let input = Input { layout, data: InputData::Words(&words) };
                         let mut output = vec![0.0; packed.output_len(&packed.all())];
                         packed.run(kernels, input, &packed.all(), &mut output).unwrap();
@@ -57,7 +49,7 @@ fn windows_are_the_pixels_convolution() {
             }
         }
     }
-    assert!(seen > 60, "only {seen} layers have windows");
+    assert!(seen > 20, "only {seen} layers have windows");
 }
 
 #[test]
@@ -67,10 +59,10 @@ fn only_where_elements_are_saved() {
         let geometry = ConvGeometry::new(Shape::new(32, 32, channels), 16, window, 1).unwrap();
         Windows::of(&geometry, format).map(|(_, over)| over.input)
     };
-    assert_eq!(of(7, 2, 3, InputFormat::Codes), Some(Shape::new(16, 16, 147)));
-    assert_eq!(of(3, 1, 3, InputFormat::Wide), Some(Shape::new(32, 32, 27)));
-    // Three codes are an element either way, and whole elements leave nothing to save.
-    assert_eq!(of(1, 1, 3, InputFormat::Codes), None);
+    assert_eq!(of(7, 2, 3, InputFormat::Codes), Some(Shape::new(32, 16, 21)));
+    assert_eq!(of(7, 2, 3, InputFormat::Wide), Some(Shape::new(32, 16, 21)));
+    // Nine codes are three elements either way, and whole elements leave nothing to save.
+    assert_eq!(of(3, 1, 3, InputFormat::Codes), None);
     assert_eq!(of(7, 2, 4, InputFormat::Codes), None);
     assert_eq!(of(7, 2, 3, InputFormat::Float), None);
 }
