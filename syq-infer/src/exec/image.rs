@@ -55,7 +55,9 @@ fn run_step(
     let work = (&mut *values, &mut *codes, &mut *tables);
     let task = Task { kernels, step, buffers, picture, pixels, sinks, values: work.0, codes: work.1, tables: work.2 };
     let done = match &step.producer {
-        Producer::Conv { packed, input, .. } if threads > 1 && task.pixels.len() == 1 && step.pool.is_none() => {
+        Producer::Conv { packed, input, stored }
+            if threads > 1 && task.pixels.len() == 1 && step.pool.is_none() && stored == packed.layout() =>
+        {
             share_filters(threads, packed, *input, task)
         }
         _ => share(threads, task),

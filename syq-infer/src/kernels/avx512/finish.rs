@@ -10,6 +10,12 @@ use syq_core::Levels;
 const PLANES: u8 = 0;
 const BYTES: u8 = 1;
 
+/// Blocks of a word.
+const PART: usize = 2;
+
+/// Up to so many blocks a pixel has few.
+const FEW_BLOCKS: usize = 4;
+
 /// What is added.
 const NOTHING: u8 = 0;
 const VALUES: u8 = 1;
@@ -64,10 +70,10 @@ struct Row<'a> {
 
 /// Finishes the sixteen values of one block, stores them, and gives their codes. (A macro, as a closure stays a call.)
 macro_rules! codes {
-    ($row:ident, $block:expr, ($scale:expr, $offset:expr), $constants:ident, $relu:ident, $keep:ident) => {{
+    ($row:ident, $block:expr, $channels:ident, $constants:ident, $relu:ident, $keep:ident) => {{
         let block = $block;
         let mut value = bytemuck::cast($row.values[block]);
-        value = _mm512_fmadd_ps(value, $scale, $offset);
+        value = _mm512_fmadd_ps(value, $channels.0, $channels.1);
         if RESIDUAL == VALUES {
             value = _mm512_add_ps(value, bytemuck::cast($row.added[block]));
         }
@@ -89,7 +95,35 @@ macro_rules! codes {
     }};
 }
 
-/// Row by row, and in a row the same channels of all pixels: one register of codes, or one word of bits.
+/// Finishes and stores two blocks of a pixel, a word of bits; behind them one may be alone.
+macro_rules! part {
+    ($row:ident, $to:ident, $part:ident, $at:expr, ($low:ident, $high:ident),
+     ($blocks:ident, $planes:ident, $plane_len:ident, $constants:ident, $relu:ident, $keep:ident)) => {{
+        let at = $at;
+        let low = codes!($row, at, $low, $constants, $relu, $keep);
+        let high = if PART * $part + 1 < $blocks {
+            codes!($row, at + 1, $high, $constants, $relu, $keep)
+        } else {
+            _mm512_setzero_si512()
+        };
+        if FORM == PLANES {
+            for plane in 0..$planes {
+                let bit = _mm512_set1_epi32(1 << plane);
+                let [low, high] = [_mm512_test_epi32_mask(low, bit), _mm512_test_epi32_mask(high, bit)];
+                $to[plane * $plane_len + $part] = u32::from(low) | u32::from(high) << 16;
+            }
+        } else {
+            let to = &mut $to[PART * $part * 4..];
+            store(to, bytemuck::cast::<_, [u32; 4]>(_mm512_cvtepi32_epi8(low)));
+            if PART * $part + 1 < $blocks {
+                store(&mut to[4..], bytemuck::cast::<_, [u32; 4]>(_mm512_cvtepi32_epi8(high)));
+            }
+        }
+    }};
+}
+
+/// Row by row. Of few channels the same ones of all pixels, so that what surrounds them is done once for a row; of many, whose
+/// pixels lie far apart, all of each pixel.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
 fn pixels<const FORM: u8, const RESIDUAL: u8, const FLOATS: bool>(work: IntoWork<'_>) {
     let IntoWork { values, channels, affine, residual, relu, keep, floats, mut placed } = work;
@@ -114,43 +148,30 @@ fn pixels<const FORM: u8, const RESIDUAL: u8, const FLOATS: bool>(work: IntoWork
             added: if RESIDUAL == VALUES { &added[index * len..][..len] } else { &[] },
             floats: if FLOATS { &mut floats[index * len..][..len] } else { &mut [] },
         };
-        let of_channels = |block: usize| (bytemuck::cast(scales[block]), bytemuck::cast(offsets[block]));
-        if FORM == PLANES {
-            for word in 0..blocks / 2 {
-                let (low_channels, high_channels) = (of_channels(2 * word), of_channels(2 * word + 1));
-                let mut at = 2 * word;
-                for to in to.chunks_exact_mut(pixel_len) {
-                    let low = codes!(row, at, (low_channels.0, low_channels.1), constants, relu, keep);
-                    let high = codes!(row, at + 1, (high_channels.0, high_channels.1), constants, relu, keep);
-                    for plane in 0..planes {
-                        let bit = _mm512_set1_epi32(1 << plane);
-                        let [low, high] = [_mm512_test_epi32_mask(low, bit), _mm512_test_epi32_mask(high, bit)];
-                        to[plane * plane_len + word] = u32::from(low) | u32::from(high) << 16;
-                    }
-                    at += blocks;
+        let of = |block: usize| (bytemuck::cast(scales[block]), bytemuck::cast(offsets[block]));
+        if blocks > FEW_BLOCKS {
+            let mut first = 0;
+            for to in to.chunks_exact_mut(pixel_len) {
+                for part in 0..blocks.div_ceil(PART) {
+                    let (low, high) = (of(PART * part), of((PART * part + 1).min(blocks - 1)));
+                    part!(
+                        row,
+                        to,
+                        part,
+                        first + PART * part,
+                        (low, high),
+                        (blocks, planes, plane_len, constants, relu, keep)
+                    );
                 }
-            }
-            // Half a word.
-            if blocks % 2 == 1 {
-                let channels = of_channels(blocks - 1);
-                let mut at = blocks - 1;
-                for to in to.chunks_exact_mut(pixel_len) {
-                    let low = codes!(row, at, (channels.0, channels.1), constants, relu, keep);
-                    for plane in 0..planes {
-                        let bit = _mm512_set1_epi32(1 << plane);
-                        to[plane * plane_len + blocks / 2] = u32::from(_mm512_test_epi32_mask(low, bit));
-                    }
-                    at += blocks;
-                }
+                first += blocks;
             }
             continue;
         }
-        for block in 0..blocks {
-            let channels = of_channels(block);
-            let mut at = block;
+        for part in 0..blocks.div_ceil(PART) {
+            let (low, high) = (of(PART * part), of((PART * part + 1).min(blocks - 1)));
+            let mut at = PART * part;
             for to in to.chunks_exact_mut(pixel_len) {
-                let code = codes!(row, at, (channels.0, channels.1), constants, relu, keep);
-                store(&mut to[block * 4..], bytemuck::cast::<_, [u32; 4]>(_mm512_cvtepi32_epi8(code)));
+                part!(row, to, part, at, (low, high), (blocks, planes, plane_len, constants, relu, keep));
                 at += blocks;
             }
         }

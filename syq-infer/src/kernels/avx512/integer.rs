@@ -7,6 +7,7 @@
 
 use super::runs::{self, Runs};
 use super::tiles::At;
+use super::whole;
 use crate::kernels::generic::tile::{Job, Segment};
 use crate::kernels::layout::{BLOCK, Lanes};
 use std::arch::x86_64::*;
@@ -53,7 +54,11 @@ fn image<const STEP: u8, const ROWS: usize, const R: usize>(
     block: usize,
 ) {
     let mut at = At::of::<_, _, R>(job, weights, block, job.block_len);
-    in_tiles!(tile, [STEP, ROWS], R, job, weights, at);
+    let mut pixel = job.pixels.start;
+    if STEP == BYTES && whole::is_whole(job) {
+        pixel = whole::image::<R>(job, weights.as_flattened(), &mut at);
+    }
+    in_tiles!(tile, [STEP, ROWS], R, job, weights, at, pixel);
 }
 
 /// `P` pixels of `R` filter blocks.

@@ -3,16 +3,19 @@
 
 #[macro_use]
 mod tiles;
+mod codes;
 mod finish;
 mod integer;
 mod permute;
 mod permute_runs;
 mod runs;
 mod tables;
+mod whole;
 
 use super::generic::kernel::{Kernel, Ops};
 use super::generic::rows::{RowOps, RowWork, run};
 use super::generic::tile::convolve as tiles;
+use super::generic::windows;
 use super::layout::{BLOCK, Lanes};
 use super::run::Work;
 pub(super) use finish::{finish_into, finishes_into};
@@ -47,21 +50,20 @@ pub(super) fn rows(work: RowWork<'_>) {
         RowWork::PlaceCodes { codes, layout, row } if tables::places(&layout) => {
             return tables::place(codes, &layout, row);
         }
+        RowWork::Quantize { values, levels, codes } => return codes::quantize(values, &levels, codes),
+        RowWork::PlaceValues { values, levels, layout, row } if codes::are_places(&layout) => {
+            return codes::quantize(values, &levels, bytemuck::cast_slice_mut(row));
+        }
+        RowWork::PlaceWindows { values, levels, windows, layout, row } => {
+            return windows::place(&layout, &windows, row, values, |values, codes| {
+                codes::quantize(values, &levels, codes);
+            });
+        }
         work => work,
     };
     let ops = RowOps {
         fma: |x: f32, y, z| x.mul_add(y, z),
-        codes: |values: &[f32; BLOCK], levels: &Levels| {
-            let inverse_step = _mm512_set1_ps(levels.inverse_step);
-            let code = _mm512_fmadd_ps(bytemuck::cast(*values), inverse_step, _mm512_set1_ps(0.5));
-            if levels.zero != 0 {
-                return bytemuck::cast(_mm512_cvtepi32_epi8(signed(code, levels)));
-            }
-            // The second operand where the first is NaN.
-            let code = _mm512_max_ps(code, _mm512_setzero_ps());
-            let code = _mm512_min_ps(code, _mm512_set1_ps(f32::from(levels.largest)));
-            bytemuck::cast(_mm512_cvtepi32_epi8(_mm512_cvttps_epi32(code)))
-        },
+        codes: |values: &[f32; BLOCK], levels: &Levels| codes::of(values, levels),
         bits: |codes: &[u8; BLOCK], plane: u32| {
             let bit = _mm_set1_epi8((1u8 << plane).cast_signed());
             _mm_test_epi8_mask(bytemuck::cast(*codes), bit)
@@ -70,16 +72,6 @@ pub(super) fn rows(work: RowWork<'_>) {
         wide_tables: |codes: &[u8; BLOCK], codebook| tables::tables(codes, codebook),
     };
     run(&ops, work);
-}
-
-/// Signed codes: rounded down within the bounds, which are whole numbers; NaN is 0.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
-fn signed(code: __m512, levels: &Levels) -> __m512i {
-    let [smallest, largest] = levels.bounds();
-    let number = _mm512_cmp_ps_mask::<_CMP_ORD_Q>(code, code);
-    let code = _mm512_min_ps(_mm512_max_ps(code, _mm512_set1_ps(smallest)), _mm512_set1_ps(largest));
-    let code = _mm512_maskz_cvt_roundps_epi32::<{ _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC }>(number, code);
-    _mm512_add_epi32(code, _mm512_set1_epi32(i32::from(levels.zero)))
 }
 
 /// Bits where input and sign differ.
