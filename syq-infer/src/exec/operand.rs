@@ -84,12 +84,12 @@ impl Tables<'_> {
             self.memory.copy_within(kept * row_len..self.rows.len() * row_len, 0);
             self.rows.start += kept;
         }
-        while self.rows.end < needed.end {
-            let row = self.rows.end;
-            let to = &mut self.memory[self.rows.len() * row_len..][..row_len];
-            let codes = self.codes.get(row * codes_len..(row + 1) * codes_len).unwrap_or_default();
+        // Rows with their padding are pixels like others, one behind the other.
+        if self.rows.end < needed.end {
+            let to = &mut self.memory[self.rows.len() * row_len..][..(needed.end - self.rows.end) * row_len];
+            let codes = self.codes.get(self.rows.end * codes_len..needed.end * codes_len).unwrap_or_default();
             kernels.place_codes(bytemuck::cast_slice(codes), layout, to)?;
-            self.rows.end += 1;
+            self.rows.end = needed.end;
         }
         Ok(())
     }

@@ -113,6 +113,8 @@ pub struct InputLayout {
     padding: Padding,
     groups: usize,
     zero: u8,
+    /// Elements of one plane of one group of one pixel: asked for often, and a division.
+    plane_len: usize,
 }
 
 impl fmt::Display for InputLayout {
@@ -138,12 +140,12 @@ impl InputLayout {
         if groups == 0 || !shape.channels.is_multiple_of(groups) {
             return Err(ShapeError::Groups { channels: shape.channels, filters: groups, groups });
         }
-        let layout = Self { format, shape, padding, groups, zero: 0 };
-        let elements =
+        let plane_len =
             product([(shape.channels / groups).div_ceil(format.channels() * format.together()), format.together()])?;
         let height = sum([padding.top, shape.height, padding.bottom])?;
         let width = sum([padding.left, shape.width, padding.right])?;
-        let group_len = sum([product([format.planes(), elements])?, format.sums()])?;
+        let layout = Self { format, shape, padding, groups, zero: 0, plane_len };
+        let group_len = sum([product([format.planes(), plane_len])?, format.sums()])?;
         let len = product([height, width, groups, group_len])?;
         // Indices are computed in elements and buffers are allocated in bytes: both must fit.
         product([len, 8])?;
@@ -212,8 +214,7 @@ impl InputLayout {
 
     /// Elements of one plane of one group of one pixel.
     pub const fn plane_len(&self) -> usize {
-        let together = self.format.together();
-        self.group_channels().div_ceil(self.format.channels() * together) * together
+        self.plane_len
     }
 
     /// Elements of one group of one pixel.
