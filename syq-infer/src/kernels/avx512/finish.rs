@@ -14,7 +14,7 @@ const BYTES: u8 = 1;
 const PART: usize = 2;
 
 /// Up to so many blocks a pixel has few.
-const FEW_BLOCKS: usize = 4;
+const FEW_BLOCKS: usize = 8;
 
 /// What is added.
 const NOTHING: u8 = 0;

@@ -7,7 +7,6 @@
 
 use super::runs::{self, Runs};
 use super::tiles::At;
-use super::whole;
 use crate::kernels::generic::tile::{Job, Segment};
 use crate::kernels::layout::{BLOCK, Lanes};
 use std::arch::x86_64::*;
@@ -54,11 +53,7 @@ fn image<const STEP: u8, const ROWS: usize, const R: usize>(
     block: usize,
 ) {
     let mut at = At::of::<_, _, R>(job, weights, block, job.block_len);
-    let mut pixel = job.pixels.start;
-    if STEP == BYTES && whole::is_whole(job) {
-        pixel = whole::image::<R>(job, weights.as_flattened(), &mut at);
-    }
-    in_tiles!(tile, [STEP, ROWS], R, job, weights, at, pixel);
+    in_tiles!(tile, [STEP, ROWS], R, job, weights, at);
 }
 
 /// `P` pixels of `R` filter blocks.

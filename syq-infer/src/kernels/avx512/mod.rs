@@ -10,12 +10,10 @@ mod permute;
 mod permute_runs;
 mod runs;
 mod tables;
-mod whole;
 
 use super::generic::kernel::{Kernel, Ops};
 use super::generic::rows::{RowOps, RowWork, run};
 use super::generic::tile::convolve as tiles;
-use super::generic::windows;
 use super::layout::{BLOCK, Lanes};
 use super::run::Work;
 pub(super) use finish::{finish_into, finishes_into};
@@ -53,11 +51,6 @@ pub(super) fn rows(work: RowWork<'_>) {
         RowWork::Quantize { values, levels, codes } => return codes::quantize(values, &levels, codes),
         RowWork::PlaceValues { values, levels, layout, row } if codes::are_places(&layout) => {
             return codes::quantize(values, &levels, bytemuck::cast_slice_mut(row));
-        }
-        RowWork::PlaceWindows { values, levels, windows, layout, row } => {
-            return windows::place(&layout, &windows, row, values, |values, codes| {
-                codes::quantize(values, &levels, codes);
-            });
         }
         work => work,
     };

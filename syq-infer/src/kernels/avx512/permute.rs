@@ -42,7 +42,7 @@ fn image<const ROWS: usize, const R: usize>(job: &mut Job<'_, u32>, weights: &[L
     let at = At::of::<_, _, R>(job, weights, block, job.block_len / BLOCK * ROWS);
     let cursor = job.cursor(job.pixels.start, at.group);
     let mut at = (at, cursor);
-    in_tiles!(tile, [ROWS], R, job, weights, at, job.pixels.start);
+    in_tiles!(tile, [ROWS], R, job, weights, at);
 }
 
 /// `P` pixels of `R` filter blocks.

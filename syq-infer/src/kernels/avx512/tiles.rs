@@ -85,11 +85,11 @@ macro_rules! in_pairs {
     };
 }
 
-/// Calls `$tile` with the pixels of `$blocks` filter blocks from `$first` on, in tiles as even as possible.
+/// Calls `$tile` with all pixels of `$blocks` filter blocks, in tiles as even as possible.
 macro_rules! in_tiles {
-    ($tile:ident, [$($generic:ident),*], $blocks:ident, $job:ident, $weights:ident, $at:ident, $first:expr) => {
-        let mut pixel = $first;
-        let mut tiles = ($job.pixels.end - pixel).div_ceil($crate::kernels::avx512::tiles::PIXELS);
+    ($tile:ident, [$($generic:ident),*], $blocks:ident, $job:ident, $weights:ident, $at:ident) => {
+        let mut pixel = $job.pixels.start;
+        let mut tiles = $crate::kernels::avx512::tiles::tiles($job);
         while tiles > 0 {
             let len = ($job.pixels.end - pixel).div_ceil(tiles);
             match len {

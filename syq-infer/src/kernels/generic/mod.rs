@@ -6,4 +6,4 @@ pub(super) mod pool;
 pub(super) mod rows;
 mod steps;
 pub(super) mod tile;
-pub(super) mod windows;
+mod windows;

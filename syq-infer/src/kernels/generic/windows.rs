@@ -9,7 +9,7 @@ const SPARE: usize = 4;
 /// Quantizes a row, some windows at a time, and copies the codes of each. An element's last codes may be those of the
 /// next column: the weights that meet them are zero.
 #[inline(always)]
-pub(in crate::kernels) fn place(
+pub(super) fn place(
     layout: &InputLayout,
     windows: &Windows,
     row: &mut [u32],
