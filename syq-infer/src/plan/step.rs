@@ -143,6 +143,12 @@ impl Step {
             _ => 0,
         }
     }
+
+    /// Whether nothing lies between the rows of its float sinks.
+    pub(crate) fn rows_join(&self) -> bool {
+        let apart = |padding: Padding| padding.left + padding.right > 0;
+        !self.sinks.iter().any(|sink| matches!(&sink.kind, SinkKind::Floats(layout) if apart(layout.padding())))
+    }
 }
 
 impl Step {
@@ -161,14 +167,6 @@ impl Step {
             (pool.shape.len() as f64 + moved * taps) * NANOSECONDS_A_VALUE
         });
         computed + pooled + moved * NANOSECONDS_A_VALUE * (1 + self.sinks.len()) as f64
-    }
-}
-
-impl Step {
-    /// Whether nothing lies between the rows of its float sinks.
-    pub(crate) fn rows_join(&self) -> bool {
-        let apart = |padding: Padding| padding.left + padding.right > 0;
-        !self.sinks.iter().any(|sink| matches!(&sink.kind, SinkKind::Floats(layout) if apart(layout.padding())))
     }
 }
 

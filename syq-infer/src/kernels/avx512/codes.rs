@@ -5,7 +5,7 @@ use std::arch::x86_64::*;
 use syq_core::Levels;
 
 /// Whether the codes of a row lie side by side in a layout.
-pub(super) fn are_places(layout: &InputLayout) -> bool {
+pub(super) fn lie_side_by_side(layout: &InputLayout) -> bool {
     layout.format() == InputFormat::Codes && layout.group_channels().is_multiple_of(4)
 }
 

@@ -49,7 +49,7 @@ pub(super) fn rows(work: RowWork<'_>) {
             return tables::place(codes, &layout, row);
         }
         RowWork::Quantize { values, levels, codes } => return codes::quantize(values, &levels, codes),
-        RowWork::PlaceValues { values, levels, layout, row } if codes::are_places(&layout) => {
+        RowWork::PlaceValues { values, levels, layout, row } if codes::lie_side_by_side(&layout) => {
             return codes::quantize(values, &levels, bytemuck::cast_slice_mut(row));
         }
         work => work,

@@ -50,6 +50,9 @@ fn max<T: PartialOrd>(max: T, x: T) -> T {
 /// Takes the pixels of every window in row-major order.
 #[inline(always)]
 fn pool<T: Copy>(row: PoolRow, input: &[T], output: &mut [T], step: impl Fn(T, T) -> T, end: impl Fn(T, usize) -> T) {
+    if row.len == 0 {
+        return;
+    }
     let seen = row.outputs();
     let one_line = input.len() == row.len * row.channels;
     let whole = match row.kernel {
@@ -86,8 +89,12 @@ fn whole_windows<T: Copy, const N: usize>(
     end: &impl Fn(T, usize) -> T,
 ) -> Range<usize> {
     let cut = |output: &usize| row.columns(*output).len() < N;
-    let first = seen.start + seen.clone().take_while(cut).count();
-    let whole = first..(first..seen.end).rev().find(|output| !cut(output)).map_or(first, |last| last + 1);
+    let (Some(first), Some(last)) =
+        (seen.clone().find(|output| !cut(output)), seen.clone().rfind(|output| !cut(output)))
+    else {
+        return 0..0;
+    };
+    let whole = first..last + 1;
     let (input, output) = (input.as_chunks::<BLOCK>().0, output.as_chunks_mut::<BLOCK>().0);
     let blocks = row.channels / BLOCK;
     for block in 0..blocks {
