@@ -236,8 +236,8 @@ pub(super) fn store_rows<'a>(
         }
     }
     kernels.finish_into(values, channels, &finish_of(step), residual, to)?;
+    let width = step.shape.width;
     for (_, sink) in sinks.iter_mut().enumerate().filter(|(index, _)| others(*index)) {
-        let width = step.shape.width;
         for (row, values) in values.chunks(width * channels).enumerate() {
             let start = pixels.start + row * width;
             sink.store_values(kernels, &(start..start + values.len() / channels), values)?;

@@ -4,7 +4,7 @@ use super::error::check_len;
 #[cfg(target_arch = "x86_64")]
 use super::row_functions::Activation;
 use super::row_functions::{Affine, Finish, check_pixels};
-use super::{InputFormat, InputLayout, KernelError, Kernels};
+use super::{InputLayout, KernelError, Kernels};
 #[cfg(target_arch = "x86_64")]
 use crate::isa::Isa;
 use syq_core::Levels;
@@ -58,9 +58,6 @@ impl Placed<'_> {
     /// Checks that so many values are its pixels.
     fn check(&self, values: usize, channels: usize) -> Result<(), KernelError> {
         let Self { layout, columns, .. } = self;
-        if layout.format() == InputFormat::Float {
-            return Err(KernelError::Format { format: layout.format().name() });
-        }
         check_len("the channels of the layout", layout.shape().channels, channels)?;
         let pixels = values.checked_div(channels).unwrap_or(0);
         let rows = pixels.checked_div(*columns).unwrap_or(0);
