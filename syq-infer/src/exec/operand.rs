@@ -4,7 +4,7 @@
 //! second-level cache before they are read.
 
 use super::buffers::Buffers;
-use crate::kernels::{Input, InputData, InputFormat, InputLayout, KernelError, Kernels, OutputRange, PackedConv};
+use crate::kernels::{Input, InputData, InputFormat, InputLayout, KernelError, Kernels, OutputRange, PackedConv, Soon};
 use crate::plan::Slot;
 use std::ops::Range;
 
@@ -55,13 +55,25 @@ impl<'a> Operand<'a> {
 
     /// Computes outputs, as [`PackedConv::run`].
     pub(super) fn run(&mut self, range: &OutputRange, output: &mut [f32]) -> Result<(), KernelError> {
+        self.run_before(Soon::NOTHING, range, output)
+    }
+
+    /// [`Self::run`] where finishing the outputs will read or write `soon`.
+    pub(super) fn run_before(
+        &mut self,
+        soon: Soon,
+        range: &OutputRange,
+        output: &mut [f32],
+    ) -> Result<(), KernelError> {
         let (kernels, packed) = (self.kernels, self.packed);
         match &mut self.source {
-            Source::Stored(input) => packed.run(kernels, *input, range, output),
+            Source::Stored(Input { layout, data }) => {
+                packed.run_rows(kernels, (0..layout.padded_height(), *data), range, soon, output)
+            }
             Source::Tables(tables) => {
                 tables.make(kernels, packed.layout(), packed.input_rows(&range.pixels))?;
                 let words = &tables.memory[..tables.rows.len() * packed.layout().row_len()];
-                packed.run_rows(kernels, (tables.rows.clone(), InputData::Words(words)), range, output)
+                packed.run_rows(kernels, (tables.rows.clone(), InputData::Words(words)), range, soon, output)
             }
         }
     }

@@ -117,6 +117,12 @@ impl<'a> PixelSink<'a> {
         }
     }
 
+    /// Where the floats of `pixels` begin, if they are stored as such.
+    pub(super) fn floats(&self, pixels: &Range<usize>) -> Option<*const f32> {
+        let Memory::Floats(memory) = &self.memory else { return None };
+        memory.get(self.range(pixels).start..).map(<[f32]>::as_ptr)
+    }
+
     /// Stores `pixels`, which lie in one row, given as floats.
     pub(super) fn store_values(
         &mut self,

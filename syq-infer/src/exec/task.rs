@@ -4,7 +4,7 @@ use super::buffers::Buffers;
 use super::few::Few;
 use super::operand::Operand;
 use super::sinks::{PixelSink, Target};
-use crate::kernels::{Affine, Destination, Finish, Keep, KernelError, Kernels, PooledRow, Residual};
+use crate::kernels::{Affine, Destination, Finish, Keep, KernelError, Kernels, PooledRow, Residual, Soon};
 use crate::plan::{Producer, SinkKind, Step, pixels_at_once};
 use std::ops::Range;
 use syq_core::{Shape, Window};
@@ -100,12 +100,31 @@ impl<'a> Task<'a> {
         let mut start = self.pixels.start;
         while start < self.pixels.end {
             let pixels = start..(start + at_once).min(self.pixels.end);
+            let soon = self.soon(&pixels);
             let output = &mut self.values[..pixels.len() * channels];
-            operand.run(&operand.whole(pixels.clone()), output)?;
+            operand.run_before(soon, &operand.whole(pixels.clone()), output)?;
             self.store(&pixels)?;
             start = pixels.end;
         }
         Ok(())
+    }
+
+    /// The maps that storing `pixels` will read or write.
+    fn soon(&self, pixels: &Range<usize>) -> Soon {
+        let mut soon = Soon::NOTHING;
+        for sink in self.sinks.iter() {
+            if let Some(first) = sink.floats(pixels) {
+                soon.push(first);
+            }
+        }
+        if let Some(slot) = self.step.residual {
+            let all = self.buffers.floats(slot, self.step.shape.len());
+            // What a sink takes the place of is in that sink.
+            if let Some(first) = all.get(pixels.start * self.step.shape.channels) {
+                soon.push(first);
+            }
+        }
+        soon
     }
 
     /// Finishes and stores `pixels`, whose values are in the working space.

@@ -18,6 +18,7 @@ mod pool;
 mod portable;
 mod row_functions;
 mod run;
+mod soon;
 mod windows;
 
 #[cfg(target_arch = "x86_64")]
@@ -40,6 +41,7 @@ pub use packed::{CodedWeights, PackedConv, QuantizedWeights};
 pub use pool::PooledRow;
 pub use row_functions::{Activation, Affine, Finish};
 pub use run::{Input, InputData, OutputRange};
+pub(crate) use soon::Soon;
 pub use windows::Windows;
 
 /// The convolution kernels that every instruction set has; a full name ends in that of the

@@ -5,6 +5,7 @@ use super::error::check_len;
 use super::generic::tile::Job;
 use super::layout::{InputFormat, Selectors, product};
 use super::packed::Weights;
+use super::soon::Soon;
 use super::{InputLayout, KernelError, Kernels, PackedConv};
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use crate::isa::Isa;
@@ -46,6 +47,7 @@ struct Call {
     origin: usize,
     columns: usize,
     pixels: Range<usize>,
+    soon: Soon,
 }
 
 /// A job with the type of its elements and its weights settled.
@@ -98,11 +100,12 @@ impl PackedConv {
     ) -> Result<(), KernelError> {
         self.check_layout(&input.layout)?;
         let rows = 0..self.layout.padded_height();
-        self.run_rows(kernels, (rows, input.data), range, output)
+        self.run_rows(kernels, (rows, input.data), range, Soon::NOTHING, output)
     }
 
     /// [`Self::run`] where only some rows of the input are at hand, padding rows counted: at least
-    /// [`Self::input_rows`] of the pixels, which lie as [`Self::layout`] says.
+    /// [`Self::input_rows`] of the pixels, which lie as [`Self::layout`] says. `soon` is what finishing the outputs of all
+    /// filters will read or write.
     ///
     /// # Errors
     /// As [`Self::run`], or too few rows.
@@ -111,6 +114,7 @@ impl PackedConv {
         kernels: Kernels,
         (rows, data): (Range<usize>, InputData<'_>),
         range: &OutputRange,
+        soon: Soon,
         output: &mut [f32],
     ) -> Result<(), KernelError> {
         self.check_range(range)?;
@@ -128,6 +132,7 @@ impl PackedConv {
             origin: (needed.start - rows.start) * row_len + self.spare()[1] * self.layout.pixel_len(),
             columns,
             pixels: range.pixels.start - above..range.pixels.end - above,
+            soon,
         };
         self.dispatch(kernels, data, range, call, output)
     }
@@ -176,6 +181,7 @@ impl PackedConv {
             origin: 0,
             columns: count,
             pixels: 0..count * range.pixels.len(),
+            soon: Soon::NOTHING,
         };
         self.dispatch(kernels, input.data, range, call, output)
     }
@@ -270,6 +276,7 @@ impl PackedConv {
             pixels: call.pixels,
             blocks: range.blocks.clone(),
             filters: self.filters(range.blocks.clone()),
+            soon: call.soon,
             output,
         })
     }

@@ -6,9 +6,11 @@ use crate::kernels::layout::{BLOCK, InputFormat, InputLayout};
 use std::arch::x86_64::*;
 use syq_core::Levels;
 
-/// Forms of the codes.
+/// Forms of the codes: bit planes, of which one and two are unrolled, and bytes.
 const PLANES: u8 = 0;
-const BYTES: u8 = 1;
+const ONE_PLANE: u8 = 1;
+const TWO_PLANES: u8 = 2;
+const BYTES: u8 = 3;
 
 /// Blocks of a word.
 const PART: usize = 2;
@@ -47,8 +49,11 @@ pub(in crate::kernels) fn finish_into(work: IntoWork<'_>) {
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
 fn form<const RESIDUAL: u8, const FLOATS: bool>(work: IntoWork<'_>) {
-    match work.placed.layout.format() {
-        InputFormat::Planes(_) => pixels::<PLANES, RESIDUAL, FLOATS>(work),
+    let format = work.placed.layout.format();
+    match (format, format.planes()) {
+        (InputFormat::Planes(_), 1) => pixels::<ONE_PLANE, RESIDUAL, FLOATS>(work),
+        (InputFormat::Planes(_), 2) => pixels::<TWO_PLANES, RESIDUAL, FLOATS>(work),
+        (InputFormat::Planes(_), _) => pixels::<PLANES, RESIDUAL, FLOATS>(work),
         _ => pixels::<BYTES, RESIDUAL, FLOATS>(work),
     }
 }
@@ -59,6 +64,10 @@ struct Constants {
     half: __m512,
     inverse_step: __m512,
     largest: __m512,
+    /// The code of a channel that is not there, before it is cut off.
+    nothing: __m512,
+    /// The lowest bits.
+    bits: [__m512i; 2],
 }
 
 /// The blocks of a row's pixels.
@@ -68,8 +77,9 @@ struct Row<'a> {
     floats: &'a mut [[f32; BLOCK]],
 }
 
-/// Finishes the sixteen values of one block, stores them, and gives their codes. (A macro, as a closure stays a call.)
-macro_rules! codes {
+/// Finishes the sixteen values of one block, stores them, and gives their codes before those are cut off. (A macro, as a
+/// closure stays a call.)
+macro_rules! finished {
     ($row:ident, $block:expr, $channels:ident, $constants:ident, $relu:ident, $keep:ident) => {{
         let block = $block;
         let mut value = bytemuck::cast($row.values[block]);
@@ -90,33 +100,51 @@ macro_rules! codes {
         if $keep {
             $row.values[block] = bytemuck::cast(value);
         }
-        let code = _mm512_fmadd_ps(value, $constants.inverse_step, $constants.half);
-        _mm512_cvttps_epi32(_mm512_min_ps(_mm512_max_ps(code, $constants.zero), $constants.largest))
+        _mm512_fmadd_ps(value, $constants.inverse_step, $constants.half)
     }};
+}
+
+/// Whole codes.
+macro_rules! cut {
+    ($code:expr, $constants:ident) => {
+        _mm512_cvttps_epi32(_mm512_min_ps(_mm512_max_ps($code, $constants.zero), $constants.largest))
+    };
+}
+
+/// One bit plane of 32 codes.
+macro_rules! bits {
+    ($low:ident, $high:ident, $bit:expr) => {
+        u32::from(_mm512_test_epi32_mask($low, $bit)) | u32::from(_mm512_test_epi32_mask($high, $bit)) << 16
+    };
 }
 
 /// Finishes and stores two blocks of a pixel, a word of bits; behind them one may be alone.
 macro_rules! part {
     ($row:ident, $to:ident, $part:ident, $at:expr, ($low:ident, $high:ident),
      ($blocks:ident, $planes:ident, $plane_len:ident, $constants:ident, $relu:ident, $keep:ident)) => {{
-        let at = $at;
-        let low = codes!($row, at, $low, $constants, $relu, $keep);
-        let high = if PART * $part + 1 < $blocks {
-            codes!($row, at + 1, $high, $constants, $relu, $keep)
+        let (at, whole) = ($at, PART * $part + 1 < $blocks);
+        let low = finished!($row, at, $low, $constants, $relu, $keep);
+        let high = if whole { finished!($row, at + 1, $high, $constants, $relu, $keep) } else { $constants.nothing };
+        if FORM == ONE_PLANE {
+            // What is not a number has the code 0.
+            let low = _mm512_cmp_ps_mask::<_CMP_GE_OQ>(low, $constants.largest);
+            let high = _mm512_cmp_ps_mask::<_CMP_GE_OQ>(high, $constants.largest);
+            $to[$part] = u32::from(low) | u32::from(high) << 16;
         } else {
-            _mm512_setzero_si512()
-        };
-        if FORM == PLANES {
-            for plane in 0..$planes {
-                let bit = _mm512_set1_epi32(1 << plane);
-                let [low, high] = [_mm512_test_epi32_mask(low, bit), _mm512_test_epi32_mask(high, bit)];
-                $to[plane * $plane_len + $part] = u32::from(low) | u32::from(high) << 16;
-            }
-        } else {
-            let to = &mut $to[PART * $part * 4..];
-            store(to, bytemuck::cast::<_, [u32; 4]>(_mm512_cvtepi32_epi8(low)));
-            if PART * $part + 1 < $blocks {
-                store(&mut to[4..], bytemuck::cast::<_, [u32; 4]>(_mm512_cvtepi32_epi8(high)));
+            let (low, high) = (cut!(low, $constants), cut!(high, $constants));
+            if FORM == TWO_PLANES {
+                $to[$part] = bits!(low, high, $constants.bits[0]);
+                $to[$plane_len + $part] = bits!(low, high, $constants.bits[1]);
+            } else if FORM == PLANES {
+                for plane in 0..$planes {
+                    $to[plane * $plane_len + $part] = bits!(low, high, _mm512_set1_epi32(1 << plane));
+                }
+            } else {
+                let to = &mut $to[PART * $part * 4..];
+                store(to, bytemuck::cast::<_, [u32; 4]>(_mm512_cvtepi32_epi8(low)));
+                if whole {
+                    store(&mut to[4..], bytemuck::cast::<_, [u32; 4]>(_mm512_cvtepi32_epi8(high)));
+                }
             }
         }
     }};
@@ -140,6 +168,8 @@ fn pixels<const FORM: u8, const RESIDUAL: u8, const FLOATS: bool>(work: IntoWork
         half: _mm512_set1_ps(0.5),
         inverse_step: _mm512_set1_ps(levels.inverse_step),
         largest: _mm512_set1_ps(f32::from(levels.largest)),
+        nothing: _mm512_setzero_ps(),
+        bits: [_mm512_set1_epi32(1), _mm512_set1_epi32(2)],
     };
     let len = columns * blocks;
     for (index, to) in placed.rows().enumerate() {

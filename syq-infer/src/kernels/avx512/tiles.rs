@@ -60,12 +60,19 @@ impl Ahead {
     /// What goes with one step.
     #[target_feature(enable = "avx512f")]
     #[inline]
-    #[allow(unused_unsafe, reason = "later compilers than the oldest that is supported call it safe")]
     pub(super) fn fetch(&mut self) {
-        // SAFETY: a hint, which reads nothing and may name any address.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(self.at) };
+        fetch(self.at);
         self.at = self.at.wrapping_byte_add(self.advance);
     }
+}
+
+/// Asks for the line of an address.
+#[target_feature(enable = "avx512f")]
+#[inline]
+#[allow(unused_unsafe, reason = "later compilers than the oldest that is supported call it safe")]
+pub(super) fn fetch(at: *const i8) {
+    // SAFETY: a hint, which reads nothing and may name any address.
+    unsafe { _mm_prefetch::<_MM_HINT_T1>(at) };
 }
 
 /// Calls `$image` with two filter blocks of a group at a time, or with the last alone.
@@ -121,7 +128,13 @@ macro_rules! store {
             return $crate::kernels::generic::tile::put($job, $pixel, $at.block, &lanes);
         };
         for p in 0..P {
-            let blocks = &mut $job.output[($pixel - start + p) * filters + first..].as_chunks_mut::<BLOCK>().0[..R];
+            let index = ($pixel - start + p) * filters + first;
+            for map in $job.soon.at(index) {
+                for r in 0..R {
+                    $crate::kernels::avx512::tiles::fetch(map.wrapping_add(r * BLOCK).cast());
+                }
+            }
+            let blocks = &mut $job.output[index..].as_chunks_mut::<BLOCK>().0[..R];
             for r in 0..R {
                 blocks[r] = bytemuck::cast($sums[p][r]);
             }

@@ -8,6 +8,7 @@
 use super::super::layout::{BLOCK, Lanes};
 use super::kernel::Kernel;
 use super::steps::{accumulate, chunk};
+use crate::kernels::soon::Soon;
 use std::ops::Range;
 
 /// Input elements that lie side by side and meet weights that do: a kernel position, or a whole
@@ -66,6 +67,8 @@ pub(crate) struct Job<'a, E> {
     pub(crate) blocks: Range<usize>,
     /// The filters of `blocks`.
     pub(crate) filters: Range<usize>,
+    /// What finishing them will read or write, `[pixel][filter]` too.
+    pub(crate) soon: Soon,
     /// Where the results go, `[pixel][filter]` of the two ranges.
     pub(crate) output: &'a mut [f32],
 }
