@@ -59,19 +59,28 @@ fn form<const RESIDUAL: u8, const FLOATS: bool>(work: IntoWork<'_>) {
 }
 
 /// What all pixels have in common.
+#[derive(Clone, Copy)]
 struct Constants {
     zero: __m512,
     half: __m512,
     inverse_step: __m512,
     largest: __m512,
-    /// The code of a channel that is not there, before it is cut off.
-    nothing: __m512,
     /// The lowest bits.
     bits: [__m512i; 2],
+    relu: bool,
+    keep: bool,
 }
 
-/// The blocks of a row's pixels.
-struct Row<'a> {
+/// How codes lie.
+struct Form {
+    planes: usize,
+    plane_len: usize,
+    pixel_len: usize,
+}
+
+/// The values of some whole pixels in blocks, what is added to them, and the feature map. Those that are there are equally
+/// long.
+struct Blocks<'a> {
     values: &'a mut [[f32; BLOCK]],
     added: &'a [[f32; BLOCK]],
     floats: &'a mut [[f32; BLOCK]],
@@ -80,25 +89,23 @@ struct Row<'a> {
 /// Finishes the sixteen values of one block, stores them, and gives their codes before those are cut off. (A macro, as a
 /// closure stays a call.)
 macro_rules! finished {
-    ($row:ident, $block:expr, $channels:ident, $constants:ident, $relu:ident, $keep:ident) => {{
-        let block = $block;
-        let mut value = bytemuck::cast($row.values[block]);
-        value = _mm512_fmadd_ps(value, $channels.0, $channels.1);
+    (($values:expr, $added:expr, $floats:expr), $channels:ident, $constants:ident) => {{
+        let mut value = _mm512_fmadd_ps(bytemuck::cast($values), $channels[0], $channels[1]);
         if RESIDUAL == VALUES {
-            value = _mm512_add_ps(value, bytemuck::cast($row.added[block]));
+            value = _mm512_add_ps(value, bytemuck::cast($added));
         }
         if RESIDUAL == IN_PLACE {
-            value = _mm512_add_ps(value, bytemuck::cast($row.floats[block]));
+            value = _mm512_add_ps(value, bytemuck::cast($floats));
         }
-        if $relu {
+        if $constants.relu {
             // The second operand where the first is NaN, or both are zero.
             value = _mm512_max_ps(value, $constants.zero);
         }
         if FLOATS {
-            $row.floats[block] = bytemuck::cast(value);
+            $floats = bytemuck::cast(value);
         }
-        if $keep {
-            $row.values[block] = bytemuck::cast(value);
+        if $constants.keep {
+            $values = bytemuck::cast(value);
         }
         _mm512_fmadd_ps(value, $constants.inverse_step, $constants.half)
     }};
@@ -113,37 +120,34 @@ macro_rules! cut {
 
 /// One bit plane of 32 codes.
 macro_rules! bits {
-    ($low:ident, $high:ident, $bit:expr) => {
-        u32::from(_mm512_test_epi32_mask($low, $bit)) | u32::from(_mm512_test_epi32_mask($high, $bit)) << 16
+    ($codes:ident, $bit:expr) => {
+        u32::from(_mm512_test_epi32_mask($codes[0], $bit)) | u32::from(_mm512_test_epi32_mask($codes[1], $bit)) << 16
     };
 }
 
-/// Finishes and stores two blocks of a pixel, a word of bits; behind them one may be alone.
-macro_rules! part {
-    ($row:ident, $to:ident, $part:ident, $at:expr, ($low:ident, $high:ident),
-     ($blocks:ident, $planes:ident, $plane_len:ident, $constants:ident, $relu:ident, $keep:ident)) => {{
-        let (at, whole) = ($at, PART * $part + 1 < $blocks);
-        let low = finished!($row, at, $low, $constants, $relu, $keep);
-        let high = if whole { finished!($row, at + 1, $high, $constants, $relu, $keep) } else { $constants.nothing };
+/// Stores the codes of two blocks, which share a word of bits, or where they are not `$whole` of the first alone.
+macro_rules! store_codes {
+    ($codes:expr, $whole:expr, $to:ident, $part:expr, $form:ident, $constants:ident) => {{
+        let (codes, part): ([__m512; PART], usize) = ($codes, $part);
         if FORM == ONE_PLANE {
             // What is not a number has the code 0.
-            let low = _mm512_cmp_ps_mask::<_CMP_GE_OQ>(low, $constants.largest);
-            let high = _mm512_cmp_ps_mask::<_CMP_GE_OQ>(high, $constants.largest);
-            $to[$part] = u32::from(low) | u32::from(high) << 16;
+            let low = _mm512_cmp_ps_mask::<_CMP_GE_OQ>(codes[0], $constants.largest);
+            let high = _mm512_cmp_ps_mask::<_CMP_GE_OQ>(codes[1], $constants.largest);
+            $to[part] = u32::from(low) | u32::from(high) << 16;
         } else {
-            let (low, high) = (cut!(low, $constants), cut!(high, $constants));
+            let codes = [cut!(codes[0], $constants), cut!(codes[1], $constants)];
             if FORM == TWO_PLANES {
-                $to[$part] = bits!(low, high, $constants.bits[0]);
-                $to[$plane_len + $part] = bits!(low, high, $constants.bits[1]);
+                $to[part] = bits!(codes, $constants.bits[0]);
+                $to[$form.plane_len + part] = bits!(codes, $constants.bits[1]);
             } else if FORM == PLANES {
-                for plane in 0..$planes {
-                    $to[plane * $plane_len + $part] = bits!(low, high, _mm512_set1_epi32(1 << plane));
+                for plane in 0..$form.planes {
+                    $to[plane * $form.plane_len + part] = bits!(codes, _mm512_set1_epi32(1 << plane));
                 }
             } else {
-                let to = &mut $to[PART * $part * 4..];
-                store(to, bytemuck::cast::<_, [u32; 4]>(_mm512_cvtepi32_epi8(low)));
-                if whole {
-                    store(&mut to[4..], bytemuck::cast::<_, [u32; 4]>(_mm512_cvtepi32_epi8(high)));
+                let to = &mut $to[PART * part * 4..];
+                store(to, bytemuck::cast::<_, [u32; 4]>(_mm512_cvtepi32_epi8(codes[0])));
+                if $whole {
+                    store(&mut to[4..], bytemuck::cast::<_, [u32; 4]>(_mm512_cvtepi32_epi8(codes[1])));
                 }
             }
         }
@@ -157,54 +161,79 @@ fn pixels<const FORM: u8, const RESIDUAL: u8, const FLOATS: bool>(work: IntoWork
     let IntoWork { values, channels, affine, residual, relu, keep, floats, mut placed } = work;
     let Placed { layout, levels, columns, .. } = placed;
     let blocks = channels / BLOCK;
-    let keep = keep == Keep::Finished;
-    let (scales, offsets) = (affine.scale.as_chunks::<BLOCK>().0, affine.offset.as_chunks::<BLOCK>().0);
+    let affine = [affine.scale, affine.offset].map(|of_channels| of_channels.as_chunks::<BLOCK>().0);
     let added: &[[f32; BLOCK]] = if let Residual::Values(added) = residual { added.as_chunks().0 } else { &[] };
     let floats = floats.unwrap_or_default().as_chunks_mut().0;
     let values = values.as_chunks_mut().0;
-    let (planes, plane_len, pixel_len) = (layout.format().planes(), layout.plane_len(), layout.pixel_len());
     let constants = Constants {
         zero: _mm512_setzero_ps(),
         half: _mm512_set1_ps(0.5),
         inverse_step: _mm512_set1_ps(levels.inverse_step),
         largest: _mm512_set1_ps(f32::from(levels.largest)),
-        nothing: _mm512_setzero_ps(),
         bits: [_mm512_set1_epi32(1), _mm512_set1_epi32(2)],
+        relu,
+        keep: keep == Keep::Finished,
     };
+    let form = Form { planes: layout.format().planes(), plane_len: layout.plane_len(), pixel_len: layout.pixel_len() };
     let len = columns * blocks;
     for (index, to) in placed.rows().enumerate() {
-        let row = Row {
+        let row = Blocks {
             values: &mut values[index * len..][..len],
             added: if RESIDUAL == VALUES { &added[index * len..][..len] } else { &[] },
             floats: if FLOATS { &mut floats[index * len..][..len] } else { &mut [] },
         };
-        let of = |block: usize| (bytemuck::cast(scales[block]), bytemuck::cast(offsets[block]));
-        if blocks > FEW_BLOCKS {
-            let mut first = 0;
-            for to in to.chunks_exact_mut(pixel_len) {
-                for part in 0..blocks.div_ceil(PART) {
-                    let (low, high) = (of(PART * part), of((PART * part + 1).min(blocks - 1)));
-                    part!(
-                        row,
-                        to,
-                        part,
-                        first + PART * part,
-                        (low, high),
-                        (blocks, planes, plane_len, constants, relu, keep)
-                    );
-                }
-                first += blocks;
-            }
+        if blocks > FEW_BLOCKS && blocks.is_multiple_of(PART) {
+            wide::<FORM, RESIDUAL, FLOATS>(row, to, &form, affine, constants);
             continue;
         }
         for part in 0..blocks.div_ceil(PART) {
-            let (low, high) = (of(PART * part), of((PART * part + 1).min(blocks - 1)));
-            let mut at = PART * part;
-            for to in to.chunks_exact_mut(pixel_len) {
-                part!(row, to, part, at, (low, high), (blocks, planes, plane_len, constants, relu, keep));
+            let (first, whole) = (PART * part, PART * part + 1 < blocks);
+            let second = if whole { first + 1 } else { first };
+            let [of_low, of_high] =
+                [first, second].map(|block| affine.map(|channels| bytemuck::cast::<_, __m512>(channels[block])));
+            let mut at = first;
+            for to in to.chunks_exact_mut(form.pixel_len) {
+                let low = finished!((row.values[at], row.added[at], row.floats[at]), of_low, constants);
+                let mut high = constants.zero;
+                if whole {
+                    let at = at + 1;
+                    high = finished!((row.values[at], row.added[at], row.floats[at]), of_high, constants);
+                }
+                store_codes!([low, high], whole, to, part, form, constants);
                 at += blocks;
             }
         }
+    }
+}
+
+/// All blocks, an even number, of one pixel after the other.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
+#[inline]
+fn wide<const FORM: u8, const RESIDUAL: u8, const FLOATS: bool>(
+    row: Blocks<'_>,
+    to: &mut [u32],
+    form: &Form,
+    affine: [&[[f32; BLOCK]]; 2],
+    constants: Constants,
+) {
+    let [scales, offsets] = affine.map(|of_channels| of_channels.as_chunks::<PART>().0);
+    let parts = scales.len();
+    // Equally long, so that one comparison stands for all.
+    let offsets = &offsets[..parts];
+    let mut first = 0;
+    for to in to.chunks_exact_mut(form.pixel_len) {
+        let values = &mut row.values.as_chunks_mut::<PART>().0[first..][..parts];
+        let added = if RESIDUAL == VALUES { &row.added.as_chunks::<PART>().0[first..][..parts] } else { &[] };
+        let floats = if FLOATS { &mut row.floats.as_chunks_mut::<PART>().0[first..][..parts] } else { &mut [] };
+        for part in 0..parts {
+            let mut codes = [constants.zero; PART];
+            for n in 0..PART {
+                let channels = [bytemuck::cast(scales[part][n]), bytemuck::cast(offsets[part][n])];
+                codes[n] = finished!((values[part][n], added[part][n], floats[part][n]), channels, constants);
+            }
+            store_codes!(codes, true, to, part, form, constants);
+        }
+        first += parts;
     }
 }
 
