@@ -15,23 +15,68 @@ pub(super) fn places(layout: &InputLayout) -> bool {
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
 pub(super) fn place(codes: &[u8], layout: &InputLayout, row: &mut [u32]) {
     let InputFormat::WideTables(_, codebook) = layout.format() else { return };
-    let entries = entries_of(codebook);
+    let (entries, pairs) = (entries_of(codebook), Pairs::of(codebook));
     let (codes, tables) = (codes.as_chunks::<BLOCK>().0, row.as_chunks_mut::<BLOCK>().0);
     if layout.format().planes() == 1 {
-        for (codes, table) in codes.iter().zip(tables) {
+        let ((codes, last), (tables, last_table)) = (codes.as_chunks::<2>(), tables.as_chunks_mut::<2>());
+        for (codes, tables) in codes.iter().zip(tables) {
+            *tables = bytemuck::cast(pairs.sums(bytemuck::cast(*codes)));
+        }
+        for (codes, table) in last.iter().zip(last_table) {
             *table = bytemuck::cast(sums(bytemuck::cast(*codes), &entries));
         }
         return;
     }
     // Codes of eight bits: the tables of the low halves of a group's channels, then those of the high ones.
-    let (blocks, mask) = (layout.group_channels() / BLOCK, _mm_set1_epi8(HALF.cast_signed()));
+    let (blocks, mask) = (layout.group_channels() / BLOCK, _mm256_set1_epi8(HALF.cast_signed()));
     for (codes, tables) in codes.chunks_exact(blocks).zip(tables.chunks_exact_mut(2 * blocks)) {
         let (low, high) = tables.split_at_mut(blocks);
+        let (codes, last) = codes.as_chunks::<2>();
+        let ((low, last_low), (high, last_high)) = (low.as_chunks_mut::<2>(), high.as_chunks_mut::<2>());
         for ((codes, low), high) in codes.iter().zip(low).zip(high) {
+            let codes: __m256i = bytemuck::cast(*codes);
+            *low = bytemuck::cast(pairs.sums(_mm256_and_si256(codes, mask)));
+            *high = bytemuck::cast(pairs.sums(_mm256_and_si256(_mm256_srli_epi16::<4>(codes), mask)));
+        }
+        let mask = _mm256_castsi256_si128(mask);
+        for ((codes, low), high) in last.iter().zip(last_low).zip(last_high) {
             let codes: __m128i = bytemuck::cast(*codes);
             *low = bytemuck::cast(sums(_mm_and_si128(codes, mask), &entries));
             *high = bytemuck::cast(sums(_mm_and_si128(_mm_srli_epi16::<4>(codes), mask), &entries));
         }
+    }
+}
+
+/// What makes the tables of 32 codes at once: the sums of two channels each, all sixteen pairs in a register, then those of
+/// two pairs. Six permutations instead of eight.
+struct Pairs {
+    channels: [__m512i; 2],
+    tables: [[__m512i; 2]; 2],
+    negative: bool,
+}
+
+impl Pairs {
+    fn of(codebook: Codebook) -> Self {
+        Self {
+            channels: bytemuck::cast(PAIR_ENTRIES),
+            tables: bytemuck::cast(TABLE_ENTRIES),
+            negative: codebook == Codebook::Binary,
+        }
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
+    #[inline]
+    fn sums(&self, codes: __m256i) -> [__m512i; 2] {
+        let zeros = _mm256_setzero_si256();
+        let others = if self.negative { _mm256_sub_epi8(zeros, codes) } else { zeros };
+        let from = _mm512_inserti64x4::<1>(_mm512_zextsi256_si512(codes), others);
+        let [first, second] = self.channels;
+        let pairs = _mm512_add_epi8(_mm512_permutexvar_epi8(first, from), _mm512_permutexvar_epi8(second, from));
+        let [[first, second], [third, fourth]] = self.tables;
+        [
+            _mm512_add_epi8(_mm512_permutexvar_epi8(first, pairs), _mm512_permutexvar_epi8(second, pairs)),
+            _mm512_add_epi8(_mm512_permutexvar_epi8(third, pairs), _mm512_permutexvar_epi8(fourth, pairs)),
+        ]
     }
 }
 
@@ -74,3 +119,32 @@ const fn entries(others: u8) -> [[u8; 4 * BLOCK]; 4] {
     }
     indices
 }
+
+/// For each channel of a pair the bytes of 32 codes and of what stands for their absence that go to the four entries of
+/// each of sixteen pairs.
+const PAIR_ENTRIES: [[u8; 4 * BLOCK]; 2] = {
+    let mut indices = [[0; 4 * BLOCK]; 2];
+    let mut index = 0;
+    while index < 2 * 4 * BLOCK {
+        let (channel, pair, entry) = (index / (4 * BLOCK), index / 4 % BLOCK, index % 4);
+        let code = 2 * pair + channel;
+        let byte = if entry >> channel & 1 == 1 { code } else { 2 * BLOCK + code };
+        indices[channel][4 * pair + entry] = byte as u8;
+        index += 1;
+    }
+    indices
+};
+
+/// For two tables, of eight pairs each, and for each pair of four channels the entries of pairs that go to the 64 entries.
+const TABLE_ENTRIES: [[[u8; 4 * BLOCK]; 2]; 2] = {
+    let mut indices = [[[0; 4 * BLOCK]; 2]; 2];
+    let mut index = 0;
+    while index < 4 * 4 * BLOCK {
+        let (table, half, four, entry) =
+            (index / (8 * BLOCK), index / (4 * BLOCK) % 2, index / BLOCK % 4, index % BLOCK);
+        let pair = 8 * table + 2 * four + half;
+        indices[table][half][four * BLOCK + entry] = (4 * pair + (entry >> (2 * half)) % 4) as u8;
+        index += 1;
+    }
+    indices
+};
