@@ -19,8 +19,22 @@ impl Soon {
     }
 
     /// The maps' values for output `index`.
-    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "AVX-512 alone asks for them"))]
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "AVX-512 alone asks for them"))]
     pub(super) fn at(&self, index: usize) -> impl Iterator<Item = *const f32> {
         self.0.into_iter().flatten().map(move |map| map.wrapping_add(index))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Soon;
+
+    #[test]
+    fn two_maps_are_named_and_more_are_left_out() {
+        let maps = [[0f32; 8]; 3];
+        let mut soon = Soon::NOTHING;
+        assert_eq!(soon.at(5).count(), 0);
+        maps.iter().for_each(|map| soon.push(map.as_ptr()));
+        assert!(soon.at(5).eq([&raw const maps[0][5], &raw const maps[1][5]]));
     }
 }

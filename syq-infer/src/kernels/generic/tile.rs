@@ -68,6 +68,7 @@ pub(crate) struct Job<'a, E> {
     /// The filters of `blocks`.
     pub(crate) filters: Range<usize>,
     /// What finishing them will read or write, `[pixel][filter]` too.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "AVX-512 alone asks for it"))]
     pub(crate) soon: Soon,
     /// Where the results go, `[pixel][filter]` of the two ranges.
     pub(crate) output: &'a mut [f32],

@@ -10,7 +10,7 @@ use syq_core::{BitWidth, Codebook, Levels, Padding, Shape};
 fn one_pass_is_all_passes() {
     let kernels = all_kernels("one_pass_is_all_passes");
     let mut source = Source::new(47);
-    for channels in [16, 32, 48, 64, 96, 160, 7, 33] {
+    for channels in [16, 32, 48, 64, 96, 160, 176, 7, 33] {
         for width in BitWidth::ALL {
             for (kernel, codebook) in
                 QuantizedKernel::ALL.into_iter().flat_map(|kernel| Codebook::ALL.map(|c| (kernel, c)))
