@@ -205,7 +205,7 @@ mod tests {
         assert!(broken(float, |entry| entry.float = Some(stage.to_owned())).contains("`float`"));
         assert!(
             broken(float, |entry| entry.model = Some("syq-infer/models/cifar10-resnet20-w2a2.safetensors".into()))
-                .contains("states Some([9095, 10000])")
+                .contains("states Some([9127, 10000])")
         );
         assert!(broken(stage, |entry| entry.init = Some("absent".to_owned())).contains("no recorded run \"absent\""));
         assert!(broken(stage, |entry| entry.init = Some(stage.to_owned())).contains("circle"));
