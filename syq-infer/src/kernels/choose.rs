@@ -266,7 +266,7 @@ mod tests {
             (64, Codebook::Binary, BitWidth::One, QuantizedKernel::Popcount),
             (16, Codebook::Binary, BitWidth::Four, QuantizedKernel::Permute),
             (16, Codebook::Binary, BitWidth::Eight, QuantizedKernel::Int8),
-            (32, Codebook::Binary, BitWidth::Two, QuantizedKernel::Popcount),
+            (32, Codebook::Binary, BitWidth::Two, QuantizedKernel::Permute),
             (64, Codebook::Binary, BitWidth::Two, QuantizedKernel::Permute),
             (512, Codebook::Binary, BitWidth::Two, QuantizedKernel::Permute),
             (64, Codebook::Ternary, BitWidth::Two, QuantizedKernel::Popcount),
