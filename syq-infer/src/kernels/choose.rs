@@ -138,13 +138,15 @@ impl QuantizedKernel {
         let single = if geometry.group_filters() <= BLOCK { 1.0 } else { 0.0 };
         let word = planes * if codebook == Codebook::Binary { 0.43 } else { 0.53 };
         let table = planes * if codebook == Codebook::Binary { 0.405 } else { 0.74 };
+        // Of a table of sixteen channels, or of the two of 8-bit codes.
+        let making = 2.55 * planes - 1.5;
         let (channels, subgroup, step, table) = match (self, codebook) {
             (Self::Popcount, _) if short => (32, 0.34 + 0.04 * planes, word, 0.0),
             (Self::Popcount, Codebook::Binary) => (32, 0.33 + 0.13 * planes + 0.35 * single, word, 0.0),
             (Self::Popcount, Codebook::Ternary) => (32, 0.3 + 0.08 * planes + 0.35 * single, word, 0.0),
-            (Self::Permute, _) if short => (BLOCK, 0.33 + 0.08 * single, table, 2.55 * planes - 1.5),
-            (Self::Permute, Codebook::Binary) => (BLOCK, 0.6 + 0.18 * single, table, 2.55 * planes - 1.5),
-            (Self::Permute, Codebook::Ternary) => (BLOCK, 0.84 + 0.18 * single, table, 2.55 * planes - 1.5),
+            (Self::Permute, _) if short => (BLOCK, 0.33 + 0.08 * single, table, making),
+            (Self::Permute, Codebook::Binary) => (BLOCK, 0.6 + 0.18 * single, table, making),
+            (Self::Permute, Codebook::Ternary) => (BLOCK, 0.84 + 0.18 * single, table, making),
             (Self::Int8, _) if short => (4, 0.31 + 0.12 * single, 0.274, 0.0),
             (Self::Int8, _) => (4, 0.38 + 0.35 * single, 0.274, 0.0),
             (Self::Lookup, _) => (4, f64::INFINITY, 0.0, 0.0),

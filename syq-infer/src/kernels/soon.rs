@@ -4,7 +4,7 @@
 //! else; so each tile asks for the lines that its outputs will meet there.
 
 /// Floats of the shape of a call's outputs. A hint: nothing is read through it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Soon([Option<*const f32>; 2]);
 
 impl Soon {

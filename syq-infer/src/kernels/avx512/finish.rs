@@ -154,8 +154,8 @@ macro_rules! store_codes {
     }};
 }
 
-/// Row by row. Of few channels the same ones of all pixels, so that what surrounds them is done once for a row; of many, whose
-/// pixels lie far apart, all of each pixel.
+/// Row by row. Of few channels (or an odd number of blocks) the same ones of all pixels, so that what surrounds them is done once
+/// for a row; of many, whose pixels lie far apart, all of each pixel.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
 fn pixels<const FORM: u8, const RESIDUAL: u8, const FLOATS: bool>(work: IntoWork<'_>) {
     let IntoWork { values, channels, affine, residual, relu, keep, floats, mut placed } = work;

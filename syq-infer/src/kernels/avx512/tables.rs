@@ -1,5 +1,5 @@
 //! Tables of codes for the look-ups by permutation, made by permutations themselves: entry by entry the code of a channel,
-//! or what stands for its absence, and the sum over four channels.
+//! or what stands for its absence, and the sum over four channels; of 32 channels at once by way of the sums of pairs.
 
 use crate::kernels::choose::HALF;
 use crate::kernels::layout::{BLOCK, InputFormat, InputLayout};
