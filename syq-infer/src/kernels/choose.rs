@@ -143,7 +143,7 @@ impl QuantizedKernel {
         let (channels, subgroup, step, table) = match (self, codebook) {
             (Self::Popcount, _) if short => (32, 0.34 + 0.04 * planes, word, 0.0),
             (Self::Popcount, Codebook::Binary) => (32, 0.33 + 0.13 * planes + 0.35 * single, word, 0.0),
-            (Self::Popcount, Codebook::Ternary) => (32, 0.3 + 0.08 * planes + 0.35 * single, word, 0.0),
+            (Self::Popcount, Codebook::Ternary) => (32, 0.43 + 0.21 * planes + 0.35 * single, 0.46 * planes, 0.0),
             (Self::Permute, _) if short => (BLOCK, 0.33 + 0.08 * single, table, making),
             (Self::Permute, Codebook::Binary) => (BLOCK, 0.6 + 0.18 * single, table, making),
             (Self::Permute, Codebook::Ternary) => (BLOCK, 0.84 + 0.18 * single, table, making),

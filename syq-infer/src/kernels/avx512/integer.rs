@@ -1,5 +1,8 @@
 //! Integer sums, bit counts and byte products, as the generic tiles have them, with what surrounds the steps cut down.
 //!
+//! Counts of ternary weights are added as floats (`count`): an addition of integers goes to any vector port, also to those
+//! that bit counts need; an addition of floats goes to the others.
+//!
 //! A tile of few channels with one scale a position spends more on that than on its steps. Here the constant is what a
 //! subgroup's sum begins with; where there are several planes, one 16-bit product doubles the sum and adds the constant;
 //! and the results go straight from their registers to where they belong. (On a Zen 4, binary weights and activations,
@@ -10,6 +13,7 @@ use super::tiles::At;
 use crate::kernels::generic::tile::{Job, Segment};
 use crate::kernels::layout::{BLOCK, Lanes};
 use std::arch::x86_64::*;
+use std::hint::black_box;
 
 /// Channels of a word.
 const WORD: usize = 32;
@@ -89,10 +93,13 @@ fn tile<const P: usize, const STEP: u8, const ROWS: usize, const R: usize>(
         let narrow = largest_count(segments, job.planes) <= i16::MAX as usize;
         let mut counts = [[_mm512_setzero_si512(); R]; P];
         for plane in (0..job.planes).rev() {
-            // Horner's rule, and the constant before the lowest plane.
+            // Horner's rule, and the constant before the lowest plane; what floats count, with the constant behind it, begins
+            // with a count.
             for p in 0..P {
                 for r in 0..R {
-                    counts[p][r] = if plane + 1 == job.planes {
+                    counts[p][r] = if STEP == BITS && ROWS == 2 {
+                        _mm512_add_epi32(counts[p][r], counts[p][r])
+                    } else if plane + 1 == job.planes {
                         if plane == 0 { constants[r] } else { counts[p][r] }
                     } else if plane == 0 && narrow {
                         _mm512_dpwssd_epi32(constants[r], counts[p][r], two)
@@ -102,6 +109,7 @@ fn tile<const P: usize, const STEP: u8, const ROWS: usize, const R: usize>(
                     };
                 }
             }
+            let mut counted = STEP != BITS || ROWS != 2 || plane + 1 != job.planes;
             for segment in segments {
                 let at = plane * job.plane_len + segment.offset;
                 let mut inputs: [&[u32]; P] = [&[]; P];
@@ -112,7 +120,21 @@ fn tile<const P: usize, const STEP: u8, const ROWS: usize, const R: usize>(
                 for r in 0..R {
                     weights[r] = &w[r][segment.weight..][..segment.len];
                 }
-                for e in 0..segment.len {
+                let mut e = 0;
+                if !counted {
+                    counted = true;
+                    for p in 0..P {
+                        let x = _mm512_set1_epi32(inputs[p][0].cast_signed());
+                        for r in 0..R {
+                            let weight = &weights[r][0];
+                            let (plus, minus) = (bytemuck::cast(weight[0].0), bytemuck::cast(weight[ROWS - 1].0));
+                            let chosen = _mm512_ternarylogic_epi32::<0xCA>(x, plus, minus);
+                            counts[p][r] = _mm512_popcnt_epi32(chosen);
+                        }
+                    }
+                    e = 1;
+                }
+                while e < segment.len {
                     if STEP == BYTES {
                         ahead.fetch();
                     }
@@ -123,28 +145,43 @@ fn tile<const P: usize, const STEP: u8, const ROWS: usize, const R: usize>(
                             let last = bytemuck::cast(weight[ROWS - 1].0);
                             counts[p][r] = if STEP == BYTES {
                                 _mm512_dpbusd_epi32(counts[p][r], x, last)
+                            } else if ROWS == 2 {
+                                let chosen = _mm512_ternarylogic_epi32::<0xCA>(x, bytemuck::cast(weight[0].0), last);
+                                count(counts[p][r], _mm512_popcnt_epi32(chosen))
                             } else {
-                                let chosen = if ROWS == 2 {
-                                    _mm512_ternarylogic_epi32::<0xCA>(x, bytemuck::cast(weight[0].0), last)
-                                } else {
-                                    _mm512_xor_si512(x, last)
-                                };
-                                _mm512_add_epi32(counts[p][r], _mm512_popcnt_epi32(chosen))
+                                _mm512_add_epi32(counts[p][r], _mm512_popcnt_epi32(_mm512_xor_si512(x, last)))
                             };
                         }
                     }
+                    e += 1;
                 }
             }
         }
         for r in 0..R {
             let scale = bytemuck::cast(job.scales[(block + r) * job.scale_step + subgroup].0);
             for p in 0..P {
-                sums[p][r] = _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(counts[p][r]), sums[p][r]);
+                let counted = counts[p][r];
+                let exact = if STEP == BITS && ROWS == 2 { _mm512_add_epi32(counted, constants[r]) } else { counted };
+                sums[p][r] = _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(exact), sums[p][r]);
             }
         }
     }
     at.ahead = ahead;
     store!(job, at, pixel, sums);
+}
+
+/// The sum of counts below 2²⁴, lane by lane: of the subnormal floats that have their bits, and of the least normal ones.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
+#[inline]
+fn count(a: __m512i, b: __m512i) -> __m512i {
+    _mm512_castps_si512(_mm512_add_ps(_mm512_castsi512_ps(a), _mm512_castsi512_ps(b)))
+}
+
+/// Whether floats can count in this thread: a program that embeds this one may have told the processor to take subnormal
+/// numbers for zeros.
+pub(super) fn floats_count() -> bool {
+    let one = black_box(f32::from_bits(1));
+    black_box(one + one).to_bits() == 2
 }
 
 /// What the planes but the lowest of a subgroup count at most.

@@ -27,7 +27,9 @@ pub(super) fn convolve(work: Work<'_>) {
     match work {
         // At one pixel the planes take its place, so that each weight is read once.
         Work::Binary(mut job, weights) if job.is_vector() => tiles(&binary(), &mut job, weights),
-        Work::Ternary(mut job, weights) if job.is_vector() => tiles(&ternary(), &mut job, weights),
+        Work::Ternary(mut job, weights) if job.is_vector() || !integer::floats_count() => {
+            tiles(&ternary(), &mut job, weights);
+        }
         Work::Binary(mut job, weights) => integer::binary(&mut job, weights),
         Work::Ternary(mut job, weights) => integer::ternary(&mut job, weights),
         Work::LookupBinary(mut job, weights) => super::avx2::lookup::binary(&mut job, weights),

@@ -3,5 +3,7 @@
 mod convolution;
 mod finish_into;
 mod rows;
+#[cfg(target_arch = "x86_64")]
+mod subnormals;
 mod support;
 mod windows;
