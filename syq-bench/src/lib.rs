@@ -40,4 +40,4 @@ pub use error::BenchError;
 pub use machine::Machine;
 pub use peak::Peaks;
 pub use report::Report;
-pub use time::{Rounds, Timing, interleaved};
+pub use time::{Rounds, Timing, interleaved, median};

@@ -42,7 +42,7 @@ impl Timing {
 }
 
 /// The median of sorted figures; `None` without any.
-pub(crate) fn median(sorted: &[f64]) -> Option<f64> {
+pub fn median(sorted: &[f64]) -> Option<f64> {
     let [lower, upper] = [sorted.get(sorted.len().checked_sub(1)? / 2)?, sorted.get(sorted.len() / 2)?];
     Some((lower + upper) / 2.0)
 }

@@ -1,29 +1,19 @@
 //! `syq bench` and `--profile` as a program.
 #![cfg(feature = "cli")]
 
+mod common;
+
+use common::{Ran, fixture, syq, text};
 use serde_json::Value;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
 use syq_infer::{Isa, builtin};
 use syq_pack::Model;
-
-fn syq(arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_syq"));
-    command.args(arguments).env_remove("SYQ_ISA").env_remove("SYQ_THREADS").stdin(Stdio::null());
-    let output = command.output().unwrap();
-    assert!(!text(&output.stderr).contains("panicked"), "{}", text(&output.stderr));
-    output
-}
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap()
-}
 
 /// The JSON object of a bench that went well.
 fn bench(arguments: &[&str]) -> Value {
     let output = syq(&[&["bench", "--json"], arguments].concat());
-    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
+    assert_eq!(output.code, 0, "{arguments:?}: {}", output.err);
+    output.json()
 }
 
 /// Every figure is there, and they agree with each other.
@@ -44,7 +34,7 @@ fn check_figures(report: &Value) {
 fn a_known_network_is_timed_and_saved() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
-    let path = path.to_str().unwrap();
+    let path = text(&path);
     let flags = ["--net", "resnet20", "--weights", "1", "--acts", "4", "--granularity", "row", "--seed", "7"];
     let more = [
         "--first-last",
@@ -80,7 +70,7 @@ fn a_known_network_is_timed_and_saved() {
     }
     assert_eq!(again["file"], path);
     let second = folder.path().join("second");
-    bench(&[&flags[..], &["--first-last", "8bit", "--image", "16", "--save", second.to_str().unwrap()]].concat());
+    bench(&[&flags[..], &["--first-last", "8bit", "--image", "16", "--save", text(&second)]].concat());
     assert_eq!(std::fs::read(second).unwrap(), std::fs::read(path).unwrap());
 }
 
@@ -119,23 +109,23 @@ fn profiles_add_up() {
     check_figures(&report);
     check_profile(&report["profile"]);
     let implied = syq(&["bench", "--profile=json", "--threads", "1"]);
-    check_profile(&serde_json::from_slice::<Value>(&implied.stdout).unwrap()["profile"]);
+    check_profile(&implied.json()["profile"]);
     let table = syq(&["bench", "--profile", "--threads", "1"]);
     for part in ["median    ", "layer3.2.conv2", "other", "mean of "] {
-        assert!(text(&table.stdout).contains(part), "{part}: {}", text(&table.stdout));
+        assert!(table.out.contains(part), "{part}: {}", table.out);
     }
 
-    let picture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/pictures/rgb.png");
-    let picture = picture.to_str().unwrap();
+    let picture = fixture("rgb.png");
+    let picture = text(&picture);
     let classified = syq(&["classify", "--json", "--profile=json", picture, picture]);
     let plain = syq(&["classify", "--json", picture, picture]);
-    let logits = |output: &Output| serde_json::from_slice::<Value>(&output.stdout).unwrap()[1]["top"].clone();
+    let logits = |ran: &Ran| ran.json()[1]["top"].clone();
     assert_eq!(logits(&classified), logits(&plain));
-    let profile: Value = serde_json::from_slice(&classified.stderr).unwrap();
+    let profile: Value = serde_json::from_str(&classified.err).unwrap();
     check_profile(&profile);
     assert_eq!((&profile["runs"], &profile["rows"][0]["step"]), (&2.into(), &"decode".into()));
     let table = syq(&["classify", "--profile", picture]);
-    assert!(text(&table.stderr).contains("layer3.2.conv2") && !text(&table.stdout).contains("layer3.2.conv2"));
+    assert!(table.err.contains("layer3.2.conv2") && !table.out.contains("layer3.2.conv2"));
 }
 
 #[test]
@@ -156,9 +146,9 @@ fn wrong_usage_is_2() {
     ];
     for (arguments, message) in cases {
         let output = syq(&[&["bench"], arguments].concat());
-        assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), ""), "{arguments:?}");
-        assert!(text(&output.stderr).contains(message), "{arguments:?}: {}", text(&output.stderr));
+        assert_eq!((output.code, output.out.as_str()), (2, ""), "{arguments:?}");
+        assert!(output.err.contains(message), "{arguments:?}: {}", output.err);
     }
     let missing = syq(&["bench", "--model", "/nonexistent/model"]);
-    assert_eq!((missing.status.code(), text(&missing.stdout)), (Some(3), ""));
+    assert_eq!((missing.code, missing.out.as_str()), (3, ""));
 }

@@ -2,17 +2,17 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::print_stderr, reason = "a skipped check is said aloud")]
 
+mod common;
+
+use common::{Ran, syq};
 use std::io::Write;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
-fn syq(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_syq")).args(arguments).stdin(Stdio::null()).output().unwrap()
-}
-
-fn text(arguments: &[&str]) -> String {
-    let output = syq(arguments);
-    assert!(output.status.success() && output.stderr.is_empty(), "{arguments:?}: {output:?}");
-    String::from_utf8(output.stdout).unwrap()
+/// What a command that went well printed.
+fn printed(arguments: &[&str]) -> String {
+    let Ran { code, out, err } = syq(arguments);
+    assert_eq!((code, err.as_str()), (0, ""), "{arguments:?}");
+    out
 }
 
 const COMMANDS: [&str; 7] = ["classify", "eval", "info", "verify", "bench", "completions", "man"];
@@ -20,36 +20,36 @@ const COMMANDS: [&str; 7] = ["classify", "eval", "info", "verify", "bench", "com
 #[test]
 fn completions_know_every_command() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
-        let script = text(&["completions", shell]);
+        let script = printed(&["completions", shell]);
         for word in COMMANDS.into_iter().chain(["granularity", "jsonl"]) {
             assert!(script.contains(word), "{shell}: {word}");
         }
     }
     let unknown = syq(&["completions", "csh"]);
-    assert_eq!(unknown.status.code(), Some(2));
+    assert_eq!(unknown.code, 2);
     let Ok(mut bash) = Command::new("bash").args(["-n", "/dev/stdin"]).stdin(Stdio::piped()).spawn() else {
         eprintln!("skipped: this machine has no bash to read its script");
         return;
     };
-    bash.stdin.take().unwrap().write_all(text(&["completions", "bash"]).as_bytes()).unwrap();
+    bash.stdin.take().unwrap().write_all(printed(&["completions", "bash"]).as_bytes()).unwrap();
     assert!(bash.wait().unwrap().success());
 }
 
 #[test]
 fn every_command_has_a_page() {
-    let main = text(&["man"]);
+    let main = printed(&["man"]);
     assert!(main.contains(".TH syq 1") && main.contains("Exit codes: 0 all well"), "{main}");
     for command in COMMANDS {
         assert!(main.contains(&format!("syq\\-{command}(1)")), "{command}: {main}");
-        let page = text(&["man", command]);
+        let page = printed(&["man", command]);
         assert!(
             page.contains(&format!(".TH syq\\-{command} 1")) || page.contains(&format!(".TH syq-{command} 1")),
             "{page}"
         );
         assert!(page.contains(&format!("syq {command}")) || page.contains(&format!("syq\\-{command}")), "{page}");
     }
-    assert!(text(&["man", "classify"]).contains("\\-\\-jsonl"));
+    assert!(printed(&["man", "classify"]).contains("\\-\\-jsonl"));
     let unknown = syq(&["man", "dance"]);
-    assert_eq!(unknown.status.code(), Some(2));
-    assert!(String::from_utf8(unknown.stderr).unwrap().contains("no command dance; there are classify, eval"));
+    assert_eq!(unknown.code, 2);
+    assert!(unknown.err.contains("no command dance; there are classify, eval"));
 }

@@ -45,7 +45,7 @@ pub(crate) struct Options {
     train: train_bench::Options,
 }
 
-fn architecture(name: &str) -> Result<Architecture, String> {
+pub(crate) fn architecture(name: &str) -> Result<Architecture, String> {
     let names = || Architecture::ALL.map(Architecture::name).join(", ");
     Architecture::from_name(name).ok_or_else(|| format!("there is no such network; there are {}", names()))
 }

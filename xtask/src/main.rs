@@ -1,6 +1,6 @@
-//! Developer commands: `cargo xtask bench`, `cargo xtask reproduce`, `cargo xtask ablation`, `cargo xtask soak`,
-//! `cargo xtask footprint`, `cargo xtask header`, `cargo xtask hostile`, `cargo xtask targets`, `cargo xtask tidy`,
-//! `cargo xtask ci`.
+//! Developer commands: `cargo xtask bench`, `cargo xtask reproduce`, `cargo xtask ablation`, `cargo xtask turns`,
+//! `cargo xtask soak`, `cargo xtask footprint`, `cargo xtask header`, `cargo xtask hostile`, `cargo xtask targets`,
+//! `cargo xtask tidy`, `cargo xtask ci`.
 //!
 //! # Dependencies
 //!
@@ -22,6 +22,7 @@ mod soak;
 mod targets;
 mod tidy;
 mod train_bench;
+mod turns;
 
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
@@ -40,6 +41,8 @@ enum Command {
     Bench(bench::Options),
     Reproduce(reproduce::Options),
     Ablation(reproduce::ablation::Options),
+    /// Times two builds of `syq` by turns, network by network: whether a change made the engine faster.
+    Turns(turns::Options),
     /// Classifies a million pictures on threads that share one model: constant memory, identical answers.
     Soak(soak::Options),
     /// Measures what embedding the engine costs a program, beside rten, tract and ort.
@@ -94,6 +97,7 @@ fn main() -> anyhow::Result<()> {
         Command::Bench(options) => bench::run(&options),
         Command::Reproduce(options) => reproduce::run(&options),
         Command::Ablation(options) => reproduce::ablation::run(&options),
+        Command::Turns(options) => turns::run(&options),
         Command::Soak(options) => soak::run(&options),
         Command::Footprint(options) => footprint::run(&options),
         Command::Targets(options) => targets::run(repository(), &options),
@@ -137,6 +141,8 @@ mod tests {
         assert!(parses("xtask reproduce --record runs/a --name a --recipe ours --data-set cifar10"));
         assert!(parses("xtask ablation --recipe fixed-scales --scheme W1A2 --granularity row --seeds 1 --dry-run"));
         assert!(!parses("xtask ablation --scheme W2A3") && !parses("xtask ablation --seeds 0"));
+        assert!(parses("xtask turns old/syq new/syq --net resnet18 --scheme W2A2 --granularity row --threads 2"));
+        assert!(!parses("xtask turns old/syq") && !parses("xtask turns a b --rounds 0"));
         assert!(parses("xtask header") && parses("xtask header --check"));
         for wrong in ["", " --list NAME", " --record runs/a", " NAME --name a", " --list --from scratch"] {
             assert!(!parses(&format!("xtask reproduce{wrong}")), "{wrong}");

@@ -1,7 +1,8 @@
 //! `docs/performance.md`: the generated part between its two marks, and the chart beside it.
 //!
-//! Each instruction set has a document of its own, so that measuring on one processor does not throw away what
-//! was measured on another: AVX-512's is the one that has all the explanations.
+//! Each kind of processor has a document of its own, so that measuring on one does not throw away what was measured
+//! on another: that of AMD's AVX-512 is the one that has all the explanations. Intel's does 512 bits in one step and
+//! runs the int8 peers twice as fast a cycle, so that neither's ratios say anything about the other's.
 
 use crate::bench::{say, write as write_file};
 use crate::document::replace;
@@ -12,14 +13,19 @@ use syq_infer::Isa;
 
 const BEGIN: &str = "<!-- begin: written by cargo xtask bench --peers --docs -->\n";
 
-/// The files of an instruction set, without their endings, from the folder of documents.
-fn stem(isa: &str) -> String {
-    if isa == Isa::Avx512.name() { "performance".to_owned() } else { format!("performance-{isa}") }
+/// The files of a kind of processor, by its name and the instruction set that ran, without their endings, from the
+/// folder of documents.
+fn stem(cpu: &str, isa: &str) -> String {
+    match (isa == Isa::Avx512.name(), cpu.contains("Intel")) {
+        (true, false) => "performance".to_owned(),
+        (true, true) => format!("performance-{isa}-intel"),
+        (false, _) => format!("performance-{isa}"),
+    }
 }
 
-/// Writes the report into the document of its instruction set, the chart and the data beside it.
+/// Writes the report into the document of its kind of processor, the chart and the data beside it.
 pub(super) fn write(repository: &Path, report: &Report) -> anyhow::Result<()> {
-    let stem = stem(&report.isa);
+    let stem = stem(&report.machine.cpu, &report.isa);
     let [document, data, chart] = ["md", "json", "svg"].map(|ending| format!("docs/{stem}.{ending}"));
     let path = repository.join(&document);
     let old = std::fs::read_to_string(&path).with_context(|| {
@@ -44,10 +50,13 @@ mod tests {
 
     #[test]
     fn each_document_has_its_place() {
-        for isa in [Isa::Avx512, Isa::Avx2] {
-            let path = repository().join(format!("docs/{}.md", stem(isa.name())));
-            let document = std::fs::read_to_string(path).unwrap();
-            assert!(replace(&document, BEGIN, "").is_some(), "{}", isa.name());
+        let (amd, intel) = ("AMD EPYC", "Intel(R) Xeon(R) Processor @ 2.80GHz");
+        let stems =
+            [(amd, Isa::Avx512), (intel, Isa::Avx512), (amd, Isa::Avx2)].map(|(cpu, isa)| stem(cpu, isa.name()));
+        assert_eq!(stems, ["performance", "performance-avx512-intel", "performance-avx2"]);
+        for stem in stems {
+            let document = std::fs::read_to_string(repository().join(format!("docs/{stem}.md"))).unwrap();
+            assert!(replace(&document, BEGIN, "").is_some(), "{stem}");
         }
     }
 }

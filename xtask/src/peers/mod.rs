@@ -61,7 +61,7 @@ pub(crate) struct Options {
     pub(crate) dir: Option<PathBuf>,
 }
 
-fn scheme(name: &str) -> Result<Quantization, String> {
+pub(crate) fn scheme(name: &str) -> Result<Quantization, String> {
     scheme_of(&own::SCHEMES, name)
 }
 
@@ -72,7 +72,7 @@ pub(crate) fn scheme_of(all: &[Quantization], name: &str) -> Result<Quantization
     found.copied().ok_or_else(|| format!("there is no such scheme; there are {}", names()))
 }
 
-fn first_last(name: &str) -> Result<FirstLast, String> {
+pub(crate) fn first_last(name: &str) -> Result<FirstLast, String> {
     FirstLast::ALL.into_iter().find(|format| format.name() == name).ok_or_else(|| "must be 8bit or float".to_owned())
 }
 
