@@ -3,6 +3,7 @@
 
 #[macro_use]
 mod tiles;
+mod bytes;
 mod codes;
 mod finish;
 mod integer;

@@ -1,0 +1,117 @@
+//! Byte products where a filter has one sum: 8-bit weights with their scale a filter, and layer-wise scales.
+//!
+//! Such sums need no float beside them until they are complete, so that registers are left for 64 filters: an input element
+//! is loaded once for four products. Processors with two units for them (Intel's) wait for loads otherwise, and what
+//! surrounds the six steps of a row of the first convolution's window counts half.
+
+use super::integer::{self, BYTES};
+use super::tiles::At;
+use crate::kernels::generic::tile::Job;
+use crate::kernels::layout::{BLOCK, Lanes};
+use std::arch::x86_64::*;
+
+/// Blocks of filters in a tile.
+const BLOCKS: usize = 4;
+
+/// Most pixels in a tile: 24 sums, four registers of weights and one of inputs.
+const PIXELS: usize = 6;
+
+/// Whether the job has one sum a filter.
+pub(super) fn fits(job: &Job<'_, u32>) -> bool {
+    job.ends.len() == 1 && job.planes == 1
+}
+
+/// Computes the job's outputs.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
+pub(super) fn convolve(job: &mut Job<'_, u32>, weights: &[Lanes<u32>]) {
+    let group_blocks = job.group_filters.div_ceil(BLOCK);
+    let mut block = job.blocks.start;
+    while block < job.blocks.end {
+        // Blocks of the same group.
+        let left = (group_blocks - block % group_blocks).min(job.blocks.end - block);
+        block += match left {
+            BLOCKS.. => {
+                image(job, weights, block);
+                BLOCKS
+            }
+            2.. => {
+                integer::image::<BYTES, 1, 2>(job, weights.as_chunks().0, block);
+                2
+            }
+            _ => {
+                integer::image::<BYTES, 1, 1>(job, weights.as_chunks().0, block);
+                1
+            }
+        };
+    }
+}
+
+/// All pixels of four filter blocks, in tiles as even as possible.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
+fn image(job: &mut Job<'_, u32>, weights: &[Lanes<u32>], block: usize) {
+    let mut at = At::of::<_, _, BLOCKS>(job, weights, block, job.block_len);
+    let mut pixel = job.pixels.start;
+    let mut tiles = job.pixels.len().div_ceil(PIXELS);
+    while tiles > 0 {
+        let len = (job.pixels.end - pixel).div_ceil(tiles);
+        match len {
+            6 => tile::<6, BLOCKS>(job, weights, &mut at, pixel),
+            5 => tile::<5, BLOCKS>(job, weights, &mut at, pixel),
+            4 => tile::<4, BLOCKS>(job, weights, &mut at, pixel),
+            3 => tile::<3, BLOCKS>(job, weights, &mut at, pixel),
+            2 => tile::<2, BLOCKS>(job, weights, &mut at, pixel),
+            _ => tile::<1, BLOCKS>(job, weights, &mut at, pixel),
+        }
+        pixel += len;
+        tiles -= 1;
+    }
+}
+
+/// `P` pixels of `R` filter blocks.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
+#[allow(clippy::needless_range_loop, reason = "an array's own iterator copies the array; measured")]
+fn tile<const P: usize, const R: usize>(job: &mut Job<'_, u32>, weights: &[Lanes<u32>], at: &mut At, pixel: usize) {
+    let At { block, group, mut ahead, .. } = *at;
+    let bases = job.bases::<P>(pixel, group);
+    // Slices of one length, so that one comparison stands for all of them.
+    let mut x: [&[u32]; P] = [&[]; P];
+    for p in 0..P {
+        x[p] = &job.input[bases[p]..][..job.window];
+    }
+    let mut w: [&[Lanes<u32>]; R] = [&[]; R];
+    let mut counts = [[_mm512_setzero_si512(); R]; P];
+    for r in 0..R {
+        w[r] = &weights[(block + r) * job.block_len..][..job.block_len];
+        for p in 0..P {
+            counts[p][r] = bytemuck::cast(job.constants[block + r].0);
+        }
+    }
+    for segment in job.segments {
+        let mut inputs: [&[u32]; P] = [&[]; P];
+        for p in 0..P {
+            inputs[p] = &x[p][segment.offset..][..segment.len];
+        }
+        let mut weights: [&[Lanes<u32>]; R] = [&[]; R];
+        for r in 0..R {
+            weights[r] = &w[r][segment.weight..][..segment.len];
+        }
+        for e in 0..segment.len {
+            ahead.fetch();
+            for p in 0..P {
+                let x = _mm512_set1_epi32(inputs[p][e].cast_signed());
+                for r in 0..R {
+                    counts[p][r] = _mm512_dpbusd_epi32(counts[p][r], x, bytemuck::cast(weights[r][e].0));
+                }
+            }
+        }
+    }
+    let mut sums = [[_mm512_setzero_ps(); R]; P];
+    for r in 0..R {
+        let scale = bytemuck::cast(job.scales[(block + r) * job.scale_step].0);
+        for p in 0..P {
+            sums[p][r] = _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(counts[p][r]), sums[p][r]);
+        }
+    }
+    at.ahead = ahead;
+    store!(job, at, pixel, sums);
+}
