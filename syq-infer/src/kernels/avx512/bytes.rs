@@ -1,11 +1,15 @@
-//! Byte products where a filter has one sum: 8-bit weights with their scale a filter, and layer-wise scales.
+//! Byte products of 64 filters at a time: an input element is loaded once for four products.
 //!
-//! Such sums need no float beside them until they are complete, so that registers are left for 64 filters: an input element
-//! is loaded once for four products. Processors with two units for them (Intel's) wait for loads otherwise, and what
-//! surrounds the six steps of a row of the first convolution's window counts half.
+//! Processors that begin two products in a cycle (Intel's) wait for loads where 32 filters share an element, and what surrounds the
+//! six steps of a row of the first convolution's window counts twice as much there. The floats beside the sums do not fit the
+//! registers; where a filter has one sum alone there are none until it is complete, so that every processor takes these
+//! tiles there.
+//!
+//! What it brings: `docs/kernels.md`, "64 filters at a time".
 
 use super::integer::{self, BYTES};
 use super::tiles::At;
+use super::units::{Products, products};
 use crate::kernels::generic::tile::Job;
 use crate::kernels::layout::{BLOCK, Lanes};
 use std::arch::x86_64::*;
@@ -16,9 +20,14 @@ const BLOCKS: usize = 4;
 /// Most pixels in a tile: 24 sums, four registers of weights and one of inputs.
 const PIXELS: usize = 6;
 
-/// Whether the job has one sum a filter.
+/// Bytes of weights of a tile's blocks that stay in a second-level cache beside everything else.
+const WEIGHTS: usize = 256 << 10;
+
+/// Whether these tiles are the faster ones.
 pub(super) fn fits(job: &Job<'_, u32>) -> bool {
-    job.ends.len() == 1 && job.planes == 1
+    let one_sum = job.ends.len() == 1;
+    let near = BLOCKS * job.block_len * size_of::<Lanes<u32>>() <= WEIGHTS;
+    job.planes == 1 && near && (one_sum || products() == Products::Two)
 }
 
 /// Computes the job's outputs.
@@ -79,37 +88,44 @@ fn tile<const P: usize, const R: usize>(job: &mut Job<'_, u32>, weights: &[Lanes
         x[p] = &job.input[bases[p]..][..job.window];
     }
     let mut w: [&[Lanes<u32>]; R] = [&[]; R];
-    let mut counts = [[_mm512_setzero_si512(); R]; P];
     for r in 0..R {
         w[r] = &weights[(block + r) * job.block_len..][..job.block_len];
-        for p in 0..P {
-            counts[p][r] = bytemuck::cast(job.constants[block + r].0);
-        }
     }
-    for segment in job.segments {
-        let mut inputs: [&[u32]; P] = [&[]; P];
-        for p in 0..P {
-            inputs[p] = &x[p][segment.offset..][..segment.len];
-        }
-        let mut weights: [&[Lanes<u32>]; R] = [&[]; R];
+    let mut sums = [[_mm512_setzero_ps(); R]; P];
+    let mut first = 0;
+    for (subgroup, &end) in job.ends.iter().enumerate() {
+        let segments = &job.segments[first..end];
+        first = end;
+        let mut counts = [[_mm512_setzero_si512(); R]; P];
         for r in 0..R {
-            weights[r] = &w[r][segment.weight..][..segment.len];
-        }
-        for e in 0..segment.len {
-            ahead.fetch();
             for p in 0..P {
-                let x = _mm512_set1_epi32(inputs[p][e].cast_signed());
-                for r in 0..R {
-                    counts[p][r] = _mm512_dpbusd_epi32(counts[p][r], x, bytemuck::cast(weights[r][e].0));
+                counts[p][r] = bytemuck::cast(job.constants[(block + r) * job.ends.len() + subgroup].0);
+            }
+        }
+        for segment in segments {
+            let mut inputs: [&[u32]; P] = [&[]; P];
+            for p in 0..P {
+                inputs[p] = &x[p][segment.offset..][..segment.len];
+            }
+            let mut weights: [&[Lanes<u32>]; R] = [&[]; R];
+            for r in 0..R {
+                weights[r] = &w[r][segment.weight..][..segment.len];
+            }
+            for e in 0..segment.len {
+                ahead.fetch();
+                for p in 0..P {
+                    let x = _mm512_set1_epi32(inputs[p][e].cast_signed());
+                    for r in 0..R {
+                        counts[p][r] = _mm512_dpbusd_epi32(counts[p][r], x, bytemuck::cast(weights[r][e].0));
+                    }
                 }
             }
         }
-    }
-    let mut sums = [[_mm512_setzero_ps(); R]; P];
-    for r in 0..R {
-        let scale = bytemuck::cast(job.scales[(block + r) * job.scale_step].0);
-        for p in 0..P {
-            sums[p][r] = _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(counts[p][r]), sums[p][r]);
+        for r in 0..R {
+            let scale = bytemuck::cast(job.scales[(block + r) * job.scale_step + subgroup].0);
+            for p in 0..P {
+                sums[p][r] = _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(counts[p][r]), sums[p][r]);
+            }
         }
     }
     at.ahead = ahead;

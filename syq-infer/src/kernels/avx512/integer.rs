@@ -38,7 +38,7 @@ pub(super) fn ternary(job: &mut Job<'_, u32>, weights: &[[Lanes<u32>; 2]]) {
 /// Computes the job's outputs: four products of unsigned and signed bytes a step, exact for all bytes.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
 pub(super) fn bytes(job: &mut Job<'_, u32>, weights: &[Lanes<u32>]) {
-    if bytes::fits(job) {
+    if Runs::of(job, BYTES, 1).is_none() && bytes::fits(job) {
         return bytes::convolve(job, weights);
     }
     convolve::<BYTES, 1>(job, weights.as_chunks().0);

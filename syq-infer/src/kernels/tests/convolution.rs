@@ -13,7 +13,7 @@ use syq_core::{
 /// A geometry with few pixels, and filters that leave the last block of a group narrow.
 fn geometry(source: &mut Source, kernel: [usize; 2], group_channels: usize, groups: usize) -> ConvGeometry {
     let (window, [height, width]) = source.window(kernel);
-    let filters = groups * source.pick(&[1, 5, 16, 17, 32, 33, 50]);
+    let filters = groups * source.pick(&[1, 5, 16, 17, 32, 33, 50, 64, 83]);
     ConvGeometry::new(Shape::new(height, width, group_channels * groups), filters, window, groups).unwrap()
 }
 

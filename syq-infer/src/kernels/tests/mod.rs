@@ -2,6 +2,8 @@
 
 mod convolution;
 mod finish_into;
+#[cfg(target_arch = "x86_64")]
+mod products;
 mod rows;
 #[cfg(target_arch = "x86_64")]
 mod subnormals;
