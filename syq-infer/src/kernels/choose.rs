@@ -1,6 +1,6 @@
 //! Which kernel a quantized layer gets, and about how long it takes: the one place where that is decided.
 
-use super::layout::{BLOCK, InputFormat};
+use super::layout::{BLOCK, InputFormat, Lanes};
 use super::packed::{PackedConv, Weights};
 use crate::isa::Isa;
 use syq_core::{BitWidth, Codebook, ConvGeometry, Granularity, WeightShape};
@@ -23,6 +23,10 @@ pub enum QuantizedKernel {
 /// What the sum of a plane of a subgroup may reach in the lookup kernel: it is kept in 16 bits, doubled or
 /// with a sign.
 pub(super) const LOOKUP_LIMIT: usize = (1 << 15) - 1;
+
+/// Bytes of byte weights of 64 filters that stay in a second-level cache beside everything else: more are computed 32 filters at
+/// a time.
+pub(super) const WIDE_TILE_WEIGHTS: usize = 256 << 10;
 
 /// Bytes of tables that stay in a second-level cache of 512 KB.
 const TABLES_IN_CACHE: f64 = 450_000.0;
@@ -115,7 +119,8 @@ impl QuantizedKernel {
     }
 
     /// What a layer costs, fitted on a Zen 4 (`kernel_speed avx512`; tables and their look-ups, which in a network
-    /// come from the second-level cache: `syq bench --profile`).
+    /// come from the second-level cache: `syq bench --profile`). An Ice Lake differs in its byte products, and in how long it
+    /// waits for the third-level cache (`syq bench --profile` of ResNet-50).
     fn avx512_cost(
         self,
         geometry: &ConvGeometry,
@@ -140,6 +145,8 @@ impl QuantizedKernel {
         let table = planes * if codebook == Codebook::Binary { 0.405 } else { 0.74 };
         // Of a table of sixteen channels, or of the two of 8-bit codes.
         let making = 2.55 * planes - 1.5;
+        let two_products = two_products();
+        let product = if two_products && wide_tiles(geometry) { 0.205 } else { 0.274 };
         let (channels, subgroup, step, table) = match (self, codebook) {
             (Self::Popcount, _) if short => (32, 0.34 + 0.04 * planes, word, 0.0),
             (Self::Popcount, Codebook::Binary) => (32, 0.33 + 0.13 * planes + 0.35 * single, word, 0.0),
@@ -148,10 +155,21 @@ impl QuantizedKernel {
             (Self::Permute, Codebook::Binary) => (BLOCK, 0.6 + 0.18 * single, table, making),
             (Self::Permute, Codebook::Ternary) => (BLOCK, 0.84 + 0.18 * single, table, making),
             (Self::Int8, _) if short => (4, 0.31 + 0.12 * single, 0.274, 0.0),
-            (Self::Int8, _) => (4, 0.38 + 0.35 * single, 0.274, 0.0),
+            (Self::Int8, _) => (4, 0.38 + 0.35 * single, product, 0.0),
             (Self::Lookup, _) => (4, f64::INFINITY, 0.0, 0.0),
         };
-        Cost { filters: BLOCK, channels, subgroup, step, table }
+        let memory = if two_products { 0.05 * self.weight_bits(codebook) / 8.0 } else { 0.0 };
+        Cost { filters: BLOCK, channels, subgroup, step, table, memory }
+    }
+
+    /// Bits of a weight in memory.
+    const fn weight_bits(self, codebook: Codebook) -> f64 {
+        match (self, codebook) {
+            (Self::Popcount, Codebook::Binary) => 1.0,
+            (Self::Popcount, Codebook::Ternary) | (Self::Lookup | Self::Permute, Codebook::Binary) => 2.0,
+            (Self::Lookup | Self::Permute, Codebook::Ternary) => 4.0,
+            (Self::Int8, _) => 8.0,
+        }
     }
 
     /// What a layer costs, fitted on a Zen 3 (`kernel_speed avx2`).
@@ -177,7 +195,7 @@ impl QuantizedKernel {
             Self::Lookup => 0.4 * planes,
             Self::Popcount | Self::Permute | Self::Int8 => 0.0,
         };
-        Cost { filters, channels: 4, subgroup, step, table }
+        Cost { filters, channels: 4, subgroup, step, table, memory: 0.0 }
     }
 }
 
@@ -193,6 +211,8 @@ struct Cost {
     step: f64,
     /// The table of a step's channels, which is made once a pixel.
     table: f64,
+    /// A weight that comes from far away, once a layer.
+    memory: f64,
 }
 
 impl Cost {
@@ -204,7 +224,22 @@ impl Cost {
         geometry.group_filters().div_ceil(self.filters) as f64
             * (subgroups * self.subgroup + geometry.positions() as f64 * steps * self.step)
             + input / output * steps * self.table
+            + geometry.weights() as f64 * self.memory / output
     }
+}
+
+/// Whether the processor begins two byte products in a cycle.
+fn two_products() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return super::avx512::units::products() == super::avx512::units::Products::Two;
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
+/// Whether byte products of such a processor share an input element among 64 filters.
+const fn wide_tiles(geometry: &ConvGeometry) -> bool {
+    let words = geometry.positions() * geometry.group_channels().div_ceil(4);
+    geometry.group_filters() >= 4 * BLOCK && 4 * words * size_of::<Lanes<u32>>() <= WIDE_TILE_WEIGHTS
 }
 
 /// What a popcount step of one word costs, in int8 steps of four channels. Portable Rust is measured on a
@@ -252,12 +287,49 @@ impl PackedConv {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(target_arch = "x86_64")]
+    use super::super::avx512::units::{FORCED, Products};
     use super::*;
     use syq_core::{Padding, Shape, Window};
+
+    /// Byte products are faster beside the others on processors that begin two in a cycle, where their weights are near.
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn two_products_a_cycle_change_the_choice() {
+        let square = |size, channels, filters, kernel| {
+            let window = Window::square(kernel, 1, Padding::uniform(kernel / 2));
+            ConvGeometry::new(Shape::new(size, size, channels), filters, window, 1).unwrap()
+        };
+        for (geometry, codebook, bits, [one, two]) in [
+            (
+                square(56, 64, 64, 3),
+                Codebook::Binary,
+                BitWidth::Eight,
+                [QuantizedKernel::Permute, QuantizedKernel::Int8],
+            ),
+            (square(7, 512, 512, 3), Codebook::Binary, BitWidth::Eight, [QuantizedKernel::Permute; 2]),
+            (
+                square(28, 512, 128, 1),
+                Codebook::Ternary,
+                BitWidth::Four,
+                [QuantizedKernel::Permute, QuantizedKernel::Int8],
+            ),
+            (square(14, 256, 256, 3), Codebook::Ternary, BitWidth::Four, [QuantizedKernel::Permute; 2]),
+            (square(56, 64, 64, 3), Codebook::Ternary, BitWidth::Two, [QuantizedKernel::Popcount; 2]),
+        ] {
+            for (products, winner) in [(Products::One, one), (Products::Two, two)] {
+                FORCED.set(Some(products));
+                let chosen = QuantizedKernel::choose(Isa::Avx512, &geometry, codebook, Granularity::Pixel, bits);
+                assert_eq!(chosen, winner, "{products:?} {geometry:?} {codebook:?} {bits:?}");
+            }
+        }
+    }
 
     #[test]
     fn the_measured_winners_are_chosen() {
         let window = Window::square(3, 1, Padding::uniform(1));
+        #[cfg(target_arch = "x86_64")]
+        FORCED.set(Some(Products::One));
         let conv = |size, channels| ConvGeometry::new(Shape::new(size, size, channels), channels, window, 1).unwrap();
         let choose_for = |isa, channels, codebook, bits| {
             QuantizedKernel::choose(isa, &conv(14, channels), codebook, Granularity::Pixel, bits)

@@ -10,6 +10,7 @@
 use super::integer::{self, BYTES};
 use super::tiles::At;
 use super::units::{Products, products};
+use crate::kernels::choose::WIDE_TILE_WEIGHTS;
 use crate::kernels::generic::tile::Job;
 use crate::kernels::layout::{BLOCK, Lanes};
 use std::arch::x86_64::*;
@@ -20,13 +21,10 @@ const BLOCKS: usize = 4;
 /// Most pixels in a tile: 24 sums, four registers of weights and one of inputs.
 const PIXELS: usize = 6;
 
-/// Bytes of weights of a tile's blocks that stay in a second-level cache beside everything else.
-const WEIGHTS: usize = 256 << 10;
-
 /// Whether these tiles are the faster ones.
 pub(super) fn fits(job: &Job<'_, u32>) -> bool {
     let one_sum = job.ends.len() == 1;
-    let near = BLOCKS * job.block_len * size_of::<Lanes<u32>>() <= WEIGHTS;
+    let near = BLOCKS * job.block_len * size_of::<Lanes<u32>>() <= WIDE_TILE_WEIGHTS;
     job.planes == 1 && near && (one_sum || products() == Products::Two)
 }
 

@@ -13,7 +13,7 @@ pub(in crate::kernels) enum Products {
 }
 
 /// That of the processor.
-pub(super) fn products() -> Products {
+pub(in crate::kernels) fn products() -> Products {
     static FOUND: OnceLock<Products> = OnceLock::new();
     #[cfg(test)]
     if let Some(forced) = FORCED.get() {
