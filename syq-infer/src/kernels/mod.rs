@@ -8,6 +8,7 @@
 
 mod choose;
 mod codes;
+mod cost;
 mod error;
 mod finish_into;
 mod generic;

@@ -10,7 +10,7 @@
 use super::integer::{self, BYTES};
 use super::tiles::At;
 use super::units::{Products, products};
-use crate::kernels::choose::WIDE_TILE_WEIGHTS;
+use crate::kernels::cost::WIDE_TILE_WEIGHTS;
 use crate::kernels::generic::tile::Job;
 use crate::kernels::layout::{BLOCK, Lanes};
 use std::arch::x86_64::*;
