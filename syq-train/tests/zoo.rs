@@ -45,7 +45,7 @@ impl Course {
                     _ if architecture == Architecture::Vgg16 => {
                         Self { steps: 16, together: 3, part: 0.9, scales: 1.5, ..slow }
                     }
-                    _ => Self { rate: 1e-4, together: 3, ..slow },
+                    _ => Self { rate: 1e-4, steps: 20, together: 3, ..slow },
                 }
             }
             _ => quick,
