@@ -5,9 +5,14 @@ use super::layout::{BLOCK, Lanes};
 use crate::isa::Isa;
 use syq_core::{BitWidth, Codebook, ConvGeometry, Granularity};
 
-/// Bytes of byte weights of 64 filters that stay in a second-level cache beside everything else: more are computed 32 filters at
-/// a time.
-pub(super) const WIDE_TILE_WEIGHTS: usize = 256 << 10;
+/// Blocks of filters that AVX-512's wide tiles of byte products have (`avx512/bytes.rs`).
+pub(super) const WIDE_TILE_BLOCKS: usize = 4;
+
+/// Whether the byte weights of a wide tile, so many registers a block, stay in a second-level cache beside everything else:
+/// more are computed two blocks at a time.
+pub(super) const fn wide_tile_is_near(block_len: usize) -> bool {
+    WIDE_TILE_BLOCKS * block_len * size_of::<Lanes<u32>>() <= 256 << 10
+}
 
 /// Bytes of tables that stay in a second-level cache of 512 KB.
 pub(super) const TABLES_IN_CACHE: f64 = 450_000.0;
@@ -165,8 +170,8 @@ fn two_products() -> bool {
 
 /// Whether byte products of such a processor share an input element among 64 filters.
 const fn wide_tiles(geometry: &ConvGeometry) -> bool {
-    let words = geometry.positions() * geometry.group_channels().div_ceil(4);
-    geometry.group_filters() >= 4 * BLOCK && 4 * words * size_of::<Lanes<u32>>() <= WIDE_TILE_WEIGHTS
+    let block_len = geometry.positions() * geometry.group_channels().div_ceil(4);
+    geometry.group_filters() >= WIDE_TILE_BLOCKS * BLOCK && wide_tile_is_near(block_len)
 }
 
 /// What a popcount step of one word costs, in int8 steps of four channels. Portable Rust is measured on a

@@ -10,13 +10,10 @@
 use super::integer::{self, BYTES};
 use super::tiles::At;
 use super::units::{Products, products};
-use crate::kernels::cost::WIDE_TILE_WEIGHTS;
+use crate::kernels::cost::{WIDE_TILE_BLOCKS as BLOCKS, wide_tile_is_near};
 use crate::kernels::generic::tile::Job;
 use crate::kernels::layout::{BLOCK, Lanes};
 use std::arch::x86_64::*;
-
-/// Blocks of filters in a tile.
-const BLOCKS: usize = 4;
 
 /// Most pixels in a tile: 24 sums, four registers of weights and one of inputs.
 const PIXELS: usize = 6;
@@ -24,8 +21,7 @@ const PIXELS: usize = 6;
 /// Whether these tiles are the faster ones.
 pub(super) fn fits(job: &Job<'_, u32>) -> bool {
     let one_sum = job.ends.len() == 1;
-    let near = BLOCKS * job.block_len * size_of::<Lanes<u32>>() <= WIDE_TILE_WEIGHTS;
-    job.planes == 1 && near && (one_sum || products() == Products::Two)
+    job.planes == 1 && wide_tile_is_near(job.block_len) && (one_sum || products() == Products::Two)
 }
 
 /// Computes the job's outputs.

@@ -38,10 +38,15 @@ pub(super) fn ternary(job: &mut Job<'_, u32>, weights: &[[Lanes<u32>; 2]]) {
 /// Computes the job's outputs: four products of unsigned and signed bytes a step, exact for all bytes.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
 pub(super) fn bytes(job: &mut Job<'_, u32>, weights: &[Lanes<u32>]) {
-    if Runs::of(job, BYTES, 1).is_none() && bytes::fits(job) {
-        return bytes::convolve(job, weights);
+    const ROWS: usize = 1;
+    let words = weights.as_chunks().0;
+    match Runs::of(job, BYTES, ROWS) {
+        Some(runs) => runs::convolve::<BYTES, ROWS>(job, words, runs),
+        None if bytes::fits(job) => bytes::convolve(job, weights),
+        None => {
+            in_pairs!(image, [BYTES, ROWS], job, words);
+        }
     }
-    convolve::<BYTES, 1>(job, weights.as_chunks().0);
 }
 
 /// `ROWS` words a weight: +1 and −1 of ternary ones, otherwise one.
