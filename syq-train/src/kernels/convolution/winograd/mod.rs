@@ -111,21 +111,43 @@ impl Grid {
         self.tiles[0] * self.tiles[1]
     }
 
-    /// A tile's image, and the row and the column of its first output.
-    fn place(&self, tile: usize) -> [usize; 3] {
+    /// Where a tile lies.
+    fn place(&self, tile: usize) -> Place {
         let (image, tile) = (tile / self.count(), tile % self.count());
-        [image, 2 * (tile / self.tiles[1]), 2 * (tile % self.tiles[1])]
+        Place { image, row: tile / self.tiles[1], column: tile % self.tiles[1] }
+    }
+
+    /// Where the tile behind it lies: divisions would take as long as a tile's additions.
+    fn next(&self, Place { image, row, column }: Place) -> Place {
+        if column + 1 < self.tiles[1] {
+            Place { image, row, column: column + 1 }
+        } else if row + 1 < self.tiles[0] {
+            Place { image, row: row + 1, column: 0 }
+        } else {
+            Place { image: image + 1, row: 0, column: 0 }
+        }
     }
 
     /// The first element of a tile in the operands.
-    fn from(&self, tile: usize) -> usize {
-        let [image, y, x] = self.place(tile);
-        image * self.image[0] + self.origin + y * self.row + x * self.inputs
+    fn from(&self, place: Place) -> usize {
+        place.image * self.image[0] + self.origin + 2 * (place.row * self.row + place.column * self.inputs)
     }
 
-    /// The first elements of a tile's two rows of outputs.
-    fn to(&self, tile: usize) -> [usize; 2] {
-        let [image, y, x] = self.place(tile);
-        [y, y + 1].map(|y| image * self.image[1] + (y * 2 * self.tiles[1] + x) * self.outputs)
+    /// The first element of a tile in the outputs, whose rows have [`Self::output_row`] elements.
+    fn to(&self, place: Place) -> usize {
+        place.image * self.image[1] + 2 * (place.row * self.output_row() + place.column * self.outputs)
     }
+
+    /// Elements of a row of outputs.
+    fn output_row(&self) -> usize {
+        2 * self.tiles[1] * self.outputs
+    }
+}
+
+/// A tile's image, and its row and column among the tiles of that image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    image: usize,
+    row: usize,
+    column: usize,
 }

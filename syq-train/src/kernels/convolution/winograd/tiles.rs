@@ -1,7 +1,7 @@
 //! The operands of weight gradients: turned inputs and output gradients whose elements hold as many tiles as they have
 //! products.
 
-use super::turn::{Vector, gradients_of, input_row};
+use super::turn::{Join, Tile, Tiles, gradients_of, turn};
 use super::{Grid, POSITIONS, stride};
 use crate::kernels::lanes::Lanes;
 use std::ops::Range;
@@ -49,26 +49,26 @@ impl Grid {
         slots: Slots,
         [inputs, gradients]: [&mut [u32]; 2],
     ) {
-        let [input_blocks, output_blocks] = [self.inputs / 16, self.outputs / 16];
         let strides = [self.inputs, self.outputs].map(|channels| slots.stride(channels) / 16);
+        let (operands, dz) = (operands.as_chunks().0, dz.as_chunks().0);
         let (inputs, gradients) = (inputs.as_chunks_mut::<16>().0, gradients.as_chunks_mut::<16>().0);
-        for (slot, tile) in tiles.clone().step_by(L::PRODUCTS).enumerate() {
+        let mut place = self.place(tiles.start);
+        for (slot, tile) in (slots.first..).zip(tiles.clone().step_by(L::PRODUCTS)) {
             // The last of an odd number is paired with itself: its second gradient is zero.
-            let other = (tile + L::PRODUCTS).min(tiles.end) - 1;
-            let rows = [tile, other].map(|tile| self.input_rows(operands, tile));
-            for block in 0..input_blocks {
-                let to = block * slots.room + slots.first + slot;
-                turn_row::<L, 0>(lanes, rows, [input_blocks, block], inputs, [to, strides[0]]);
-                turn_row::<L, 1>(lanes, rows, [input_blocks, block], inputs, [to, strides[0]]);
-                turn_row::<L, 2>(lanes, rows, [input_blocks, block], inputs, [to, strides[0]]);
-                turn_row::<L, 3>(lanes, rows, [input_blocks, block], inputs, [to, strides[0]]);
+            let alone = tile + L::PRODUCTS > tiles.end;
+            let other = if L::PRODUCTS == 1 || alone { place } else { self.next(place) };
+            let both = [self.input(operands, self.from(place)), self.input(operands, self.from(other))];
+            for block in 0..self.inputs / 16 {
+                let both = [both[0].block(block), both[1].block(block)];
+                turn::<L, Tiles>(lanes, both, inputs, [block * slots.room + slot, strides[0]]);
             }
-            let rows = [tile, other].map(|tile| self.gradient_rows(dz, tile));
-            let alone = if L::PRODUCTS == 2 && tile == other { 0xffff } else { u32::MAX };
-            for block in 0..output_blocks {
-                let to = [block * slots.room + slots.first + slot, strides[1]];
-                turn_gradients(lanes, rows, [output_blocks, block], alone, gradients, to);
+            let both = [self.gradient(dz, self.to(place)), self.gradient(dz, self.to(other))];
+            let mask = if alone { 0xffff } else { u32::MAX };
+            for block in 0..self.outputs / 16 {
+                let both = [both[0].block(block), both[1].block(block)];
+                turn_gradients(lanes, both, mask, gradients, [block * slots.room + slot, strides[1]]);
             }
+            place = self.next(other);
         }
     }
 
@@ -86,58 +86,38 @@ impl Grid {
     }
 }
 
-/// Stores row `ROW` of sixteen channels of the turned tiles of an element.
-#[inline(always)]
-fn turn_row<L: Lanes, const ROW: usize>(
-    lanes: L,
-    rows: [[&[Vector]; 4]; 2],
-    blocks: [usize; 2],
-    turned: &mut [[u32; 16]],
-    [to, stride]: [usize; 2],
-) {
-    let low = input_row::<L, ROW>(lanes, rows[0], blocks);
-    if L::PRODUCTS == 1 {
-        for column in 0..4 {
-            turned[to + (4 * ROW + column) * stride] = bytemuck::cast(low[column]);
-        }
-    } else {
-        let high = input_row::<L, ROW>(lanes, rows[1], blocks);
-        for column in 0..4 {
-            turned[to + (4 * ROW + column) * stride] = lanes.couple(&low[column], &high[column]);
-        }
-    }
-}
-
-/// Stores sixteen filters of the turned gradients of an element; `mask` keeps what there is of it.
+/// Stores sixteen filters of the turned gradients of an element, the first position as vector `to` and the others `stride`
+/// vectors apart; `mask` keeps what there is of it.
 #[inline(always)]
 fn turn_gradients<L: Lanes>(
     lanes: L,
-    rows: [[&[Vector]; 2]; 2],
-    [blocks, block]: [usize; 2],
+    [low, high]: [Tile<'_>; 2],
     mask: u32,
     turned: &mut [[u32; 16]],
     [to, stride]: [usize; 2],
 ) {
-    let mut columns = [[[lanes.zero(); 4]; 2]; 2];
-    for (columns, [above, below]) in columns.iter_mut().zip(rows).take(L::PRODUCTS) {
-        for (column, four) in columns.iter_mut().enumerate() {
-            let at = column * blocks + block;
-            *four = gradients_of(lanes, [lanes.floats(&above[at]), lanes.floats(&below[at])]);
-        }
-    }
+    let low = down(lanes, low);
+    let high = if L::PRODUCTS == 1 { low } else { down(lanes, high) };
     for row in 0..4 {
-        let low = gradients_of(lanes, [columns[0][0][row], columns[0][1][row]]);
-        if L::PRODUCTS == 1 {
-            for column in 0..4 {
-                turned[to + (4 * row + column) * stride] = bytemuck::cast(lanes.values(low[column]));
-            }
-        } else {
-            let high = gradients_of(lanes, [columns[1][0][row], columns[1][1][row]]);
-            for column in 0..4 {
-                let mut both = lanes.couple(&lanes.values(low[column]), &lanes.values(high[column]));
-                both.iter_mut().for_each(|element| *element &= mask);
-                turned[to + (4 * row + column) * stride] = both;
+        let of_low = gradients_of(lanes, [low[0][row], low[1][row]]);
+        let of_high = if L::PRODUCTS == 1 { of_low } else { gradients_of(lanes, [high[0][row], high[1][row]]) };
+        for column in 0..4 {
+            let position = &mut turned[to + (4 * row + column) * stride];
+            if L::PRODUCTS == 1 {
+                *position = bytemuck::cast(lanes.values(of_low[column]));
+            } else {
+                *position = Tiles::join(lanes, &lanes.values(of_low[column]), &lanes.values(of_high[column]));
+                position.iter_mut().for_each(|element| *element &= mask);
             }
         }
     }
+}
+
+/// The product of H with the columns of a tile.
+#[inline(always)]
+fn down<L: Lanes>(lanes: L, tile: Tile<'_>) -> [[L::Sums; 4]; 2] {
+    [
+        gradients_of(lanes, [tile.at(lanes, 0, 0), tile.at(lanes, 1, 0)]),
+        gradients_of(lanes, [tile.at(lanes, 0, 1), tile.at(lanes, 1, 1)]),
+    ]
 }

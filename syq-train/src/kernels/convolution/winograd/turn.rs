@@ -1,4 +1,4 @@
-//! Maps and output gradients in the domain where positions are multiplied, by channels: the operand of outputs.
+//! Maps in the domain where positions are multiplied: tiles of sixteen channels turned, and the operand of outputs.
 
 use super::{Grid, stride};
 use crate::kernels::lanes::Lanes;
@@ -6,33 +6,135 @@ use std::ops::Range;
 
 pub(super) type Vector = [f32; 16];
 
-/// The two rows of a tile that make row `ROW` of its product with Bᵀ, and whether they are added.
-const fn rows_of<const ROW: usize>() -> ([usize; 2], bool) {
-    match ROW {
-        0 => ([0, 2], false),
-        1 => ([1, 2], true),
-        2 => ([2, 1], false),
-        _ => ([1, 3], false),
+/// Sixteen channels of a tile where they lie in their map. One slice with places that are the same for all tiles: slices of
+/// each row and pixel would cost more than what is done with them.
+#[derive(Clone, Copy)]
+pub(super) struct Tile<'a> {
+    pub(super) map: &'a [Vector],
+    /// The first vector, and the vectors from one row and from one column to the next.
+    pub(super) first: usize,
+    pub(super) row: usize,
+    pub(super) column: usize,
+}
+
+impl Tile<'_> {
+    /// Other sixteen channels, `block` times sixteen behind these.
+    #[inline(always)]
+    pub(super) fn block(self, block: usize) -> Self {
+        Self { first: self.first + block, ..self }
+    }
+
+    #[inline(always)]
+    pub(super) fn at<L: Lanes>(&self, lanes: L, row: usize, column: usize) -> L::Sums {
+        lanes.floats(&self.map[self.first + row * self.row + column * self.column])
     }
 }
 
-/// Row `ROW` of a turned tile of sixteen channels. `rows` are the tile's, of `blocks` vectors a pixel. (Two of them are
-/// read for each row of the result, as the registers do not hold all four.)
-#[inline(always)]
-pub(super) fn input_row<L: Lanes, const ROW: usize>(
-    lanes: L,
-    rows: [&[Vector]; 4],
-    [blocks, block]: [usize; 2],
-) -> [Vector; 4] {
-    let ([first, second], add) = const { rows_of::<ROW>() };
-    let mut columns = [lanes.zero(); 4];
-    for (column, value) in columns.iter_mut().enumerate() {
-        let at = column * blocks + block;
-        let [a, b] = [lanes.floats(&rows[first][at]), lanes.floats(&rows[second][at])];
-        // Not by a closure, which could stay a call.
-        *value = if add { lanes.add(a, b) } else { lanes.subtract(a, b) };
+/// What an element of bf16 holds two of.
+pub(super) trait Join {
+    fn join<L: Lanes>(lanes: L, low: &Vector, high: &Vector) -> [u32; 16];
+}
+
+/// Two channels that follow each other, of one tile; `low` and `high` are sixteen and the next sixteen.
+pub(super) enum Channels {}
+
+/// One channel of two tiles.
+pub(super) enum Tiles {}
+
+impl Join for Channels {
+    #[inline(always)]
+    fn join<L: Lanes>(lanes: L, low: &Vector, high: &Vector) -> [u32; 16] {
+        lanes.pairs(&bytemuck::cast([*low, *high]))
     }
-    let [a, b, c, d] = columns;
+}
+
+impl Join for Tiles {
+    #[inline(always)]
+    fn join<L: Lanes>(lanes: L, low: &Vector, high: &Vector) -> [u32; 16] {
+        lanes.couple(low, high)
+    }
+}
+
+/// Turns a tile, or what an element holds two of, and stores its positions, the first as vector `to` and the others
+/// `stride` vectors apart.
+#[inline(always)]
+pub(super) fn turn<L: Lanes, J: Join>(
+    lanes: L,
+    tiles: [Tile<'_>; 2],
+    turned: &mut [[u32; 16]],
+    [to, stride]: [usize; 2],
+) {
+    turn_row::<L, J, 0>(lanes, tiles, turned, [to, stride]);
+    if L::ACCUMULATORS >= 16 {
+        let low = middle_rows(lanes, tiles[0]);
+        // Of one product the second tile is not read.
+        let high = if L::PRODUCTS == 1 { low } else { middle_rows(lanes, tiles[1]) };
+        store::<L, J>(lanes, [low[0], high[0]], turned, [to + 4 * stride, stride]);
+        store::<L, J>(lanes, [low[1], high[1]], turned, [to + 8 * stride, stride]);
+    } else {
+        turn_row::<L, J, 1>(lanes, tiles, turned, [to, stride]);
+        turn_row::<L, J, 2>(lanes, tiles, turned, [to, stride]);
+    }
+    turn_row::<L, J, 3>(lanes, tiles, turned, [to, stride]);
+}
+
+#[inline(always)]
+fn turn_row<L: Lanes, J: Join, const ROW: usize>(
+    lanes: L,
+    tiles: [Tile<'_>; 2],
+    turned: &mut [[u32; 16]],
+    [to, stride]: [usize; 2],
+) {
+    let low = turned_row::<L, ROW>(lanes, tiles[0]);
+    let high = if L::PRODUCTS == 1 { low } else { turned_row::<L, ROW>(lanes, tiles[1]) };
+    store::<L, J>(lanes, [low, high], turned, [to + 4 * ROW * stride, stride]);
+}
+
+/// Stores a row of positions.
+#[inline(always)]
+fn store<L: Lanes, J: Join>(
+    lanes: L,
+    [low, high]: [[Vector; 4]; 2],
+    turned: &mut [[u32; 16]],
+    [to, stride]: [usize; 2],
+) {
+    for column in 0..4 {
+        turned[to + column * stride] =
+            if L::PRODUCTS == 1 { bytemuck::cast(low[column]) } else { J::join(lanes, &low[column], &high[column]) };
+    }
+}
+
+/// Row `ROW` of a tile's product with Bᵀ from the left and B from the right. Two rows of the tile are read for it: few
+/// registers do not hold all four.
+#[inline(always)]
+fn turned_row<L: Lanes, const ROW: usize>(lanes: L, tile: Tile<'_>) -> [Vector; 4] {
+    let mut columns = [lanes.zero(); 4];
+    for column in 0..4 {
+        columns[column] = match ROW {
+            0 => lanes.subtract(tile.at(lanes, 0, column), tile.at(lanes, 2, column)),
+            1 => lanes.add(tile.at(lanes, 1, column), tile.at(lanes, 2, column)),
+            2 => lanes.subtract(tile.at(lanes, 2, column), tile.at(lanes, 1, column)),
+            _ => lanes.subtract(tile.at(lanes, 1, column), tile.at(lanes, 3, column)),
+        };
+    }
+    across(lanes, columns)
+}
+
+/// Rows 1 and 2, which see the same two rows of the tile.
+#[inline(always)]
+fn middle_rows<L: Lanes>(lanes: L, tile: Tile<'_>) -> [[Vector; 4]; 2] {
+    let (mut sums, mut differences) = ([lanes.zero(); 4], [lanes.zero(); 4]);
+    for column in 0..4 {
+        let [a, b] = [tile.at(lanes, 1, column), tile.at(lanes, 2, column)];
+        sums[column] = lanes.add(a, b);
+        differences[column] = lanes.subtract(b, a);
+    }
+    [across(lanes, sums), across(lanes, differences)]
+}
+
+/// The product of a row with B from the right.
+#[inline(always)]
+fn across<L: Lanes>(lanes: L, [a, b, c, d]: [L::Sums; 4]) -> [Vector; 4] {
     [
         lanes.values(lanes.subtract(a, c)),
         lanes.values(lanes.add(b, c)),
@@ -48,17 +150,16 @@ pub(super) fn gradients_of<L: Lanes>(lanes: L, [a, b]: [L::Sums; 2]) -> [L::Sums
 }
 
 impl Grid {
-    /// The rows of a tile's inputs, as vectors.
+    /// The first sixteen channels of an input tile that begins at element `from`.
     #[inline(always)]
-    pub(super) fn input_rows<'a>(&self, operands: &'a [f32], tile: usize) -> [&'a [Vector]; 4] {
-        let from = self.from(tile);
-        [0, 1, 2, 3].map(|row| operands[from + row * self.row..][..4 * self.inputs].as_chunks::<16>().0)
+    pub(super) fn input<'a>(&self, map: &'a [Vector], from: usize) -> Tile<'a> {
+        Tile { map, first: from / 16, row: self.row / 16, column: self.inputs / 16 }
     }
 
-    /// The rows of a tile's output gradients, as vectors.
+    /// The first sixteen filters of a tile of output gradients that begins at element `from`.
     #[inline(always)]
-    pub(super) fn gradient_rows<'a>(&self, dz: &'a [f32], tile: usize) -> [&'a [Vector]; 2] {
-        self.to(tile).map(|from| dz[from..][..2 * self.outputs].as_chunks::<16>().0)
+    pub(super) fn gradient<'a>(&self, map: &'a [Vector], from: usize) -> Tile<'a> {
+        Tile { map, first: from / 16, row: self.output_row() / 16, column: self.outputs / 16 }
     }
 
     /// Elements of the channels of one turned tile in one position.
@@ -69,42 +170,19 @@ impl Grid {
     /// Turns the inputs of some tiles, `[position][tile][element]`.
     #[inline(always)]
     pub(super) fn turn_inputs<L: Lanes>(&self, lanes: L, operands: &[f32], tiles: Range<usize>, turned: &mut [u32]) {
-        let (blocks, each) = (self.inputs / 16, self.elements() / 16);
+        let each = self.elements() / 16;
         let stride = stride(tiles.len() * self.elements()) / 16;
-        let turned = turned.as_chunks_mut::<16>().0;
-        for (slot, tile) in tiles.enumerate() {
-            let rows = self.input_rows(operands, tile);
+        let (map, turned) = (operands.as_chunks().0, turned.as_chunks_mut::<16>().0);
+        let mut place = self.place(tiles.start);
+        for slot in 0..tiles.len() {
+            let tile = self.input(map, self.from(place));
             for block in 0..each {
-                let to = slot * each + block;
-                turn_row::<L, 0>(lanes, rows, [blocks, block], turned, [to, stride]);
-                turn_row::<L, 1>(lanes, rows, [blocks, block], turned, [to, stride]);
-                turn_row::<L, 2>(lanes, rows, [blocks, block], turned, [to, stride]);
-                turn_row::<L, 3>(lanes, rows, [blocks, block], turned, [to, stride]);
+                // An element has as many blocks of channels as products.
+                let low = tile.block(block * L::PRODUCTS);
+                let both = [low, low.block(L::PRODUCTS - 1)];
+                turn::<L, Channels>(lanes, both, turned, [slot * each + block, stride]);
             }
-        }
-    }
-}
-
-/// Stores one row of a turned tile: one block of elements, which has as many blocks of channels as an element has products.
-/// `[to, stride]` says where the positions go.
-#[inline(always)]
-fn turn_row<L: Lanes, const ROW: usize>(
-    lanes: L,
-    rows: [&[Vector]; 4],
-    [blocks, block]: [usize; 2],
-    turned: &mut [[u32; 16]],
-    [to, stride]: [usize; 2],
-) {
-    if L::PRODUCTS == 1 {
-        let four = input_row::<L, ROW>(lanes, rows, [blocks, block]);
-        for column in 0..4 {
-            turned[to + (4 * ROW + column) * stride] = bytemuck::cast(four[column]);
-        }
-    } else {
-        let low = input_row::<L, ROW>(lanes, rows, [blocks, 2 * block]);
-        let high = input_row::<L, ROW>(lanes, rows, [blocks, 2 * block + 1]);
-        for column in 0..4 {
-            turned[to + (4 * ROW + column) * stride] = lanes.pairs(&bytemuck::cast([low[column], high[column]]));
+            place = self.next(place);
         }
     }
 }

@@ -78,26 +78,41 @@ impl Grid {
         let together = (INPUTS / (room * self.inputs)).max(1);
         let stretches = turned.inputs.chunks(together * lens[0]).zip(turned.gradients.chunks(together * lens[1]));
         for (inputs, gradients) in stretches {
-            for (block, sums) in sums.chunks_exact_mut(self.inputs).enumerate() {
-                let gradients = Stretches { turned: gradients, len: lens[1], from: gradients_from + block * room * 16 };
-                for (block, sums) in sums.as_chunks_mut::<16>().0.iter_mut().enumerate() {
-                    let inputs = Stretches { turned: inputs, len: lens[0], from: from + block * room * 16 };
-                    let both = Both { inputs, gradients, room };
+            let gradients = Stretches { turned: gradients, len: lens[1], from: gradients_from };
+            let inputs = Stretches { turned: inputs, len: lens[0], from };
+            let both = Both { inputs, gradients, room };
+            if L::ACCUMULATORS >= 16 && self.outputs.is_multiple_of(32) {
+                // As of outputs: an input that is loaded serves two blocks.
+                for (pair, sums) in sums.chunks_exact_mut(2 * self.inputs).enumerate() {
+                    let (first, second) = sums.split_at_mut(self.inputs);
+                    let sums = first.as_chunks_mut().0.iter_mut().zip(second.as_chunks_mut().0);
+                    for (block, (first, second)) in sums.enumerate() {
+                        let both = both.blocks(block, 2 * pair);
+                        both.sum::<L, 0, 8, 2>(lanes, [first, second], mode);
+                        both.sum::<L, 8, 8, 2>(lanes, [first, second], mode);
+                    }
+                }
+                mode = GradMode::Accumulate;
+                continue;
+            }
+            for (output, sums) in sums.chunks_exact_mut(self.inputs).enumerate() {
+                for (input, sums) in sums.as_chunks_mut::<16>().0.iter_mut().enumerate() {
+                    let both = both.blocks(input, output);
                     if L::ACCUMULATORS >= 16 {
-                        both.sum::<L, 0, 16>(lanes, sums, mode);
+                        both.sum::<L, 0, 16, 1>(lanes, [sums], mode);
                     } else if L::ACCUMULATORS >= 6 {
-                        both.sum::<L, 0, 6>(lanes, sums, mode);
-                        both.sum::<L, 6, 6>(lanes, sums, mode);
-                        both.sum::<L, 12, 4>(lanes, sums, mode);
+                        both.sum::<L, 0, 6, 1>(lanes, [sums], mode);
+                        both.sum::<L, 6, 6, 1>(lanes, [sums], mode);
+                        both.sum::<L, 12, 4, 1>(lanes, [sums], mode);
                     } else {
-                        both.sum::<L, 0, 2>(lanes, sums, mode);
-                        both.sum::<L, 2, 2>(lanes, sums, mode);
-                        both.sum::<L, 4, 2>(lanes, sums, mode);
-                        both.sum::<L, 6, 2>(lanes, sums, mode);
-                        both.sum::<L, 8, 2>(lanes, sums, mode);
-                        both.sum::<L, 10, 2>(lanes, sums, mode);
-                        both.sum::<L, 12, 2>(lanes, sums, mode);
-                        both.sum::<L, 14, 2>(lanes, sums, mode);
+                        both.sum::<L, 0, 2, 1>(lanes, [sums], mode);
+                        both.sum::<L, 2, 2, 1>(lanes, [sums], mode);
+                        both.sum::<L, 4, 2, 1>(lanes, [sums], mode);
+                        both.sum::<L, 6, 2, 1>(lanes, [sums], mode);
+                        both.sum::<L, 8, 2, 1>(lanes, [sums], mode);
+                        both.sum::<L, 10, 2, 1>(lanes, [sums], mode);
+                        both.sum::<L, 12, 2, 1>(lanes, [sums], mode);
+                        both.sum::<L, 14, 2, 1>(lanes, [sums], mode);
                     }
                 }
             }
@@ -117,11 +132,11 @@ pub(in super::super) struct Turned<'a> {
     pub(in super::super) room: usize,
 }
 
-/// One block of channels of stretches of turned tiles.
+/// Blocks of channels of stretches of turned tiles.
 #[derive(Clone, Copy)]
 struct Stretches<'a> {
     turned: &'a [u32],
-    /// Elements of a stretch, and the block's first.
+    /// Elements of a stretch, and the first block's first.
     len: usize,
     from: usize,
 }
@@ -135,28 +150,52 @@ struct Both<'a> {
     room: usize,
 }
 
-impl Both<'_> {
-    /// Sums the products of `E` inputs, from the `FROM`th on, with sixteen filters.
+impl<'a> Both<'a> {
+    /// Those of a block of inputs, and of the block of filters `output` and those behind it.
     #[inline(always)]
-    fn sum<L: Lanes, const FROM: usize, const E: usize>(self, lanes: L, sums: &mut [[f32; 16]; 16], mode: GradMode) {
-        let mut accumulators = [lanes.zero(); E];
+    fn blocks(self, input: usize, output: usize) -> Self {
+        let of = |all: Stretches<'a>, block: usize| Stretches { from: all.from + block * self.room * 16, ..all };
+        Self { inputs: of(self.inputs, input), gradients: of(self.gradients, output), ..self }
+    }
+
+    /// Sums the products of `E` inputs, from the `FROM`th on, with `B` blocks of sixteen filters.
+    #[inline(always)]
+    fn sum<L: Lanes, const FROM: usize, const E: usize, const B: usize>(
+        self,
+        lanes: L,
+        sums: [&mut [[f32; 16]; 16]; B],
+        mode: GradMode,
+    ) {
+        let mut accumulators = [[lanes.zero(); B]; E];
         let inputs = self.inputs.turned.chunks_exact(self.inputs.len);
         for (inputs, gradients) in inputs.zip(self.gradients.turned.chunks_exact(self.gradients.len)) {
             let inputs = inputs[self.inputs.from..][..self.room * 16].as_chunks::<16>().0;
-            let gradients = gradients[self.gradients.from..][..self.room * 16].as_chunks::<16>().0;
-            for (input, gradient) in inputs.iter().zip(gradients) {
-                let gradient = lanes.load(gradient);
+            let gradients = gradients[self.gradients.from..][..B * self.room * 16].as_chunks::<16>().0;
+            // Slices of the loop's own length, so that nothing is checked in it.
+            let mut blocks: [&[[u32; 16]]; B] = [&[]; B];
+            for b in 0..B {
+                blocks[b] = &gradients[b * self.room..][..inputs.len()];
+            }
+            for (slot, input) in inputs.iter().enumerate() {
+                let mut gradients = [lanes.load(&blocks[0][slot]); B];
+                for b in 1..B {
+                    gradients[b] = lanes.load(&blocks[b][slot]);
+                }
                 for e in 0..E {
-                    accumulators[e] = lanes.multiply_add(accumulators[e], gradient, input[FROM + e]);
+                    for b in 0..B {
+                        accumulators[e][b] = lanes.multiply_add(accumulators[e][b], gradients[b], input[FROM + e]);
+                    }
                 }
             }
         }
-        for e in 0..E {
-            let sum = &mut sums[FROM + e];
-            *sum = match mode {
-                GradMode::Overwrite => lanes.values(accumulators[e]),
-                GradMode::Accumulate => lanes.values(lanes.add(lanes.floats(sum), accumulators[e])),
-            };
+        for b in 0..B {
+            for e in 0..E {
+                let sum = &mut sums[b][FROM + e];
+                *sum = match mode {
+                    GradMode::Overwrite => lanes.values(accumulators[e][b]),
+                    GradMode::Accumulate => lanes.values(lanes.add(lanes.floats(sum), accumulators[e][b])),
+                };
+            }
         }
     }
 }
