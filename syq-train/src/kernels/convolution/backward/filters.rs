@@ -61,31 +61,40 @@ pub(super) fn run(op: &ConvOp, shared: &Shared<'_>, dx: &mut [f32], sums: &mut [
         winograd::turned_back(op, workers, grid, &sums, step, dw);
         return steps.iter().sum();
     }
-    let mut blocks: Vec<_> = dw.chunks_mut(filters * len).flat_map(|group| group.chunks_mut(16 * len)).collect();
-    workers.chunks(&mut blocks, 1, |block, dw| {
-        let mut sums: Scratch<'_> = workers.scratch(shared.block_len());
-        let sums = sums.as_chunks_mut().0;
-        let [operands, vectors] = [&kept[0], &kept[1]].map(|kept| bytemuck::cast_slice(kept));
-        dispatch(op.isa, op.precision, Block { gather: &shared.gather, lens, operands, vectors, block, sums });
-        for dw in dw {
+    // Two blocks of filters at a time, where there are two.
+    let groups = dw.chunks_mut(filters * len).enumerate();
+    let mut pairs: Vec<_> = groups
+        .flat_map(|(group, dw)| {
+            let first = group * shared.gather.group_blocks;
+            dw.chunks_mut(32 * len).enumerate().map(move |(pair, dw)| (first + 2 * pair, dw))
+        })
+        .collect();
+    workers.chunks(&mut pairs, 1, |_, pairs| {
+        for (block, dw) in pairs {
+            let blocks = (dw.len() / len).div_ceil(16);
+            let mut sums: Scratch<'_> = workers.scratch(blocks * shared.block_len());
+            let sums = sums.as_chunks_mut().0;
+            let [operands, vectors] = [&kept[0], &kept[1]].map(|kept| bytemuck::cast_slice(kept));
+            let gather = &shared.gather;
+            dispatch(op.isa, op.precision, Blocks { gather, lens, operands, vectors, first: *block, sums });
             scatter(len, 16, sums, step, dw);
         }
     });
     steps.iter().sum()
 }
 
-/// The weight gradient of one block of filters.
-struct Block<'a> {
+/// The weight gradient of some blocks of filters.
+struct Blocks<'a> {
     gather: &'a Gather,
     /// Elements of one operand, and of its output gradients.
     lens: [usize; 2],
     operands: &'a [u32],
     vectors: &'a [u32],
-    block: usize,
+    first: usize,
     sums: &'a mut [[f32; 16]],
 }
 
-impl Kernel for Block<'_> {
+impl Kernel for Blocks<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -93,7 +102,7 @@ impl Kernel for Block<'_> {
         let together = (OPERANDS / self.lens[0]).max(1);
         let operands = self.operands.chunks(together * self.lens[0]);
         for (operands, vectors) in operands.zip(self.vectors.chunks(together * self.lens[1])) {
-            self.gather.block(lanes, operands, vectors.as_chunks().0, self.block, self.sums);
+            self.gather.run(lanes, operands, vectors.as_chunks().0, self.first, self.sums);
         }
     }
 }

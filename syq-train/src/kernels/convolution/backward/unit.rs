@@ -239,7 +239,7 @@ impl Kernel for &mut Unit<'_> {
                     let vectors = if in_place { &mut [] } else { &mut vectors[..slots * vectors_len] };
                     s.vectors(lanes, computed.dz, &images, vectors, data_operands);
                     let gradients = if in_place { bytemuck::cast_slice(dz) } else { vectors };
-                    s.gather.run(lanes, operands, gradients.as_chunks::<16>().0, sums);
+                    s.gather.run(lanes, operands, gradients.as_chunks::<16>().0, 0, sums);
                 }
                 (Into::Operands { operands: inputs, vectors: gradients }, Some(grid)) => {
                     s.inputs(lanes, computed.x, &images, operands);
