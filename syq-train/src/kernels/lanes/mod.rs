@@ -8,6 +8,8 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(test)]
+mod pairs;
 mod portable;
 
 pub(crate) use portable::Portable;
@@ -131,6 +133,10 @@ pub(crate) fn dispatch<K: Kernel>(isa: super::Isa, precision: Precision, kernel:
             (Isa::Avx2, Precision::F32) => return unsafe { avx2::enter(kernel) },
             _ => {}
         }
+    }
+    #[cfg(test)]
+    if precision == Precision::Bf16 {
+        return kernel.run(pairs::Pairs);
     }
     let _ = (isa, precision);
     kernel.run(Portable)
