@@ -1,5 +1,6 @@
 //! The trainer's threads: a rayon pool of its own, and no pool at all for one thread.
 
+use crate::aligned::Aligned;
 use rayon::prelude::*;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, PoisonError};
@@ -9,21 +10,21 @@ use thiserror::Error;
 #[derive(Debug)]
 pub struct Workers {
     pool: Option<rayon::ThreadPool>,
-    scratch: Mutex<Vec<Vec<f32>>>,
+    scratch: Mutex<Vec<Aligned>>,
 }
 
 /// A buffer that goes back to its [`Workers`] when it is dropped.
 #[derive(Debug)]
 pub struct Scratch<'a> {
-    values: Vec<f32>,
-    home: &'a Mutex<Vec<Vec<f32>>>,
+    values: Aligned,
+    home: &'a Mutex<Vec<Aligned>>,
 }
 
 impl Scratch<'_> {
     /// Makes it `len` zeros.
     pub fn reset(&mut self, len: usize) {
-        self.values.clear();
-        self.values.resize(len, 0.0);
+        self.values.resize(len);
+        self.values.fill(0.0);
     }
 }
 
@@ -89,7 +90,7 @@ impl Workers {
     /// A buffer of `len` values that earlier users left, for one who overwrites them.
     pub fn room(&self, len: usize) -> Scratch<'_> {
         let mut scratch = self.free(len);
-        scratch.values.resize(len, 0.0);
+        scratch.values.resize(len);
         scratch
     }
 

@@ -39,7 +39,7 @@ fn values<'a>(graph: &'a mut Graph, name: &str) -> &'a mut Vec<f32> {
 }
 
 fn gradient(graph: &Graph, name: &str) -> Vec<f32> {
-    graph.parameters().iter().find(|parameter| parameter.name == name).unwrap().gradient.clone()
+    graph.parameters().iter().find(|parameter| parameter.name == name).unwrap().gradient.to_vec()
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn the_forward_pass_is_that_of_the_exported_model_bit_for_bit() {
                 graph.step(&workers, &images, &LABELS, &OBJECTIVE).unwrap();
                 for parameter in graph.parameters_mut() {
                     let rate = if parameter.group == Group::Step { 1e-3 } else { 0.05 };
-                    let values = parameter.values.iter_mut().zip(&parameter.gradient);
+                    let values = parameter.values.iter_mut().zip(parameter.gradient.iter());
                     values.for_each(|(value, gradient)| *value -= rate * gradient);
                 }
             }

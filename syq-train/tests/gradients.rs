@@ -54,7 +54,7 @@ fn check(network: &Network, kinds: &[Group]) {
     let mut graph = graph(network);
     let (images, labels) = batch();
     graph.step(&workers, &images, &labels, &CrossEntropy { label_smoothing: 0.1 }).unwrap();
-    let analytic: Vec<Vec<f32>> = graph.parameters().iter().map(|p| p.gradient.clone()).collect();
+    let analytic: Vec<Vec<f32>> = graph.parameters().iter().map(|p| p.gradient.to_vec()).collect();
     let mut checked = 0;
     for (index, analytic) in analytic.iter().enumerate() {
         if !kinds.contains(&graph.parameters()[index].group) {

@@ -129,7 +129,7 @@ impl Graph {
         statistics: Statistics,
     ) -> Result<Vec<f32>, TrainError> {
         let logits = workers.enter(|| self.forward(workers, images, batch, statistics))?;
-        let values = self.tape.value(logits).values.clone();
+        let values = self.tape.value(logits).values.to_vec();
         self.tape.clear(&mut self.buffers);
         Ok(values)
     }

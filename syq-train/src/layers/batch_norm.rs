@@ -4,6 +4,7 @@
 //! each direction reads and writes a feature map two or three times less than separate layers. More
 //! goes to the convolutions around it ([`Fusion`]): what they read and write anyway is not gone over again.
 
+use crate::aligned::Aligned;
 use crate::error::TrainError;
 use crate::kernels::ChannelSums;
 use crate::kernels::elementwise::{self, BatchNormGradient, ChannelAffine};
@@ -209,7 +210,7 @@ impl BatchNorm {
 impl Layer for BatchNorm {
     fn forward(&mut self, cx: &mut Context<'_>, inputs: &[&Tensor]) -> Result<Tensor, TrainError> {
         let x = inputs[0];
-        let residual = inputs.get(1).map(|r| r.values.as_slice());
+        let residual = inputs.get(1).map(|r| &r.values[..]);
         match cx.statistics {
             Statistics::Batch => self.measure(cx, x),
             Statistics::Running => self.normalise_as_in_inference(&cx.parameters[self.gamma].values),
@@ -218,7 +219,7 @@ impl Layer for BatchNorm {
         let offset: Vec<f32> =
             beta.iter().zip(&self.mean).zip(&self.scale).map(|((beta, mean), scale)| beta - mean * scale).collect();
         let affine = ChannelAffine::new([&self.scale, &offset], self.activation);
-        let mut y = Vec::new();
+        let mut y = Aligned::default();
         if self.fusion.output == OutputPass::Own {
             y = cx.buffers.take(x.values.len());
             elementwise::affine(cx.workers, x, residual, &affine, &mut y);
@@ -243,7 +244,7 @@ impl Layer for BatchNorm {
             }
             None => {
                 let mut gradient = gradient.into_values(cx);
-                let masked_by = (self.activation == Activation::Relu).then_some(output.values.as_slice());
+                let masked_by = (self.activation == Activation::Relu).then_some(&output.values[..]);
                 let sums = elementwise::batch_norm_sums(cx.workers, x, masked_by, &mut gradient);
                 (Arc::new(gradient), sums)
             }

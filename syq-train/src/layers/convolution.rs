@@ -7,6 +7,7 @@
 //! multiply-add a subgroup.
 
 use super::eight_bit::EightBit;
+use crate::aligned::Aligned;
 use crate::error::TrainError;
 use crate::kernels::{ConvOp, GradMode, Input, InputGradient, OutputGradient, Producer, Weights, elementwise};
 use crate::tape::{Context, Gradient, Layer, Tensor, Upstream};
@@ -102,13 +103,14 @@ impl Convolution {
         let step = input.step.map(|index| {
             let step = &mut cx.parameters[index].values[0];
             if *step == 0.0 {
-                let mut computed = Vec::new();
+                let computed;
                 let mut values = &inputs[0].values;
                 if let ([x, z], Some(affine)) = (inputs, &inputs[0].affine)
                     && x.values.is_empty()
                 {
-                    computed.resize(z.values.len(), 0.0);
-                    elementwise::affine(cx.workers, z, None, affine, &mut computed);
+                    let mut made = Aligned::zeros(z.values.len());
+                    elementwise::affine(cx.workers, z, None, affine, &mut made);
+                    computed = made;
                     values = &computed;
                 }
                 let sum: f64 = values.iter().map(|x| f64::from(x.max(0.0))).sum();
@@ -211,7 +213,7 @@ impl Layer for Convolution {
         let to = dx.as_mut().map(|dx| InputGradient { dx, mode, producer });
         let dz = OutputGradient {
             dy: gradient.values(),
-            normalized: gradient.pending.as_ref().map(|factors| (factors, output.values.as_slice())),
+            normalized: gradient.pending.as_ref().map(|factors| (factors, &output.values[..])),
         };
         let x = Self::input(self.levels, inputs);
         let sums = self.op.backward(cx.workers, x, weights, dz, to, &mut dw);
@@ -228,7 +230,7 @@ impl Convolution {
     fn parameter_gradients(
         &self,
         cx: &mut Context<'_>,
-        dw: Vec<f32>,
+        dw: Aligned,
         step_gradient: f64,
         activations: usize,
     ) -> Result<(), TrainError> {

@@ -1,11 +1,12 @@
 //! Recycled f32 buffers: a step of one shape allocates nothing after the first.
 
+use crate::aligned::Aligned;
 use std::collections::HashMap;
 
 /// Buffers by length.
 #[derive(Debug, Default)]
 pub struct Buffers {
-    free: HashMap<usize, Vec<Vec<f32>>>,
+    free: HashMap<usize, Vec<Aligned>>,
 }
 
 impl Buffers {
@@ -15,12 +16,12 @@ impl Buffers {
     }
 
     /// A buffer of `len` values, left as its last user left them.
-    pub fn take(&mut self, len: usize) -> Vec<f32> {
-        self.free.get_mut(&len).and_then(Vec::pop).unwrap_or_else(|| vec![0.0; len])
+    pub fn take(&mut self, len: usize) -> Aligned {
+        self.free.get_mut(&len).and_then(Vec::pop).unwrap_or_else(|| Aligned::zeros(len))
     }
 
     /// Gives a buffer back.
-    pub fn recycle(&mut self, buffer: Vec<f32>) {
+    pub fn recycle(&mut self, buffer: Aligned) {
         if !buffer.is_empty() {
             self.free.entry(buffer.len()).or_default().push(buffer);
         }

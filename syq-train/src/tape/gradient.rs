@@ -1,6 +1,7 @@
 //! The gradient of a value while its consumers contribute.
 
 use super::Context;
+use crate::aligned::Aligned;
 use crate::kernels::BatchNormGradient;
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ pub enum Gradient {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Upstream {
     /// The values; a residual add gives the same ones to both sides.
-    values: Arc<Vec<f32>>,
+    values: Arc<Aligned>,
     /// The first backward pass of the batch norm that made the value, where the value's consumer did it:
     /// the values are masked by its ReLU, and these are Σ dy and Σ dy·z of each channel.
     pub measured: Option<[Vec<f64>; 2]>,
@@ -28,14 +29,14 @@ pub struct Upstream {
     pub pending: Option<BatchNormGradient>,
 }
 
-impl From<Vec<f32>> for Upstream {
-    fn from(values: Vec<f32>) -> Self {
+impl From<Aligned> for Upstream {
+    fn from(values: Aligned) -> Self {
         Arc::new(values).into()
     }
 }
 
-impl From<Arc<Vec<f32>>> for Upstream {
-    fn from(values: Arc<Vec<f32>>) -> Self {
+impl From<Arc<Aligned>> for Upstream {
+    fn from(values: Arc<Aligned>) -> Self {
         Self { values, measured: None, pending: None }
     }
 }
@@ -57,12 +58,12 @@ impl Upstream {
     }
 
     /// The values, which may have other readers.
-    pub fn share(self) -> Arc<Vec<f32>> {
+    pub fn share(self) -> Arc<Aligned> {
         self.values
     }
 
     /// The values to write on: a copy if they have other readers.
-    pub fn into_values(self, cx: &mut Context<'_>) -> Vec<f32> {
+    pub fn into_values(self, cx: &mut Context<'_>) -> Aligned {
         Arc::try_unwrap(self.values).unwrap_or_else(|shared| {
             let mut copy = cx.buffers.take(shared.len());
             copy.copy_from_slice(&shared);

@@ -15,6 +15,7 @@ pub use gradient::{Gradient, Upstream};
 pub use parameter::Parameter;
 pub use tensor::Tensor;
 
+use crate::aligned::Aligned;
 use crate::error::TrainError;
 use crate::layers::{RunningStatistics, Statistics};
 use crate::parallel::Workers;
@@ -129,7 +130,7 @@ impl Tape {
         cx: &mut Context<'_>,
         layers: &mut [Box<dyn Layer>],
         output: Var,
-        gradient: Vec<f32>,
+        gradient: Aligned,
     ) -> Result<(), TrainError> {
         let mut gradients: Vec<Gradient> =
             self.wanted.iter().map(|wanted| if *wanted { Gradient::Zero } else { Gradient::Unwanted }).collect();

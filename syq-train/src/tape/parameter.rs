@@ -1,5 +1,6 @@
 //! A parameter that learns, with its gradient.
 
+use crate::aligned::Aligned;
 use crate::optim::{self, Group};
 
 /// A named tensor that learns.
@@ -12,13 +13,13 @@ pub struct Parameter {
     /// The values.
     pub values: Vec<f32>,
     /// ∂L/∂values of the last step.
-    pub gradient: Vec<f32>,
+    pub gradient: Aligned,
 }
 
 impl Parameter {
     /// A parameter with a zero gradient.
     pub fn new(name: &str, group: Group, values: Vec<f32>) -> Self {
-        let gradient = vec![0.0; values.len()];
+        let gradient = Aligned::zeros(values.len());
         Self { name: name.to_owned(), group, values, gradient }
     }
 

@@ -1,5 +1,6 @@
 //! A batch of feature maps.
 
+use crate::aligned::Aligned;
 use crate::kernels::{ChannelAffine, ChannelSums};
 use syq_core::Shape;
 
@@ -9,7 +10,7 @@ pub struct Tensor {
     /// Shape of one image.
     pub shape: Shape,
     /// The values of all images; none, if the only reader computes them from `affine`.
-    pub values: Vec<f32>,
+    pub values: Aligned,
     /// Σ x and Σ x² of each channel over the batch, where the layer that made the value had them
     /// at hand: a batch norm then need not read it for its statistics.
     pub sums: Option<ChannelSums>,
@@ -19,7 +20,7 @@ pub struct Tensor {
 
 impl Tensor {
     /// A batch of which nothing else is known.
-    pub fn new(shape: Shape, values: Vec<f32>) -> Self {
-        Self { shape, values, sums: None, affine: None }
+    pub fn new(shape: Shape, values: impl Into<Aligned>) -> Self {
+        Self { shape, values: values.into(), sums: None, affine: None }
     }
 }

@@ -5,7 +5,9 @@ use crate::kernels::lanes::Lanes;
 use std::ops::Range;
 
 /// Sixteen outputs of each position and waiting tile; of several blocks of outputs those of the first block come first.
-type Products = [[[f32; 16]; GROUP]; POSITIONS];
+/// They begin at a cache line.
+#[repr(align(64))]
+struct Products([[[f32; 16]; GROUP]; POSITIONS]);
 
 impl Grid {
     /// Tiles of `images` images that are turned at a time.
@@ -67,7 +69,7 @@ impl Run<'_> {
         let images = output.len() / self.grid.image[1];
         let (count, at_hand) = (images * self.grid.count(), self.grid.at_hand(images));
         let blocks = self.grid.outputs / 16;
-        let mut products = [[[0.0; 16]; GROUP]; POSITIONS];
+        let mut products = Products([[[0.0; 16]; GROUP]; POSITIONS]);
         for moments in moments.iter_mut() {
             *moments = [[0.0; 16]; 2];
         }
@@ -100,7 +102,7 @@ impl Run<'_> {
         products: &mut Products,
     ) {
         let elements = self.grid.elements();
-        for (position, products) in products.iter_mut().enumerate() {
+        for (position, products) in products.0.iter_mut().enumerate() {
             let mut weights: [&[[u32; 16]]; B] = [&[]; B];
             for b in 0..B {
                 weights[b] = &self.weights[((block + b) * POSITIONS + position) * elements..][..elements];
@@ -180,10 +182,10 @@ fn back<L: Lanes>(
     let mut columns = [[lanes.zero(); 2]; 4];
     for (column, two) in columns.iter_mut().enumerate() {
         // Not by a closure, which could stay a call.
-        let a = lanes.floats(&products[column][index]);
-        let b = lanes.floats(&products[4 + column][index]);
-        let c = lanes.floats(&products[8 + column][index]);
-        let d = lanes.floats(&products[12 + column][index]);
+        let a = lanes.floats(&products.0[column][index]);
+        let b = lanes.floats(&products.0[4 + column][index]);
+        let c = lanes.floats(&products.0[8 + column][index]);
+        let d = lanes.floats(&products.0[12 + column][index]);
         *two = outputs_of(lanes, [a, b, c, d]);
     }
     for row in 0..2 {
