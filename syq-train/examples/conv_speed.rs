@@ -5,6 +5,7 @@
 
 use std::time::Instant;
 use syq_core::{ConvGeometry, Granularity, Levels, Padding, Shape, Window};
+use syq_train::aligned::Aligned;
 use syq_train::kernels::{ConvOp, GradMode, Input, InputGradient, Isa, OutputGradient, Precision, Weights};
 use syq_train::parallel::Workers;
 
@@ -71,7 +72,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             // As in a network: a quantized one reads its picture in f32.
             let forward = if first && operands == Operands::TwoBits { Precision::F32 } else { precision };
             let op = ConvOp::new(geometry, forward, isa).with_gradients_in(precision);
-            let x: Vec<f32> = (0..batch * geometry.input.len()).map(|i| (i * 7 % 13) as f32 * 0.1).collect();
+            let mut x = Aligned::zeros(batch * geometry.input.len());
+            x.iter_mut().enumerate().for_each(|(i, x)| *x = (i * 7 % 13) as f32 * 0.1);
             let w: Vec<f32> = (0..geometry.weights()).map(|i| (i * 5 % 11) as f32 * 0.1 - 0.5).collect();
             let codes: Vec<i8> = (0..geometry.weights()).map(|i| (i * 5 % 11 % 3) as i8 - 1).collect();
             let (input, weights) = match operands {
@@ -81,9 +83,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 }
                 _ => (Input::float(&x), Weights::Float(&w)),
             };
-            let mut z = vec![0.0; batch * geometry.output.len()];
-            let mut dx = vec![0.0; x.len()];
-            let mut dw = vec![0.0; w.len()];
+            let mut z = Aligned::zeros(batch * geometry.output.len());
+            let mut dx = Aligned::zeros(x.len());
+            let mut dw = Aligned::zeros(w.len());
             let mut best = [f64::INFINITY; 2];
             for _ in 0..repetitions {
                 let start = Instant::now();

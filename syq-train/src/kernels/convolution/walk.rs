@@ -108,8 +108,8 @@ impl Walk {
     ) {
         let window_len = self.window_len();
         let mut weights: [&[[u32; 16]]; B] = [&[]; B];
-        for b in 0..B {
-            weights[b] = &read.weights[(block + b) * window_len..][..window_len];
+        for (b, weights) in weights.iter_mut().enumerate() {
+            *weights = &read.weights[(block + b) * window_len..][..window_len];
         }
         let filters = self.filters - block * 16;
         let output = &mut output[block * 16..];

@@ -104,8 +104,8 @@ impl Run<'_> {
         let elements = self.grid.elements();
         for (position, products) in products.0.iter_mut().enumerate() {
             let mut weights: [&[[u32; 16]]; B] = [&[]; B];
-            for b in 0..B {
-                weights[b] = &self.weights[((block + b) * POSITIONS + position) * elements..][..elements];
+            for (b, weights) in weights.iter_mut().enumerate() {
+                *weights = &self.weights[((block + b) * POSITIONS + position) * elements..][..elements];
             }
             let turned =
                 &turned[position * stride(count * elements) + some.start * elements..][..some.len() * elements];

@@ -109,8 +109,8 @@ fn store<L: Lanes, J: Join>(
 #[inline(always)]
 fn turned_row<L: Lanes, const ROW: usize>(lanes: L, tile: Tile<'_>) -> [Vector; 4] {
     let mut columns = [lanes.zero(); 4];
-    for column in 0..4 {
-        columns[column] = match ROW {
+    for (column, value) in columns.iter_mut().enumerate() {
+        *value = match ROW {
             0 => lanes.subtract(tile.at(lanes, 0, column), tile.at(lanes, 2, column)),
             1 => lanes.add(tile.at(lanes, 1, column), tile.at(lanes, 2, column)),
             2 => lanes.subtract(tile.at(lanes, 2, column), tile.at(lanes, 1, column)),
