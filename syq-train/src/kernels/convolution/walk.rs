@@ -251,7 +251,7 @@ impl Element for Floats {
 }
 
 impl Element for Codes {
-    /// There are integers, floats and outputs of each.
+    /// Integers, floats and outputs of one block take most registers.
     const BLOCKS: usize = 1;
 
     #[inline(always)]

@@ -82,39 +82,9 @@ impl Grid {
             let inputs = Stretches { turned: inputs, len: lens[0], from };
             let both = Both { inputs, gradients, room };
             if L::ACCUMULATORS >= 16 && self.outputs.is_multiple_of(32) {
-                // As of outputs: an input that is loaded serves two blocks.
-                for (pair, sums) in sums.chunks_exact_mut(2 * self.inputs).enumerate() {
-                    let (first, second) = sums.split_at_mut(self.inputs);
-                    let sums = first.as_chunks_mut().0.iter_mut().zip(second.as_chunks_mut().0);
-                    for (block, (first, second)) in sums.enumerate() {
-                        let both = both.blocks(block, 2 * pair);
-                        both.sum::<L, 0, 8, 2>(lanes, [first, second], mode);
-                        both.sum::<L, 8, 8, 2>(lanes, [first, second], mode);
-                    }
-                }
-                mode = GradMode::Accumulate;
-                continue;
-            }
-            for (output, sums) in sums.chunks_exact_mut(self.inputs).enumerate() {
-                for (input, sums) in sums.as_chunks_mut::<16>().0.iter_mut().enumerate() {
-                    let both = both.blocks(input, output);
-                    if L::ACCUMULATORS >= 16 {
-                        both.sum::<L, 0, 16, 1>(lanes, [sums], mode);
-                    } else if L::ACCUMULATORS >= 6 {
-                        both.sum::<L, 0, 6, 1>(lanes, [sums], mode);
-                        both.sum::<L, 6, 6, 1>(lanes, [sums], mode);
-                        both.sum::<L, 12, 4, 1>(lanes, [sums], mode);
-                    } else {
-                        both.sum::<L, 0, 2, 1>(lanes, [sums], mode);
-                        both.sum::<L, 2, 2, 1>(lanes, [sums], mode);
-                        both.sum::<L, 4, 2, 1>(lanes, [sums], mode);
-                        both.sum::<L, 6, 2, 1>(lanes, [sums], mode);
-                        both.sum::<L, 8, 2, 1>(lanes, [sums], mode);
-                        both.sum::<L, 10, 2, 1>(lanes, [sums], mode);
-                        both.sum::<L, 12, 2, 1>(lanes, [sums], mode);
-                        both.sum::<L, 14, 2, 1>(lanes, [sums], mode);
-                    }
-                }
+                both.pairs_of_blocks(lanes, self.inputs, sums, mode);
+            } else {
+                both.blocks_alone(lanes, self.inputs, sums, mode);
             }
             mode = GradMode::Accumulate;
         }
@@ -151,6 +121,46 @@ struct Both<'a> {
 }
 
 impl<'a> Both<'a> {
+    /// Two blocks of filters at a time: as of outputs, an input that is loaded serves both.
+    #[inline(always)]
+    fn pairs_of_blocks<L: Lanes>(self, lanes: L, inputs: usize, sums: &mut [[f32; 16]], mode: GradMode) {
+        for (pair, sums) in sums.chunks_exact_mut(2 * inputs).enumerate() {
+            let (first, second) = sums.split_at_mut(inputs);
+            let sums = first.as_chunks_mut().0.iter_mut().zip(second.as_chunks_mut().0);
+            for (input, (first, second)) in sums.enumerate() {
+                let both = self.blocks(input, 2 * pair);
+                both.sum::<L, 0, 8, 2>(lanes, [first, second], mode);
+                both.sum::<L, 8, 8, 2>(lanes, [first, second], mode);
+            }
+        }
+    }
+
+    /// One block of filters at a time.
+    #[inline(always)]
+    fn blocks_alone<L: Lanes>(self, lanes: L, inputs: usize, sums: &mut [[f32; 16]], mode: GradMode) {
+        for (output, sums) in sums.chunks_exact_mut(inputs).enumerate() {
+            for (input, sums) in sums.as_chunks_mut::<16>().0.iter_mut().enumerate() {
+                let both = self.blocks(input, output);
+                if L::ACCUMULATORS >= 16 {
+                    both.sum::<L, 0, 16, 1>(lanes, [sums], mode);
+                } else if L::ACCUMULATORS >= 6 {
+                    both.sum::<L, 0, 6, 1>(lanes, [sums], mode);
+                    both.sum::<L, 6, 6, 1>(lanes, [sums], mode);
+                    both.sum::<L, 12, 4, 1>(lanes, [sums], mode);
+                } else {
+                    both.sum::<L, 0, 2, 1>(lanes, [sums], mode);
+                    both.sum::<L, 2, 2, 1>(lanes, [sums], mode);
+                    both.sum::<L, 4, 2, 1>(lanes, [sums], mode);
+                    both.sum::<L, 6, 2, 1>(lanes, [sums], mode);
+                    both.sum::<L, 8, 2, 1>(lanes, [sums], mode);
+                    both.sum::<L, 10, 2, 1>(lanes, [sums], mode);
+                    both.sum::<L, 12, 2, 1>(lanes, [sums], mode);
+                    both.sum::<L, 14, 2, 1>(lanes, [sums], mode);
+                }
+            }
+        }
+    }
+
     /// Those of a block of inputs, and of the block of filters `output` and those behind it.
     #[inline(always)]
     fn blocks(self, input: usize, output: usize) -> Self {
