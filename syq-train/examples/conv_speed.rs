@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 use syq_core::{ConvGeometry, Granularity, Levels, Padding, Shape, Window};
-use syq_train::aligned::Aligned;
+use syq_pack::Aligned;
 use syq_train::kernels::{ConvOp, GradMode, Input, InputGradient, Isa, OutputGradient, Precision, Weights};
 use syq_train::parallel::Workers;
 

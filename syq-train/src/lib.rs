@@ -24,7 +24,6 @@
 //! after its step) and `anyhow` (errors).
 #![deny(unsafe_code)]
 
-pub mod aligned;
 mod atomic;
 pub mod checkpoint;
 pub mod config;

@@ -1,23 +1,23 @@
 //! The trainer's threads: a rayon pool of its own, and no pool at all for one thread.
 
-use crate::aligned::Aligned;
 use rayon::prelude::*;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, PoisonError};
+use syq_pack::Aligned;
 use thiserror::Error;
 
 /// Threads that work on chunks of slices, and the buffers that they use again and again.
 #[derive(Debug)]
 pub struct Workers {
     pool: Option<rayon::ThreadPool>,
-    scratch: Mutex<Vec<Aligned>>,
+    scratch: Mutex<Vec<Aligned<f32>>>,
 }
 
 /// A buffer that goes back to its [`Workers`] when it is dropped.
 #[derive(Debug)]
 pub struct Scratch<'a> {
-    values: Aligned,
-    home: &'a Mutex<Vec<Aligned>>,
+    values: Aligned<f32>,
+    home: &'a Mutex<Vec<Aligned<f32>>>,
 }
 
 impl Scratch<'_> {

@@ -1,7 +1,7 @@
 //! The memory that one image needs on its way through a plan.
 
-use super::aligned::Aligned;
 use crate::plan::{Element, Plan, Slot, SlotSize};
+use syq_pack::Aligned;
 
 /// One slot's memory.
 #[derive(Clone, Debug)]
@@ -14,9 +14,9 @@ pub(crate) enum Buffer {
 impl Buffer {
     fn new(size: &SlotSize) -> Self {
         match size.element {
-            Element::Float => Self::Floats(Aligned::new(size.len)),
-            Element::Word => Self::Words(Aligned::new(size.len)),
-            Element::Code => Self::Codes(Aligned::new(size.len)),
+            Element::Float => Self::Floats(Aligned::zeros(size.len)),
+            Element::Word => Self::Words(Aligned::zeros(size.len)),
+            Element::Code => Self::Codes(Aligned::zeros(size.len)),
         }
     }
 }
@@ -37,9 +37,9 @@ impl Buffers {
         let codes = plan.steps.iter().filter(|step| step.producer.gives_codes());
         Self {
             slots: plan.slots.iter().map(Buffer::new).collect(),
-            values: Aligned::new(plan.work_len()),
-            code_values: Aligned::new(codes.map(|step| step.shape.len()).max().unwrap_or(0)),
-            tables: Aligned::new(threads * plan.tables_len()),
+            values: Aligned::zeros(plan.work_len()),
+            code_values: Aligned::zeros(codes.map(|step| step.shape.len()).max().unwrap_or(0)),
+            tables: Aligned::zeros(threads * plan.tables_len()),
         }
     }
 

@@ -1,6 +1,5 @@
 //! Runs a plan: one image after another, or several at once, on the session's own threads.
 
-mod aligned;
 mod buffers;
 mod few;
 mod image;

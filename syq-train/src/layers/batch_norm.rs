@@ -4,12 +4,12 @@
 //! each direction reads and writes a feature map two or three times less than separate layers. More
 //! goes to the convolutions around it ([`Fusion`]): what they read and write anyway is not gone over again.
 
-use crate::aligned::Aligned;
 use crate::error::TrainError;
 use crate::kernels::ChannelSums;
 use crate::kernels::elementwise::{self, BatchNormGradient, ChannelAffine};
 use crate::tape::{Context, Gradient, Layer, Tensor, Upstream};
 use std::sync::Arc;
+use syq_pack::Aligned;
 
 /// What happens to the normalised value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

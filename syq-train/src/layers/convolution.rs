@@ -7,11 +7,11 @@
 //! multiply-add a subgroup.
 
 use super::eight_bit::EightBit;
-use crate::aligned::Aligned;
 use crate::error::TrainError;
 use crate::kernels::{ConvOp, GradMode, Input, InputGradient, OutputGradient, Producer, Weights, elementwise};
 use crate::tape::{Context, Gradient, Layer, Tensor, Upstream};
 use syq_core::{ActivationQuantizer, ConvGeometry, Levels, WeightGradients, WeightQuantizer, WeightShape};
+use syq_pack::Aligned;
 
 /// Where a layer's weights come from.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -230,7 +230,7 @@ impl Convolution {
     fn parameter_gradients(
         &self,
         cx: &mut Context<'_>,
-        dw: Aligned,
+        dw: Aligned<f32>,
         step_gradient: f64,
         activations: usize,
     ) -> Result<(), TrainError> {

@@ -1,9 +1,9 @@
 //! The gradient of a value while its consumers contribute.
 
 use super::Context;
-use crate::aligned::Aligned;
 use crate::kernels::BatchNormGradient;
 use std::sync::Arc;
+use syq_pack::Aligned;
 
 /// Sum of the contributions so far.
 #[derive(Debug, PartialEq)]
@@ -20,7 +20,7 @@ pub enum Gradient {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Upstream {
     /// The values; a residual add gives the same ones to both sides.
-    values: Arc<Aligned>,
+    values: Arc<Aligned<f32>>,
     /// The first backward pass of the batch norm that made the value, where the value's consumer did it:
     /// the values are masked by its ReLU, and these are Σ dy and Σ dy·z of each channel.
     pub measured: Option<[Vec<f64>; 2]>,
@@ -29,14 +29,14 @@ pub struct Upstream {
     pub pending: Option<BatchNormGradient>,
 }
 
-impl From<Aligned> for Upstream {
-    fn from(values: Aligned) -> Self {
+impl From<Aligned<f32>> for Upstream {
+    fn from(values: Aligned<f32>) -> Self {
         Arc::new(values).into()
     }
 }
 
-impl From<Arc<Aligned>> for Upstream {
-    fn from(values: Arc<Aligned>) -> Self {
+impl From<Arc<Aligned<f32>>> for Upstream {
+    fn from(values: Arc<Aligned<f32>>) -> Self {
         Self { values, measured: None, pending: None }
     }
 }
@@ -58,12 +58,12 @@ impl Upstream {
     }
 
     /// The values, which may have other readers.
-    pub fn share(self) -> Arc<Aligned> {
+    pub fn share(self) -> Arc<Aligned<f32>> {
         self.values
     }
 
     /// The values to write on: a copy if they have other readers.
-    pub fn into_values(self, cx: &mut Context<'_>) -> Aligned {
+    pub fn into_values(self, cx: &mut Context<'_>) -> Aligned<f32> {
         Arc::try_unwrap(self.values).unwrap_or_else(|shared| {
             let mut copy = cx.buffers.take(shared.len());
             copy.copy_from_slice(&shared);

@@ -15,10 +15,10 @@ pub use gradient::{Gradient, Upstream};
 pub use parameter::Parameter;
 pub use tensor::Tensor;
 
-use crate::aligned::Aligned;
 use crate::error::TrainError;
 use crate::layers::{RunningStatistics, Statistics};
 use crate::parallel::Workers;
+use syq_pack::Aligned;
 
 /// A value on the tape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +130,7 @@ impl Tape {
         cx: &mut Context<'_>,
         layers: &mut [Box<dyn Layer>],
         output: Var,
-        gradient: Aligned,
+        gradient: Aligned<f32>,
     ) -> Result<(), TrainError> {
         let mut gradients: Vec<Gradient> =
             self.wanted.iter().map(|wanted| if *wanted { Gradient::Zero } else { Gradient::Unwanted }).collect();

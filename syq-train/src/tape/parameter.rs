@@ -1,7 +1,7 @@
 //! A parameter that learns, with its gradient.
 
-use crate::aligned::Aligned;
 use crate::optim::{self, Group};
+use syq_pack::Aligned;
 
 /// A named tensor that learns.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,7 +13,7 @@ pub struct Parameter {
     /// The values.
     pub values: Vec<f32>,
     /// ∂L/∂values of the last step.
-    pub gradient: Aligned,
+    pub gradient: Aligned<f32>,
 }
 
 impl Parameter {

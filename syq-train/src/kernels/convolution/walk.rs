@@ -56,8 +56,7 @@ impl Walk {
         let extent = self.segments.iter().map(|segment| segment.offset + segment.len).max().unwrap_or(0);
         let read = Read { operand, extent, weights, scales };
         let mut block = 0;
-        if L::ACCUMULATORS >= 16 && E::BLOCKS >= 2 {
-            // An element that is loaded serves two blocks: Intel's processors multiply faster than they load.
+        if L::TWO_BLOCKS && E::BLOCKS >= 2 {
             while block + 2 <= blocks {
                 self.blocks::<L, E, 8, 4, 2>(lanes, read, block, output, moments);
                 block += 2;

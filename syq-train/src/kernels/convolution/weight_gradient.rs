@@ -41,8 +41,7 @@ impl Gather {
     ) {
         let len = self.runs.iter().map(|run| run.len).sum::<usize>().max(1);
         let read = Read { operand, gradients, block };
-        if L::ACCUMULATORS >= 24 && self.group_blocks.is_multiple_of(2) && sums.len().is_multiple_of(2 * len) {
-            // An element that is loaded serves two blocks: Intel's processors multiply faster than they load.
+        if L::TWO_BLOCKS && self.group_blocks.is_multiple_of(2) && sums.len().is_multiple_of(2 * len) {
             for sums in sums.chunks_exact_mut(2 * len) {
                 let (first, second) = sums.split_at_mut(len);
                 self.blocks_of(lanes, Read { block, ..read }, [first, second]);

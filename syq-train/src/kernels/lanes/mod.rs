@@ -37,6 +37,9 @@ pub(crate) trait Lanes: Copy {
 
     /// How many [`Self::Sums`] the registers hold beside two operands.
     const ACCUMULATORS: usize;
+    /// Whether kernels compute two blocks of sixteen filters at a time where they have them: an operand that is
+    /// loaded serves both, and Intel's processors multiply faster than they load.
+    const TWO_BLOCKS: bool = Self::ACCUMULATORS >= 16;
     /// Products that [`Self::multiply_add`] adds to a lane: 2 in bf16.
     const PRODUCTS: usize = 1;
 

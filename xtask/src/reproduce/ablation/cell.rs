@@ -15,10 +15,12 @@ pub(crate) enum Recipe {
     Paper,
     /// `syq-extended` with scales that stay what they are at the start, mean |W|.
     FixedScales,
+    /// `syq-2018` with scales that stay so; only where it is asked for, as a control.
+    PaperFixedScales,
 }
 
 impl Recipe {
-    /// All of them.
+    /// Those of the ablation.
     pub(super) const ALL: [Self; 3] = [Self::Ours, Self::Paper, Self::FixedScales];
 
     /// Its word in tables and names.
@@ -27,6 +29,7 @@ impl Recipe {
             Self::Ours => "ours",
             Self::Paper => "paper",
             Self::FixedScales => "fixed-scales",
+            Self::PaperFixedScales => "paper-fixed-scales",
         }
     }
 
@@ -34,8 +37,13 @@ impl Recipe {
     pub(super) const fn template(self) -> &'static str {
         match self {
             Self::Ours | Self::FixedScales => "syq-train/configs/ablation-ours.toml",
-            Self::Paper => "syq-train/configs/ablation-paper.toml",
+            Self::Paper | Self::PaperFixedScales => "syq-train/configs/ablation-paper.toml",
         }
+    }
+
+    /// Whether the scales are learned.
+    const fn learns_scales(self) -> bool {
+        matches!(self, Self::Ours | Self::Paper)
     }
 }
 
@@ -71,19 +79,17 @@ impl Cell {
         put(network, "activation_bits", i64::from(self.scheme.bits.bits()))?;
         let train = table(&mut config, "train")?;
         put(train, "seed", i64::try_from(self.seed)?)?;
-        if self.recipe == Recipe::FixedScales {
-            let still = Table::from_iter([("scale".to_owned(), Value::Float(0.0))]);
-            train.insert("learning_rate_multiplier".to_owned(), Value::Table(still));
-        }
         let text = toml::to_string(&config)?;
-        match self.recipe {
-            // The paper's recipe does not change, and takes no key but its own.
-            Recipe::Paper => Ok(text),
-            // Ours may: what it says today is written down in its place.
-            Recipe::Ours | Recipe::FixedScales => {
-                Ok(toml::to_string(&Config { recipe: None, ..Config::from_toml_str(&text)? })?)
-            }
+        if self.recipe == Recipe::Paper {
+            // It does not change, and takes no key but its own.
+            return Ok(text);
         }
+        // Ours may change: what it says today is written down in its place.
+        let mut config = Config { recipe: None, ..Config::from_toml_str(&text)? };
+        if !self.recipe.learns_scales() {
+            config.train.learning_rate_multiplier.scale = Some(0.0);
+        }
+        Ok(toml::to_string(&config)?)
     }
 }
 
@@ -110,7 +116,7 @@ mod tests {
 
     #[test]
     fn every_cell_has_a_configuration_of_its_own() {
-        for recipe in Recipe::ALL {
+        for recipe in Recipe::ALL.into_iter().chain([Recipe::PaperFixedScales]) {
             let template = std::fs::read_to_string(repository().join(recipe.template())).unwrap();
             for scheme in SCHEMES.map(|scheme| quantization(scheme, Granularity::Row)) {
                 let cell = Cell { recipe, scheme, seed: 3 };
@@ -121,10 +127,10 @@ mod tests {
                 assert_eq!(network.activation_bits, Some(scheme.bits));
                 assert_eq!(config.train.seed, 3);
                 let still = config.train.learning_rate_multiplier.scale == Some(0.0);
-                assert_eq!(still, recipe == Recipe::FixedScales);
+                assert_eq!(still, !recipe.learns_scales());
                 assert_eq!(config.recipe.map(|recipe| recipe.name()), (recipe == Recipe::Paper).then_some("syq-2018"));
                 let gradient = config.network.weight_gradient.unwrap_or_default();
-                assert_eq!(gradient == WeightGradient::Syq, recipe == Recipe::Paper);
+                assert_eq!(gradient == WeightGradient::Syq, recipe.template().contains("paper"));
             }
         }
     }

@@ -25,7 +25,7 @@ const FLOAT: &str = "cifar10-resnet20-float-100";
 const DATA_SET: &str = "cifar10";
 
 /// Trains the ablation: layer-, row- and pixel-wise scales in four schemes, with our recipe, the paper's, and scales
-/// that are not learned.
+/// that are not learned. `--recipe paper-fixed-scales` is a control beside it.
 ///
 /// Each run is recorded in docs/runs when it has ended, and docs/ablation.md is written anew. What is recorded is not
 /// trained again; a command that was killed goes on where it was when it is given again.
@@ -99,10 +99,11 @@ fn missing(options: &Options, registry: &Registry) -> Vec<Cell> {
     fn asked<T: Copy + PartialEq, const N: usize>(only: &[T], all: [T; N]) -> Vec<T> {
         all.into_iter().filter(|one| only.is_empty() || only.contains(one)).collect()
     }
+    let recipes = if options.recipe.is_empty() { &Recipe::ALL[..] } else { &options.recipe };
     let granularities = asked(&options.granularity, Granularity::ALL);
     let mut cells = Vec::new();
     for seed in 1..=options.seeds {
-        for &recipe in &asked(&options.recipe, Recipe::ALL) {
+        for &recipe in recipes {
             for &scheme in &asked(&options.scheme, schemes()) {
                 let scheme = |granularity| Quantization { granularity, ..scheme };
                 cells.extend(granularities.iter().map(|&one| Cell { recipe, scheme: scheme(one), seed }));

@@ -34,8 +34,7 @@ impl Grid {
         moments: &mut [[[f32; 16]; 2]],
     ) {
         let run = Run { grid: self, operands, weights };
-        if L::ACCUMULATORS >= 16 && self.outputs.is_multiple_of(32) {
-            // An input that is loaded serves two blocks: Intel's processors multiply faster than they load.
+        if L::TWO_BLOCKS && self.outputs.is_multiple_of(32) {
             run.images::<L, 8, 2>(lanes, turned, output, moments);
         } else if L::ACCUMULATORS >= 8 {
             run.images::<L, 8, 1>(lanes, turned, output, moments);

@@ -81,7 +81,7 @@ impl Grid {
             let gradients = Stretches { turned: gradients, len: lens[1], from: gradients_from };
             let inputs = Stretches { turned: inputs, len: lens[0], from };
             let both = Both { inputs, gradients, room };
-            if L::ACCUMULATORS >= 16 && self.outputs.is_multiple_of(32) {
+            if L::TWO_BLOCKS && self.outputs.is_multiple_of(32) {
                 both.pairs_of_blocks(lanes, self.inputs, sums, mode);
             } else {
                 both.blocks_alone(lanes, self.inputs, sums, mode);

@@ -1,34 +1,30 @@
-//! Values that begin at a cache line, so that no register of a kernel is loaded from two lines or stored to two.
+//! Memory that begins at a cache line, so that no register of a kernel is loaded from two lines or stored to two.
 
 use std::ops::{Deref, DerefMut};
 
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
-/// f32 values from a cache line on, where they were not taken over from a [`Vec`].
+/// Values from a cache line on, where they were not taken over from a [`Vec`]. What kernels read and write lies in
+/// these: the trainer's feature maps and gradients, the engine's slots.
 #[derive(Debug, Default)]
-pub struct Aligned {
-    memory: Vec<f32>,
+pub struct Aligned<T> {
+    memory: Vec<T>,
     start: usize,
     len: usize,
 }
 
-impl Aligned {
+impl<T: Copy + Default> Aligned<T> {
     /// `len` zeros.
     pub fn zeros(len: usize) -> Self {
-        let memory = vec![0.0; len + LINE / size_of::<f32>()];
+        let memory = vec![T::default(); len + LINE / size_of::<T>().max(1)];
         // Where there is no such element, alignment is only worth less speed.
         let start = memory.as_ptr().align_offset(LINE).min(memory.len() - len);
         Self { memory, start, len }
     }
 
-    /// The most values that [`Self::resize`] has room for.
-    pub(crate) fn capacity(&self) -> usize {
-        self.memory.len() - self.start
-    }
-
     /// Makes it `len` values, those that the memory holds, or zeros if it has to grow.
-    pub(crate) fn resize(&mut self, len: usize) {
+    pub fn resize(&mut self, len: usize) {
         if len > self.capacity() {
             *self = Self::zeros(len);
         }
@@ -36,7 +32,14 @@ impl Aligned {
     }
 }
 
-impl Clone for Aligned {
+impl<T> Aligned<T> {
+    /// The most values that [`Self::resize`] has room for.
+    pub fn capacity(&self) -> usize {
+        self.memory.len() - self.start
+    }
+}
+
+impl<T: Copy + Default> Clone for Aligned<T> {
     fn clone(&self) -> Self {
         let mut copy = Self::zeros(self.len);
         copy.copy_from_slice(self);
@@ -44,30 +47,30 @@ impl Clone for Aligned {
     }
 }
 
-impl PartialEq for Aligned {
+impl<T: PartialEq> PartialEq for Aligned<T> {
     fn eq(&self, other: &Self) -> bool {
         self[..] == other[..]
     }
 }
 
-impl From<Vec<f32>> for Aligned {
+impl<T> From<Vec<T>> for Aligned<T> {
     /// The same memory, wherever it begins.
-    fn from(memory: Vec<f32>) -> Self {
+    fn from(memory: Vec<T>) -> Self {
         let len = memory.len();
         Self { memory, start: 0, len }
     }
 }
 
-impl Deref for Aligned {
-    type Target = [f32];
+impl<T> Deref for Aligned<T> {
+    type Target = [T];
 
-    fn deref(&self) -> &[f32] {
+    fn deref(&self) -> &[T] {
         &self.memory[self.start..][..self.len]
     }
 }
 
-impl DerefMut for Aligned {
-    fn deref_mut(&mut self) -> &mut [f32] {
+impl<T> DerefMut for Aligned<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
         &mut self.memory[self.start..][..self.len]
     }
 }
@@ -79,7 +82,7 @@ mod tests {
     #[test]
     fn values_begin_at_a_line_and_keep_their_memory() {
         for len in [0, 1, 15, 16, 17, 100_000] {
-            let mut values = Aligned::zeros(len);
+            let mut values = Aligned::<f32>::zeros(len);
             assert_eq!((values.len(), values.as_ptr().addr() % LINE), (len, 0));
             let memory = values.as_ptr();
             values.fill(1.0);
@@ -89,6 +92,7 @@ mod tests {
             assert!(values.len() == len + 1000 && values.iter().all(|value| *value == 0.0 || *value == 1.0));
             assert_eq!(values.as_ptr().addr() % LINE, 0);
         }
+        assert_eq!(Aligned::<u8>::zeros(100).as_ptr().addr() % LINE, 0);
     }
 
     #[test]
