@@ -1,4 +1,4 @@
-//! Charts as inline SVG. Colours and fonts are classes of the page's style sheet ([`super::page`]).
+//! Charts as inline SVG. Colours and fonts are classes of the page's style sheet ([`super::page()`]).
 
 mod axis;
 mod histogram;
