@@ -17,6 +17,7 @@
 /// [docs/bench/2026-11-28-zen4-training.json]: https://github.com/syq-rs/syq/blob/main/docs/bench/2026-11-28-zen4-training.json
 /// [docs/bench/2026-11-28-zen4-training-bf16-tiles.json]: https://github.com/syq-rs/syq/blob/main/docs/bench/2026-11-28-zen4-training-bf16-tiles.json
 /// [docs/bench/2026-11-29-icelake-training-aligned.json]: https://github.com/syq-rs/syq/blob/main/docs/bench/2026-11-29-icelake-training-aligned.json
+/// [docs/bench/2026-11-29-icelake-training-quiet.json]: https://github.com/syq-rs/syq/blob/main/docs/bench/2026-11-29-icelake-training-quiet.json
 /// [docs/bench/2026-11-29-icelake-training.json]: https://github.com/syq-rs/syq/blob/main/docs/bench/2026-11-29-icelake-training.json
 /// [file-format.md]: https://github.com/syq-rs/syq/blob/main/docs/file-format.md
 #[doc = include_str!("../docs/training.md")]
