@@ -84,7 +84,8 @@ impl Cell {
             // It does not change, and takes no key but its own.
             return Ok(text);
         }
-        // Ours may change: what it says today is written down in its place.
+        // Ours may change, and the control is not the paper's any more: what the recipe says today is written down in its
+        // place.
         let mut config = Config { recipe: None, ..Config::from_toml_str(&text)? };
         if !self.recipe.learns_scales() {
             config.train.learning_rate_multiplier.scale = Some(0.0);
@@ -127,10 +128,11 @@ mod tests {
                 assert_eq!(network.activation_bits, Some(scheme.bits));
                 assert_eq!(config.train.seed, 3);
                 let still = config.train.learning_rate_multiplier.scale == Some(0.0);
-                assert_eq!(still, !recipe.learns_scales());
+                assert_eq!(still, matches!(recipe, Recipe::FixedScales | Recipe::PaperFixedScales));
                 assert_eq!(config.recipe.map(|recipe| recipe.name()), (recipe == Recipe::Paper).then_some("syq-2018"));
                 let gradient = config.network.weight_gradient.unwrap_or_default();
-                assert_eq!(gradient == WeightGradient::Syq, recipe.template().contains("paper"));
+                let papers = matches!(recipe, Recipe::Paper | Recipe::PaperFixedScales);
+                assert_eq!(gradient == WeightGradient::Syq, papers);
             }
         }
     }
