@@ -14,24 +14,28 @@ impl Task<'_> {
         let Self { kernels, step, buffers, pixels, mut sinks, values, .. } = self;
         let (width, channels) = (step.shape.width, step.shape.channels);
         let finish = finish_of(step);
-        let at_once = pixels_at_once(pool.shape);
-        let (part, open) = values.split_at_mut(pool.shape.width.min(at_once) * channels);
+        let at_once = pixels_at_once(pool.shape, step.weight_bytes());
         let row_of = |y| PooledRow { window: pool.window, shape: pool.shape, y };
         let place = |y: usize| y % pool.open_rows() * width * channels..(y % pool.open_rows() + 1) * width * channels;
         let rows = pixels.start / width..pixels.end / width;
+        let most_lines = rows.len() * pool.window.stride[0];
+        let (lines_at_once, at_once) = ((at_once / pool.shape.width).clamp(1, most_lines), at_once.min(pool.shape.width));
+        let (part, open) = values.split_at_mut(lines_at_once * at_once * channels);
+        let mut y = rows.start;
         let mut next = 0;
-        for y in rows.clone() {
-            let needed = row_of(y).input_rows()?;
-            for line_y in needed.start.max(next)..needed.end {
-                let first = line_y * pool.shape.width;
-                for start in (0..pool.shape.width).step_by(at_once) {
-                    let columns = start..(start + at_once).min(pool.shape.width);
-                    let values = &mut part[..columns.len() * channels];
-                    let pixels = first + columns.start..first + columns.end;
-                    operand.run(&operand.whole(pixels), values)?;
-                    if pool.order == PoolOrder::Finished {
-                        kernels.finish(values, channels, &finish)?;
-                    }
+        while y < rows.end {
+            let first = row_of(y).input_rows()?.start.max(next);
+            next = (first + lines_at_once).min(row_of(rows.end - 1).input_rows()?.end);
+            for start in (0..pool.shape.width).step_by(at_once) {
+                let columns = start..(start + at_once).min(pool.shape.width);
+                let lines = next - first;
+                let values = &mut part[..lines * columns.len() * channels];
+                let pixels = first * pool.shape.width + columns.start..(next - 1) * pool.shape.width + columns.end;
+                operand.run(&operand.whole(pixels), values)?;
+                if pool.order == PoolOrder::Finished {
+                    kernels.finish(values, channels, &finish)?;
+                }
+                for (line_y, values) in (first..next).zip(values.chunks_exact(columns.len() * channels)) {
                     for y in y..rows.end {
                         let row = row_of(y);
                         let begin = row.input_rows()?.start;
@@ -44,16 +48,21 @@ impl Task<'_> {
                         }
                         kernels.max_pool_line(row, columns.clone(), values, pooled)?;
                     }
+                    if columns.end < pool.shape.width {
+                        continue;
+                    }
+                    while y < rows.end && row_of(y).input_rows()?.end <= line_y + 1 {
+                        let (pixels, pooled) = (y * width..(y + 1) * width, &mut open[place(y)]);
+                        y += 1;
+                        if pool.order == PoolOrder::Sums {
+                            store_rows((kernels, step, buffers), &mut sinks, &pixels, pooled)?;
+                            continue;
+                        }
+                        for sink in sinks.iter_mut() {
+                            sink.store_values(kernels, &pixels, pooled)?;
+                        }
+                    }
                 }
-            }
-            next = needed.end;
-            let (pixels, pooled) = (y * width..(y + 1) * width, &mut open[place(y)]);
-            if pool.order == PoolOrder::Sums {
-                store_rows((kernels, step, buffers), &mut sinks, &pixels, pooled)?;
-                continue;
-            }
-            for sink in sinks.iter_mut() {
-                sink.store_values(kernels, &pixels, pooled)?;
             }
         }
         Ok(())

@@ -96,7 +96,7 @@ impl<'a> Task<'a> {
 
     fn run_convolution(mut self, mut operand: Operand<'_>) -> Result<(), KernelError> {
         let channels = self.step.shape.channels;
-        let at_once = pixels_at_once(self.step.shape);
+        let at_once = pixels_at_once(self.step.shape, self.step.weight_bytes());
         let mut start = self.pixels.start;
         while start < self.pixels.end {
             let pixels = start..(start + at_once).min(self.pixels.end);

@@ -14,6 +14,9 @@ use crate::kernels::cost::{WIDE_TILE_BLOCKS as BLOCKS, wide_tile_is_near};
 use crate::kernels::generic::tile::Job;
 use crate::kernels::layout::{BLOCK, Lanes};
 use std::arch::x86_64::*;
+use std::ops::Range;
+
+const NEAREST: usize = 32 << 10;
 
 /// Most pixels in a tile: 24 sums, four registers of weights and one of inputs.
 const PIXELS: usize = 6;
@@ -21,7 +24,7 @@ const PIXELS: usize = 6;
 /// Whether these tiles are the faster ones.
 pub(super) fn fits(job: &Job<'_, u32>) -> bool {
     let one_sum = job.ends.len() == 1;
-    job.planes == 1 && wide_tile_is_near(job.block_len) && (one_sum || products() == Products::Two)
+    job.planes == 1 && wide_tile_is_near(job.block_len.div_ceil(job.ends.len())) && (one_sum || products() == Products::Two)
 }
 
 /// Computes the job's outputs.
@@ -49,31 +52,55 @@ pub(super) fn convolve(job: &mut Job<'_, u32>, weights: &[Lanes<u32>]) {
     }
 }
 
-/// All pixels of four filter blocks, in tiles as even as possible.
+/// All pixels of four filter blocks, in tiles as even as possible, for some subgroups after others.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
 fn image(job: &mut Job<'_, u32>, weights: &[Lanes<u32>], block: usize) {
     let mut at = At::of::<_, _, BLOCKS>(job, weights, block, job.block_len);
-    let mut pixel = job.pixels.start;
-    let mut tiles = job.pixels.len().div_ceil(PIXELS);
-    while tiles > 0 {
-        let len = (job.pixels.end - pixel).div_ceil(tiles);
-        match len {
-            6 => tile::<6, BLOCKS>(job, weights, &mut at, pixel),
-            5 => tile::<5, BLOCKS>(job, weights, &mut at, pixel),
-            4 => tile::<4, BLOCKS>(job, weights, &mut at, pixel),
-            3 => tile::<3, BLOCKS>(job, weights, &mut at, pixel),
-            2 => tile::<2, BLOCKS>(job, weights, &mut at, pixel),
-            _ => tile::<1, BLOCKS>(job, weights, &mut at, pixel),
+    let count = job.ends.len();
+    let at_once = match at.place {
+        Some(_) => (NEAREST * count / (BLOCKS * job.block_len * size_of::<Lanes<u32>>())).max(1),
+        None => count,
+    };
+    let mut part = Part { subgroups: 0..0, segment: 0 };
+    while part.subgroups.end < count {
+        let start = part.subgroups.end;
+        part.segment = if start == 0 { 0 } else { job.ends[start - 1] };
+        part.subgroups = start..(start + at_once).min(count);
+        let mut pixel = job.pixels.start;
+        let mut tiles = job.pixels.len().div_ceil(PIXELS);
+        while tiles > 0 {
+            let len = (job.pixels.end - pixel).div_ceil(tiles);
+            match len {
+                6 => tile::<6, BLOCKS>(job, weights, &mut at, pixel, &part),
+                5 => tile::<5, BLOCKS>(job, weights, &mut at, pixel, &part),
+                4 => tile::<4, BLOCKS>(job, weights, &mut at, pixel, &part),
+                3 => tile::<3, BLOCKS>(job, weights, &mut at, pixel, &part),
+                2 => tile::<2, BLOCKS>(job, weights, &mut at, pixel, &part),
+                _ => tile::<1, BLOCKS>(job, weights, &mut at, pixel, &part),
+            }
+            pixel += len;
+            tiles -= 1;
         }
-        pixel += len;
-        tiles -= 1;
     }
+}
+
+/// Some subgroups.
+struct Part {
+    subgroups: Range<usize>,
+    /// The first one's first segment.
+    segment: usize,
 }
 
 /// `P` pixels of `R` filter blocks.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
 #[allow(clippy::needless_range_loop, reason = "an array's own iterator copies the array; measured")]
-fn tile<const P: usize, const R: usize>(job: &mut Job<'_, u32>, weights: &[Lanes<u32>], at: &mut At, pixel: usize) {
+fn tile<const P: usize, const R: usize>(
+    job: &mut Job<'_, u32>,
+    weights: &[Lanes<u32>],
+    at: &mut At,
+    pixel: usize,
+    part: &Part,
+) {
     let At { block, group, mut ahead, .. } = *at;
     let bases = job.bases::<P>(pixel, group);
     // Slices of one length, so that one comparison stands for all of them.
@@ -86,8 +113,19 @@ fn tile<const P: usize, const R: usize>(job: &mut Job<'_, u32>, weights: &[Lanes
         w[r] = &weights[(block + r) * job.block_len..][..job.block_len];
     }
     let mut sums = [[_mm512_setzero_ps(); R]; P];
-    let mut first = 0;
-    for (subgroup, &end) in job.ends.iter().enumerate() {
+    let mut first = part.segment;
+    if part.subgroups.start > 0 {
+        let (filters, place) = (job.filters.len(), at.place.unwrap_or_default());
+        for p in 0..P {
+            let index = (pixel - job.pixels.start + p) * filters + place;
+            let blocks = &job.output[index..].as_chunks::<BLOCK>().0[..R];
+            for r in 0..R {
+                sums[p][r] = bytemuck::cast(blocks[r]);
+            }
+        }
+    }
+    for subgroup in part.subgroups.clone() {
+        let end = job.ends[subgroup];
         let segments = &job.segments[first..end];
         first = end;
         let mut counts = [[_mm512_setzero_si512(); R]; P];
