@@ -81,7 +81,7 @@ pub(super) struct IntoWork<'a> {
     pub(super) relu: bool,
     pub(super) keep: Keep,
     pub(super) floats: Option<&'a mut [f32]>,
-    pub(super) placed: Placed<'a>,
+    pub(super) placed: Option<Placed<'a>>,
 }
 
 impl Kernels {
@@ -110,13 +110,12 @@ impl Kernels {
         if let Residual::Values(residual) = residual {
             check_len("the residual", residual.len(), values.len())?;
         }
-        let Some(mut placed) = placed else {
-            return self.finish_floats(values, channels, finish, residual, floats);
-        };
-        placed.check(values.len(), channels)?;
+        if let Some(placed) = &placed {
+            placed.check(values.len(), channels)?;
+        }
         #[cfg(target_arch = "x86_64")]
         if let (Isa::Avx512, None, Some(affine)) = (self.isa(), finish.bias, finish.affine)
-            && super::avx512::finishes_into(&placed.layout, placed.levels)
+            && super::avx512::finishes_into(channels, placed.as_ref())
         {
             check_len("the scale of a batch norm", affine.scale.len(), channels)?;
             check_len("the offset of a batch norm", affine.offset.len(), channels)?;
@@ -127,6 +126,7 @@ impl Kernels {
             return Ok(());
         }
         self.finish_floats(values, channels, finish, residual, floats)?;
+        let Some(mut placed) = placed else { return Ok(()) };
         let (levels, layout, row) = (placed.levels, placed.layout, placed.columns * channels);
         for (values, elements) in values.chunks(row.max(1)).zip(placed.rows()) {
             self.place_values(values, levels, &layout, elements)?;

@@ -2,7 +2,7 @@
 //! codes in the next convolution's layout. Sixteen values stay in a register from the first to the last.
 
 use crate::kernels::finish_into::{IntoWork, Keep, Placed, Residual};
-use crate::kernels::layout::{BLOCK, InputFormat, InputLayout};
+use crate::kernels::layout::{BLOCK, InputFormat};
 use std::arch::x86_64::*;
 use syq_core::Levels;
 
@@ -23,16 +23,20 @@ const NOTHING: u8 = 0;
 const VALUES: u8 = 1;
 const IN_PLACE: u8 = 2;
 
-/// Whether codes of these levels can be placed by this pass: unsigned ones of whole registers, those of bit planes of one
-/// group.
-pub(in crate::kernels) fn finishes_into(layout: &InputLayout, levels: Levels) -> bool {
-    let whole = layout.group_channels().is_multiple_of(BLOCK);
-    levels.zero == 0
-        && match layout.format() {
-            InputFormat::Planes(bits) => layout.groups() == 1 && whole && bits.largest() == levels.largest,
-            InputFormat::Codes => whole,
-            InputFormat::Tables(_) | InputFormat::WideTables(..) | InputFormat::Wide | InputFormat::Float => false,
-        }
+/// Whether this pass can finish pixels of so many channels: whole registers of them, and unsigned codes that go where the
+/// channels lie side by side, those of bit planes in one group.
+pub(in crate::kernels) fn finishes_into(channels: usize, placed: Option<&Placed<'_>>) -> bool {
+    let placed = placed.is_none_or(|placed| {
+        let Placed { layout, levels, .. } = placed;
+        let whole = layout.group_channels().is_multiple_of(BLOCK);
+        levels.zero == 0
+            && match layout.format() {
+                InputFormat::Planes(bits) => layout.groups() == 1 && whole && bits.largest() == levels.largest,
+                InputFormat::Codes => whole,
+                InputFormat::Tables(_) | InputFormat::WideTables(..) | InputFormat::Wide | InputFormat::Float => false,
+            }
+    });
+    placed && channels.is_multiple_of(BLOCK)
 }
 
 /// Finishes and stores whole pixels.
@@ -48,13 +52,14 @@ pub(in crate::kernels) fn finish_into(work: IntoWork<'_>) {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
-fn form<const RESIDUAL: u8, const FLOATS: bool>(work: IntoWork<'_>) {
-    let format = work.placed.layout.format();
+fn form<const RESIDUAL: u8, const FLOATS: bool>(mut work: IntoWork<'_>) {
+    let Some(placed) = work.placed.take() else { return values::<RESIDUAL, FLOATS>(work) };
+    let format = placed.layout.format();
     match (format, format.planes()) {
-        (InputFormat::Planes(_), 1) => pixels::<ONE_PLANE, RESIDUAL, FLOATS>(work),
-        (InputFormat::Planes(_), 2) => pixels::<TWO_PLANES, RESIDUAL, FLOATS>(work),
-        (InputFormat::Planes(_), _) => pixels::<PLANES, RESIDUAL, FLOATS>(work),
-        _ => pixels::<BYTES, RESIDUAL, FLOATS>(work),
+        (InputFormat::Planes(_), 1) => pixels::<ONE_PLANE, RESIDUAL, FLOATS>(work, placed),
+        (InputFormat::Planes(_), 2) => pixels::<TWO_PLANES, RESIDUAL, FLOATS>(work, placed),
+        (InputFormat::Planes(_), _) => pixels::<PLANES, RESIDUAL, FLOATS>(work, placed),
+        _ => pixels::<BYTES, RESIDUAL, FLOATS>(work, placed),
     }
 }
 
@@ -69,6 +74,25 @@ struct Constants {
     bits: [__m512i; 2],
     relu: bool,
     keep: bool,
+}
+
+/// Where there are no codes.
+const NO_LEVELS: Levels = Levels { step: 1.0, inverse_step: 1.0, largest: 0, zero: 0 };
+
+impl Constants {
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
+    #[inline]
+    fn new(levels: Levels, relu: bool, keep: Keep) -> Self {
+        Self {
+            zero: _mm512_setzero_ps(),
+            half: _mm512_set1_ps(0.5),
+            inverse_step: _mm512_set1_ps(levels.inverse_step),
+            largest: _mm512_set1_ps(f32::from(levels.largest)),
+            bits: [_mm512_set1_epi32(1), _mm512_set1_epi32(2)],
+            relu,
+            keep: keep == Keep::Finished,
+        }
+    }
 }
 
 /// How codes lie.
@@ -154,26 +178,40 @@ macro_rules! store_codes {
     }};
 }
 
+/// The values alone, without codes.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
+#[allow(clippy::needless_range_loop, reason = "five slices of one length")]
+fn values<const RESIDUAL: u8, const FLOATS: bool>(work: IntoWork<'_>) {
+    let IntoWork { values, channels, affine, residual, relu, keep, floats, .. } = work;
+    let blocks = channels / BLOCK;
+    let [scales, offsets] = [affine.scale, affine.offset].map(|of_channels| &of_channels.as_chunks::<BLOCK>().0[..blocks]);
+    let added: &[[f32; BLOCK]] = if let Residual::Values(added) = residual { added.as_chunks().0 } else { &[] };
+    let floats: &mut [[f32; BLOCK]] = floats.unwrap_or_default().as_chunks_mut().0;
+    let keep = if FLOATS { keep } else { Keep::Finished };
+    let constants = Constants::new(NO_LEVELS, relu, keep);
+    for (index, values) in values.as_chunks_mut::<BLOCK>().0.chunks_exact_mut(blocks.max(1)).enumerate() {
+        let first = index * blocks;
+        let added = if RESIDUAL == VALUES { &added[first..][..blocks] } else { &[] };
+        let floats = if FLOATS { &mut floats[first..][..blocks] } else { &mut [] };
+        for n in 0..blocks {
+            let channels: [__m512; 2] = [bytemuck::cast(scales[n]), bytemuck::cast(offsets[n])];
+            finished!((values[n], added[n], floats[n]), channels, constants);
+        }
+    }
+}
+
 /// Row by row. Of few channels (or an odd number of blocks) the same ones of all pixels, so that what surrounds them is done once
 /// for a row; of many, whose pixels lie far apart, all of each pixel.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
-fn pixels<const FORM: u8, const RESIDUAL: u8, const FLOATS: bool>(work: IntoWork<'_>) {
-    let IntoWork { values, channels, affine, residual, relu, keep, floats, mut placed } = work;
+fn pixels<const FORM: u8, const RESIDUAL: u8, const FLOATS: bool>(work: IntoWork<'_>, mut placed: Placed<'_>) {
+    let IntoWork { values, channels, affine, residual, relu, keep, floats, .. } = work;
     let Placed { layout, levels, columns, .. } = placed;
     let blocks = channels / BLOCK;
     let affine = [affine.scale, affine.offset].map(|of_channels| of_channels.as_chunks::<BLOCK>().0);
     let added: &[[f32; BLOCK]] = if let Residual::Values(added) = residual { added.as_chunks().0 } else { &[] };
     let floats = floats.unwrap_or_default().as_chunks_mut().0;
     let values = values.as_chunks_mut().0;
-    let constants = Constants {
-        zero: _mm512_setzero_ps(),
-        half: _mm512_set1_ps(0.5),
-        inverse_step: _mm512_set1_ps(levels.inverse_step),
-        largest: _mm512_set1_ps(f32::from(levels.largest)),
-        bits: [_mm512_set1_epi32(1), _mm512_set1_epi32(2)],
-        relu,
-        keep: keep == Keep::Finished,
-    };
+    let constants = Constants::new(levels, relu, keep);
     let form = Form { planes: layout.format().planes(), plane_len: layout.plane_len(), pixel_len: layout.pixel_len() };
     let len = columns * blocks;
     for (index, to) in placed.rows().enumerate() {
