@@ -100,7 +100,7 @@ impl<'a> Task<'a> {
         let mut start = self.pixels.start;
         while start < self.pixels.end {
             let pixels = start..(start + at_once).min(self.pixels.end);
-            let soon = self.soon(&pixels);
+            let soon = if pixels.len() * channels > 16 << 10 { Soon::NOTHING } else { self.soon(&pixels) };
             let output = &mut self.values[..pixels.len() * channels];
             operand.run_before(soon, &operand.whole(pixels.clone()), output)?;
             self.store(&pixels)?;
