@@ -9,6 +9,10 @@ use crate::plan::{Producer, SinkKind, Step, pixels_at_once};
 use std::ops::Range;
 use syq_core::{Shape, Window};
 
+/// Most values for which what they will meet is asked for while they are computed: of more, the first lines would have left the
+/// second-level cache before the last are there.
+const SOON_VALUES: usize = 16 << 10;
+
 /// One task of a step.
 #[derive(Debug)]
 pub(super) struct Task<'a> {
@@ -100,7 +104,7 @@ impl<'a> Task<'a> {
         let mut start = self.pixels.start;
         while start < self.pixels.end {
             let pixels = start..(start + at_once).min(self.pixels.end);
-            let soon = if pixels.len() * channels > 16 << 10 { Soon::NOTHING } else { self.soon(&pixels) };
+            let soon = if pixels.len() * channels > SOON_VALUES { Soon::NOTHING } else { self.soon(&pixels) };
             let output = &mut self.values[..pixels.len() * channels];
             operand.run_before(soon, &operand.whole(pixels.clone()), output)?;
             self.store(&pixels)?;

@@ -61,11 +61,13 @@ fn image(job: &mut Job<'_, u32>, weights: &[Lanes<u32>], block: usize) {
         Some(_) => (NEAREST * count / (BLOCKS * job.block_len * size_of::<Lanes<u32>>())).max(1),
         None => count,
     };
+    let cursor = at.cursor;
     let mut part = Part { subgroups: 0..0, segment: 0 };
     while part.subgroups.end < count {
         let start = part.subgroups.end;
         part.segment = if start == 0 { 0 } else { job.ends[start - 1] };
         part.subgroups = start..(start + at_once).min(count);
+        at.cursor = cursor;
         let mut pixel = job.pixels.start;
         let mut tiles = job.pixels.len().div_ceil(PIXELS);
         while tiles > 0 {
@@ -101,8 +103,8 @@ fn tile<const P: usize, const R: usize>(
     pixel: usize,
     part: &Part,
 ) {
-    let At { block, group, mut ahead, .. } = *at;
-    let bases = job.bases::<P>(pixel, group);
+    let At { block, mut ahead, .. } = *at;
+    let bases = at.cursor.advance::<_, P>(job);
     // Slices of one length, so that one comparison stands for all of them.
     let mut x: [&[u32]; P] = [&[]; P];
     for p in 0..P {

@@ -11,6 +11,7 @@
 use super::bytes;
 use super::runs::{self, Runs};
 use super::tiles::At;
+use super::triples;
 use crate::kernels::generic::tile::{Job, Segment};
 use crate::kernels::layout::{BLOCK, Lanes};
 use std::arch::x86_64::*;
@@ -41,6 +42,7 @@ pub(super) fn bytes(job: &mut Job<'_, u32>, weights: &[Lanes<u32>]) {
     const ROWS: usize = 1;
     let words = weights.as_chunks().0;
     match Runs::of(job, BYTES, ROWS) {
+        _ if triples::fits(job) => triples::convolve(job, weights),
         Some(runs) => runs::convolve::<BYTES, ROWS>(job, words, runs),
         None if bytes::fits(job) => bytes::convolve(job, weights),
         None => {
@@ -78,8 +80,8 @@ fn tile<const P: usize, const STEP: u8, const ROWS: usize, const R: usize>(
     at: &mut At,
     pixel: usize,
 ) {
-    let At { block, group, mut ahead, .. } = *at;
-    let bases = job.bases::<P>(pixel, group);
+    let At { block, mut ahead, .. } = *at;
+    let bases = at.cursor.advance::<_, P>(job);
     // Slices of one length, so that one comparison stands for all of them.
     let mut x: [&[u32]; P] = [&[]; P];
     for p in 0..P {

@@ -11,6 +11,7 @@ mod permute;
 mod permute_runs;
 mod runs;
 mod tables;
+mod triples;
 pub(super) mod units;
 
 use super::generic::kernel::{Kernel, Ops};

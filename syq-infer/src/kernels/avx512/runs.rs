@@ -8,7 +8,8 @@
 
 use super::integer::{BITS, BYTES};
 use super::tiles::At;
-use crate::kernels::generic::tile::{Cursor, Job};
+use super::units::{Products, products};
+use crate::kernels::generic::tile::Job;
 use crate::kernels::layout::{BLOCK, Lanes};
 use std::arch::x86_64::*;
 
@@ -27,8 +28,11 @@ impl Runs {
     pub(super) fn of(job: &Job<'_, u32>, step: u8, rows: usize) -> Option<Self> {
         let (planes, words) = (job.planes, job.run_len()?);
         // What is not named is no faster in these tiles.
-        let fits =
-            matches!((step, rows, planes, words), (BYTES, _, 1, 4 | 8) | (BITS, _, 1 | 2, 1 | 2) | (BITS, 1, 1 | 2, 4));
+        let fits = match (step, rows, planes, words) {
+            (BYTES, _, 1, 4) | (BITS, _, 1 | 2, 1 | 2) | (BITS, 1, 1 | 2, 4) => true,
+            (BYTES, _, 1, 8) => products() == Products::One,
+            _ => false,
+        };
         fits.then_some(Self { planes, words })
     }
 }
@@ -75,9 +79,7 @@ fn image<
     weights: &[[Lanes<u32>; ROWS]],
     block: usize,
 ) {
-    let at = At::of::<_, _, R>(job, weights, block, job.block_len);
-    let cursor = job.cursor(job.pixels.start, at.group);
-    let mut at = (at, cursor);
+    let mut at = At::of::<_, _, R>(job, weights, block, job.block_len);
     let mut pixel = job.pixels.start;
     while pixel + PIXELS <= job.pixels.end {
         tile::<PIXELS, STEP, ROWS, PLANES, WORDS, LONG, R>(job, weights, &mut at, pixel);
@@ -144,11 +146,11 @@ fn tile<
 >(
     job: &mut Job<'_, u32>,
     weights: &[[Lanes<u32>; ROWS]],
-    (at, cursor): &mut (At, Cursor),
+    at: &mut At,
     pixel: usize,
 ) {
     let block = at.block;
-    let bases = cursor.advance::<_, P>(job);
+    let bases = at.cursor.advance::<_, P>(job);
     // Slices of one length, so that one comparison stands for all of them.
     let mut x: [&[u32]; P] = [&[]; P];
     for p in 0..P {

@@ -79,6 +79,7 @@ impl QuantizedKernel {
             (Self::Popcount, Codebook::Ternary) => (32, 0.4 + 0.18 * planes, 0.65 * planes, 0.0),
             (Self::Permute, Codebook::Binary) => (BLOCK, 0.8, 0.405 * planes, making),
             (Self::Permute, Codebook::Ternary) => (BLOCK, 0.8, 0.77 * planes, making),
+            (Self::Int8, _) if has_triples(geometry, granularity) => (4, 0.75, 0.205, 0.0),
             (Self::Int8, _) => (4, 0.9 + 0.4 * of_single_block(geometry), product, 0.0),
             (Self::Lookup, _) => (4, f64::INFINITY, 0.0, 0.0),
         };
@@ -115,4 +116,12 @@ fn has_wide_tiles(geometry: &ConvGeometry, granularity: Granularity) -> bool {
     let block_len = geometry.positions() * geometry.group_channels().div_ceil(4);
     let subgroups = granularity.subgroups(geometry.window.kernel);
     geometry.group_filters() >= WIDE_TILE_BLOCKS * BLOCK && wide_tile_is_near(block_len.div_ceil(subgroups))
+}
+
+/// Whether byte products of such a processor share an input element among three kernel columns (`avx512/triples.rs`).
+fn has_triples(geometry: &ConvGeometry, granularity: Granularity) -> bool {
+    let window = geometry.window;
+    granularity == Granularity::Pixel
+        && (window.kernel[1], window.stride[1], geometry.groups) == (3, 1, 1)
+        && matches!(geometry.group_channels().div_ceil(4), 4 | 8)
 }
