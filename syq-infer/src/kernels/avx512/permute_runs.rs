@@ -103,7 +103,9 @@ fn tile<
 ) {
     let block = at.block;
     let block_len = job.block_len / BLOCK * ROWS;
-    let bases = at.cursor.advance::<_, P>(job);
+    let mut cursor = at.cursor;
+    let bases = cursor.advance::<_, P>(job);
+    at.cursor = cursor;
     let mut x: [&[u32]; P] = [&[]; P];
     for p in 0..P {
         x[p] = &job.input[bases[p]..][..job.window];

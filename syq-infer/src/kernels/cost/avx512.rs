@@ -71,16 +71,17 @@ impl QuantizedKernel {
         bits: BitWidth,
     ) -> Cost {
         let planes = self.format(codebook, bits).planes() as f64;
+        let single = of_single_block(geometry);
         let product = if has_wide_tiles(geometry, granularity) { 0.205 } else { 0.274 };
         // Of a table of sixteen channels, or of the two of 8-bit codes.
         let making = 2.8 * planes - 0.5;
         let (channels, subgroup, step, table) = match (self, codebook) {
             (Self::Popcount, Codebook::Binary) => (32, 0.6 + 0.15 * planes, 0.58 * planes, 0.0),
-            (Self::Popcount, Codebook::Ternary) => (32, 0.4 + 0.18 * planes, 0.65 * planes, 0.0),
-            (Self::Permute, Codebook::Binary) => (BLOCK, 0.8, 0.405 * planes, making),
-            (Self::Permute, Codebook::Ternary) => (BLOCK, 0.8, 0.77 * planes, making),
-            (Self::Int8, _) if has_triples(geometry, granularity) => (4, 0.75, 0.205, 0.0),
-            (Self::Int8, _) => (4, 0.9 + 0.4 * of_single_block(geometry), product, 0.0),
+            (Self::Popcount, Codebook::Ternary) => (32, 0.1 + 0.15 * planes + 0.4 * single, 0.63 * planes, 0.0),
+            (Self::Permute, Codebook::Binary) => (BLOCK, 0.8, 0.435 * planes - 0.03, making),
+            (Self::Permute, Codebook::Ternary) => (BLOCK, 0.7, 0.77 * planes, making),
+            (Self::Int8, _) if has_triples(geometry, granularity) => (4, 0.7, 0.23, 0.0),
+            (Self::Int8, _) => (4, 0.95 + 0.4 * single, product, 0.0),
             (Self::Lookup, _) => (4, f64::INFINITY, 0.0, 0.0),
         };
         let memory = 0.02 * self.weight_bits(codebook) / 8.0;
