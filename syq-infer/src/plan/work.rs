@@ -1,6 +1,6 @@
 //! The working space of a step, and how much of it is done at a time.
 
-use super::step::{Producer, Step};
+use super::step::{Pool, Producer, Step};
 use crate::kernels::PackedConv;
 use syq_core::Shape;
 
@@ -11,17 +11,20 @@ const VALUES: usize = 4096;
 /// Pixels that it computes at least, or nearly, and of rows longer than that a multiple: enough to use each weight often.
 const PIXELS: usize = 28;
 
-/// Bytes of weights that do not stay.
+/// Bytes of weights beyond which they come from the third-level cache each time that some pixels are computed.
 const FAR: usize = 512 << 10;
-const MOST_VALUES: usize = 128 << 10;
+
+/// Values that such a layer computes at most to read its weights once.
+const MANY_VALUES: usize = 128 << 10;
 
 /// How many times the rows that a convolution needs at once there is room for: those that are needed again are moved to
 /// the front where the room ends.
 const ROOM: usize = 2;
 
-/// Pixels of a convolution that are computed before they are finished: whole rows, if they are not too long.
+/// Pixels of a convolution of so many bytes of weights that are computed before they are finished: whole rows, if they are not
+/// too long; or all, if the weights are many and the pixels few.
 pub(crate) fn pixels_at_once(shape: Shape, weight_bytes: usize) -> usize {
-    if weight_bytes > FAR && shape.len() <= MOST_VALUES {
+    if weight_bytes > FAR && shape.len() <= MANY_VALUES {
         return shape.width * shape.height;
     }
     let (width, room) = (shape.width.max(1), VALUES / shape.channels.max(1));
@@ -34,12 +37,23 @@ pub(crate) fn pixels_at_once(shape: Shape, weight_bytes: usize) -> usize {
 
 impl Step {
     /// Values of working space for that many pixels of the step: their own, or where a convolution is pooled,
-    /// for each pooled row as much as a task needs that has no other: a row of the convolution and the
+    /// for each pooled row as much as a task needs that has no other: rows of the convolution and the
     /// pooled rows that are open.
     pub(crate) fn work_len(&self, pixels: usize) -> usize {
         let Some(pool) = self.pool else { return pixels * self.shape.channels };
-        let row = pool.window.stride[0] * pool.shape.width + pool.open_rows() * self.shape.width;
+        let row = self.pooled_lines(&pool) * pool.shape.width + pool.open_rows() * self.shape.width;
         pixels / self.shape.width * row * self.shape.channels
+    }
+
+    /// Rows of a pooled convolution that a task computes at once for each pooled row that it has.
+    fn pooled_lines(&self, pool: &Pool) -> usize {
+        (pixels_at_once(pool.shape, self.weight_bytes()) / pool.shape.width).clamp(1, pool.window.stride[0])
+    }
+
+    /// How many rows, and how many pixels of each, a task with `rows` pooled rows computes at once.
+    pub(crate) fn pooled_at_once(&self, pool: &Pool, rows: usize) -> [usize; 2] {
+        let (pixels, width) = (pixels_at_once(pool.shape, self.weight_bytes()), pool.shape.width);
+        [(pixels / width).clamp(1, rows.max(1) * self.pooled_lines(pool)), pixels.min(width)]
     }
 
     /// Elements of working space in which each thread makes tables of codes.

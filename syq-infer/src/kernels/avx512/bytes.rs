@@ -24,7 +24,9 @@ const PIXELS: usize = 6;
 /// Whether these tiles are the faster ones.
 pub(super) fn fits(job: &Job<'_, u32>) -> bool {
     let one_sum = job.ends.len() == 1;
-    job.planes == 1 && wide_tile_is_near(job.block_len.div_ceil(job.ends.len())) && (one_sum || products() == Products::Two)
+    job.planes == 1
+        && wide_tile_is_near(job.block_len.div_ceil(job.ends.len()))
+        && (one_sum || products() == Products::Two)
 }
 
 /// Computes the job's outputs.

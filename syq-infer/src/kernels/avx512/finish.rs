@@ -184,7 +184,8 @@ macro_rules! store_codes {
 fn values<const RESIDUAL: u8, const FLOATS: bool>(work: IntoWork<'_>) {
     let IntoWork { values, channels, affine, residual, relu, keep, floats, .. } = work;
     let blocks = channels / BLOCK;
-    let [scales, offsets] = [affine.scale, affine.offset].map(|of_channels| &of_channels.as_chunks::<BLOCK>().0[..blocks]);
+    let [scales, offsets] =
+        [affine.scale, affine.offset].map(|of_channels| &of_channels.as_chunks::<BLOCK>().0[..blocks]);
     let added: &[[f32; BLOCK]] = if let Residual::Values(added) = residual { added.as_chunks().0 } else { &[] };
     let floats: &mut [[f32; BLOCK]] = floats.unwrap_or_default().as_chunks_mut().0;
     let keep = if FLOATS { keep } else { Keep::Finished };

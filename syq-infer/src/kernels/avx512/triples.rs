@@ -72,12 +72,7 @@ fn blocks<const LEN: usize>(job: &mut Job<'_, u32>, weights: &[Lanes<u32>]) {
 /// `P` pixels of one row.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
 #[allow(clippy::needless_range_loop, reason = "an array's own iterator copies the array; measured")]
-fn tile<const P: usize, const LEN: usize>(
-    job: &mut Job<'_, u32>,
-    weights: &[Lanes<u32>],
-    at: &mut At,
-    pixel: usize,
-) {
+fn tile<const P: usize, const LEN: usize>(job: &mut Job<'_, u32>, weights: &[Lanes<u32>], at: &mut At, pixel: usize) {
     let block = at.block;
     let base = at.cursor.advance::<_, P>(job)[0];
     let x = &job.input[base..][..job.window + (P - 1) * LEN];

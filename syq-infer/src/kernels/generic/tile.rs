@@ -98,7 +98,9 @@ impl<E> Job<'_, E> {
     /// The window of an output, in the group that begins at element `group`.
     #[inline(always)]
     pub(in crate::kernels) fn cursor(&self, pixel: usize, group: usize) -> Cursor {
-        let [row, column] = [pixel / self.columns, pixel % self.columns];
+        // There may be none.
+        let columns = self.columns.max(1);
+        let [row, column] = [pixel / columns, pixel % columns];
         Cursor { base: self.origin + row * self.row_step + column * self.column_step + group, column }
     }
 }

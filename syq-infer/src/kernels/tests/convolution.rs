@@ -1,6 +1,6 @@
 //! Convolutions and fully connected layers.
 
-use super::support::{Source, all_kernels, bits, lay_out_codes, lay_out_floats, levels, signed_levels};
+use super::support::{Source, all_kernels, bits, lay_out_codes, lay_out_floats, levels, run, signed_levels};
 use crate::kernels::{
     Input, InputData, InputFormat, InputLayout, KernelError, Kernels, OutputRange, PackedConv, QuantizedKernel,
     QuantizedWeights,
@@ -15,32 +15,6 @@ fn geometry(source: &mut Source, kernel: [usize; 2], group_channels: usize, grou
     let (window, [height, width]) = source.window(kernel);
     let filters = groups * source.pick(&[1, 5, 16, 17, 32, 33, 50, 64, 83]);
     ConvGeometry::new(Shape::new(height, width, group_channels * groups), filters, window, groups).unwrap()
-}
-
-/// Runs the whole layer, then the same in parts, which must agree.
-fn run(packed: &PackedConv, kernels: Kernels, data: InputData<'_>) -> Vec<f32> {
-    let input = Input { layout: *packed.layout(), data };
-    let mut whole = vec![f32::NAN; packed.output_len(&packed.all())];
-    packed.run(kernels, input, &packed.all(), &mut whole).unwrap();
-    let output = packed.geometry().output;
-    let pixels = output.height * output.width;
-    let [pixel, block] = [pixels / 2, packed.blocks().div_ceil(2)];
-    for pixels in [0..pixel, pixel..pixels] {
-        for blocks in [0..block, block..packed.blocks()] {
-            let range = OutputRange { pixels: pixels.clone(), blocks };
-            let mut part = vec![f32::NAN; packed.output_len(&range)];
-            packed.run(kernels, input, &range, &mut part).unwrap();
-            let filters = packed.filters(range.blocks.clone());
-            let expected: Vec<f32> = whole
-                .chunks(output.channels)
-                .skip(pixels.start)
-                .take(pixels.len())
-                .flat_map(|pixel| pixel[filters.clone()].to_vec())
-                .collect();
-            assert_eq!(bits(&part), bits(&expected), "{range:?}");
-        }
-    }
-    whole
 }
 
 fn check_quantized(source: &mut Source, kernels: &[Kernels], geometry: &ConvGeometry, width: BitWidth, extra: Padding) {

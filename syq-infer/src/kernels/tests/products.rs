@@ -1,8 +1,8 @@
 //! Byte products in the tiles of either kind of processor with AVX-512, whichever this one is.
 
-use super::support::{Source, all_kernels, bits, lay_out_codes, levels};
+use super::support::{Source, all_kernels, bits, lay_out_codes, levels, run};
 use crate::kernels::avx512::units::{FORCED, Products};
-use crate::kernels::{Input, InputData, InputLayout, PackedConv, QuantizedKernel, QuantizedWeights};
+use crate::kernels::{InputData, InputLayout, PackedConv, QuantizedKernel, QuantizedWeights};
 use syq_core::reference::{CodedWeights, coded_convolution};
 use syq_core::{BitWidth, Codebook, ConvGeometry, Granularity, Padding, Shape, Window};
 
@@ -11,9 +11,12 @@ fn both_kinds_of_tiles_give_the_same_bits() {
     let kernels = all_kernels("both_kinds_of_tiles_give_the_same_bits");
     let mut source = Source::new(31);
     let window = Window::square(3, 1, Padding::uniform(1));
-    // The weights of 64 filters of 520 channels are too many for the wider tiles.
-    for (channels, filters, groups) in [(40, 64, 1), (37, 83, 1), (66, 130, 1), (74, 128, 2), (520, 70, 1)] {
-        let geometry = ConvGeometry::new(Shape::new(5, 4, channels), filters, window, groups).unwrap();
+    // 64 filters of 66 channels and more are taken some positions at a time, those of 520 with one scale a layer not at all;
+    // up to 32 channels share inputs among kernel columns.
+    let wide = [(40, 64, 1), (37, 83, 1), (66, 130, 1), (74, 128, 2), (520, 70, 1)];
+    let narrow = [(16, 16, 1), (13, 40, 1), (32, 33, 1), (29, 5, 1), (24, 32, 1), (32, 32, 2)];
+    for (channels, filters, groups) in wide.into_iter().chain(narrow) {
+        let geometry = ConvGeometry::new(Shape::new(5, 7, channels), filters, window, groups).unwrap();
         let levels = levels(BitWidth::Eight.largest());
         let input = source.codes(geometry.input.len(), levels.largest);
         for granularity in Granularity::ALL {
@@ -29,9 +32,7 @@ fn both_kinds_of_tiles_give_the_same_bits() {
             for products in [Products::One, Products::Two] {
                 FORCED.set(Some(products));
                 for &kernels in &kernels {
-                    let input = Input { layout, data: InputData::Words(&words) };
-                    let mut output = vec![f32::NAN; packed.output_len(&packed.all())];
-                    packed.run(kernels, input, &packed.all(), &mut output).unwrap();
+                    let output = run(&packed, kernels, InputData::Words(&words));
                     assert!(bits(&output) == expected, "{products:?} {} {granularity:?} {geometry:?}", kernels.isa());
                 }
             }

@@ -1,7 +1,7 @@
 //! Random layers, and inputs written into a layout element by element.
 
 use crate::isa::Isa;
-use crate::kernels::{InputFormat, InputLayout, Kernels};
+use crate::kernels::{Input, InputData, InputFormat, InputLayout, Kernels, OutputRange, PackedConv};
 use rand_pcg::Pcg64;
 use rand_pcg::rand_core::Rng;
 use syq_core::{Codebook, Levels, Padding, Shape, Window};
@@ -152,4 +152,30 @@ pub(super) fn signed_levels() -> Levels {
 /// The bits, so that `==` sees signs of zero.
 pub(super) fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|v| v.to_bits()).collect()
+}
+
+/// Runs the whole layer, then the same in parts, which must agree.
+pub(super) fn run(packed: &PackedConv, kernels: Kernels, data: InputData<'_>) -> Vec<f32> {
+    let input = Input { layout: *packed.layout(), data };
+    let mut whole = vec![f32::NAN; packed.output_len(&packed.all())];
+    packed.run(kernels, input, &packed.all(), &mut whole).unwrap();
+    let output = packed.geometry().output;
+    let pixels = output.height * output.width;
+    let [pixel, block] = [pixels / 2, packed.blocks().div_ceil(2)];
+    for pixels in [0..pixel, pixel..pixels] {
+        for blocks in [0..block, block..packed.blocks()] {
+            let range = OutputRange { pixels: pixels.clone(), blocks };
+            let mut part = vec![f32::NAN; packed.output_len(&range)];
+            packed.run(kernels, input, &range, &mut part).unwrap();
+            let filters = packed.filters(range.blocks.clone());
+            let expected: Vec<f32> = whole
+                .chunks(output.channels)
+                .skip(pixels.start)
+                .take(pixels.len())
+                .flat_map(|pixel| pixel[filters.clone()].to_vec())
+                .collect();
+            assert_eq!(bits(&part), bits(&expected), "{range:?}");
+        }
+    }
+    whole
 }
