@@ -1,4 +1,4 @@
-//! Which kernel a quantized layer gets, by what `cost.rs` says, and about how long it takes: the one place where that is
+//! Which kernel a quantized layer gets, by what `cost/` says, and about how long it takes: the one place where that is
 //! decided.
 
 use super::cost::{TABLES_IN_CACHE, table_bytes};
@@ -140,22 +140,20 @@ mod tests {
             let window = Window::square(kernel, 1, Padding::uniform(kernel / 2));
             ConvGeometry::new(Shape::new(size, size, channels), filters, window, 1).unwrap()
         };
+        let (binary, ternary) = (Codebook::Binary, Codebook::Ternary);
+        let [popcount, permute, int8] = [QuantizedKernel::Popcount, QuantizedKernel::Permute, QuantizedKernel::Int8];
         for (geometry, codebook, bits, [one, two]) in [
-            (
-                square(56, 64, 64, 3),
-                Codebook::Binary,
-                BitWidth::Eight,
-                [QuantizedKernel::Permute, QuantizedKernel::Int8],
-            ),
-            (square(7, 512, 512, 3), Codebook::Binary, BitWidth::Eight, [QuantizedKernel::Permute; 2]),
-            (
-                square(28, 512, 128, 1),
-                Codebook::Ternary,
-                BitWidth::Four,
-                [QuantizedKernel::Permute, QuantizedKernel::Int8],
-            ),
-            (square(14, 256, 256, 3), Codebook::Ternary, BitWidth::Four, [QuantizedKernel::Permute; 2]),
-            (square(56, 64, 64, 3), Codebook::Ternary, BitWidth::Two, [QuantizedKernel::Popcount; 2]),
+            (square(56, 64, 64, 3), binary, BitWidth::Eight, [permute, int8]),
+            (square(14, 256, 256, 3), binary, BitWidth::Eight, [permute, int8]),
+            (square(7, 512, 512, 3), binary, BitWidth::Eight, [permute; 2]),
+            (square(28, 512, 128, 1), ternary, BitWidth::Four, [permute, int8]),
+            (square(14, 256, 256, 3), ternary, BitWidth::Four, [permute; 2]),
+            (square(56, 64, 64, 3), ternary, BitWidth::Two, [popcount; 2]),
+            (square(7, 512, 512, 3), binary, BitWidth::Two, [permute; 2]),
+            (square(28, 512, 128, 1), binary, BitWidth::Two, [popcount; 2]),
+            (square(32, 16, 16, 3), ternary, BitWidth::Two, [permute, int8]),
+            (square(32, 16, 16, 3), binary, BitWidth::One, [popcount; 2]),
+            (square(16, 32, 32, 3), ternary, BitWidth::Four, [permute; 2]),
         ] {
             for (products, winner) in [(Products::One, one), (Products::Two, two)] {
                 FORCED.set(Some(products));

@@ -75,3 +75,25 @@ fn table_rows(packed: &PackedConv) -> usize {
     let needed = (rows.min(geometry.output.height) - 1) * geometry.window.stride[0] + geometry.window.kernel[0];
     (ROOM * needed).min(packed.layout().padded_height())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_weights_are_read_once_and_few_for_whole_rows() {
+        let (few, many) = (64 << 10, 2 << 20);
+        for (shape, weight_bytes, pixels) in [
+            (Shape::new(7, 7, 512), few, 28),
+            (Shape::new(7, 7, 512), many, 49),
+            (Shape::new(8, 8, 512), few, 32),
+            (Shape::new(8, 8, 512), many, 64),
+            (Shape::new(56, 56, 64), few, 56),
+            // Too many values to wait for.
+            (Shape::new(54, 54, 256), many, 28),
+            (Shape::new(112, 112, 64), many, 56),
+        ] {
+            assert_eq!(pixels_at_once(shape, weight_bytes), pixels, "{shape:?} {weight_bytes}");
+        }
+    }
+}

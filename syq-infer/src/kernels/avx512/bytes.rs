@@ -5,7 +5,10 @@
 //! registers; where a filter has one sum alone there are none until it is complete, so that every processor takes these
 //! tiles there.
 //!
-//! What it brings: `docs/kernels.md`, "64 filters at a time".
+//! Those floats may as well be the outputs: where the weights are many, all tiles are computed for some subgroups before the
+//! next ones, so that each weight comes to the first-level cache once.
+//!
+//! What it brings: `docs/kernels.md`, "64 filters at a time" and "Some positions at a time".
 
 use super::integer::{self, BYTES};
 use super::tiles::At;
@@ -16,6 +19,7 @@ use crate::kernels::layout::{BLOCK, Lanes};
 use std::arch::x86_64::*;
 use std::ops::Range;
 
+/// Bytes of weights that stay in a first-level cache beside the inputs.
 const NEAREST: usize = 32 << 10;
 
 /// Most pixels in a tile: 24 sums, four registers of weights and one of inputs.
@@ -54,21 +58,23 @@ pub(super) fn convolve(job: &mut Job<'_, u32>, weights: &[Lanes<u32>]) {
     }
 }
 
-/// All pixels of four filter blocks, in tiles as even as possible, for some subgroups after others.
+/// All pixels of four filter blocks, in tiles as even as possible: for all subgroups whose weights are near together, then for the
+/// next.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
 fn image(job: &mut Job<'_, u32>, weights: &[Lanes<u32>], block: usize) {
     let mut at = At::of::<_, _, BLOCKS>(job, weights, block, job.block_len);
     let count = job.ends.len();
-    let at_once = match at.place {
-        Some(_) => (NEAREST * count / (BLOCKS * job.block_len * size_of::<Lanes<u32>>())).max(1),
-        None => count,
-    };
+    let bytes = BLOCKS * job.block_len * size_of::<Lanes<u32>>();
+    // Sums of part of a block have no place to wait.
+    let at_once = if at.place.is_some() { (NEAREST * count / bytes.max(1)).max(1) } else { count };
     let cursor = at.cursor;
     let mut part = Part { subgroups: 0..0, segment: 0 };
     while part.subgroups.end < count {
         let start = part.subgroups.end;
-        part.segment = if start == 0 { 0 } else { job.ends[start - 1] };
-        part.subgroups = start..(start + at_once).min(count);
+        part = Part {
+            subgroups: start..(start + at_once).min(count),
+            segment: if start == 0 { 0 } else { job.ends[start - 1] },
+        };
         at.cursor = cursor;
         let mut pixel = job.pixels.start;
         let mut tiles = job.pixels.len().div_ceil(PIXELS);
@@ -88,14 +94,14 @@ fn image(job: &mut Job<'_, u32>, weights: &[Lanes<u32>], block: usize) {
     }
 }
 
-/// Some subgroups.
+/// Consecutive subgroups.
 struct Part {
     subgroups: Range<usize>,
     /// The first one's first segment.
     segment: usize,
 }
 
-/// `P` pixels of `R` filter blocks.
+/// A part's sums for `P` pixels of `R` filter blocks, added to those of the parts before it, which are in the output.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
 #[allow(clippy::needless_range_loop, reason = "an array's own iterator copies the array; measured")]
 fn tile<const P: usize, const R: usize>(

@@ -30,6 +30,7 @@ impl Runs {
         // What is not named is no faster in these tiles.
         let fits = match (step, rows, planes, words) {
             (BYTES, _, 1, 4) | (BITS, _, 1 | 2, 1 | 2) | (BITS, 1, 1 | 2, 4) => true,
+            // Processors of two products have faster tiles.
             (BYTES, _, 1, 8) => products() == Products::One,
             _ => false,
         };
