@@ -118,6 +118,15 @@ fn resnet18() {
     check_architecture(Architecture::ResNet18, 32, 7);
 }
 
+/// At this size several threads share the filters of layers of four pixels.
+#[test]
+fn resnet18_with_many_weights_a_pixel() {
+    let activation = ActivationQuantizer { bits: BitWidth::Eight, range: ActivationRange::Learned };
+    let (codebook, granularity) = (Codebook::Ternary, Granularity::Pixel);
+    let scheme = Scheme::Quantized { codebook, granularity, activation, first_last: FirstLast::EIGHT_BIT };
+    check(Architecture::ResNet18.build(scheme, 64, 7), 71);
+}
+
 #[test]
 fn resnet34() {
     check_architecture(Architecture::ResNet34, 32, 13);

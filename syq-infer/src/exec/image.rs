@@ -2,18 +2,17 @@
 
 use super::buffers::{Buffer, Buffers};
 use super::few::Few;
-use super::operand;
+use super::filters::share_filters;
 use super::profile::Observer;
 use super::sinks::PixelSink;
 use super::task::Task;
 use super::threads::join;
-use crate::kernels::{KernelError, Kernels, OutputRange, PackedConv};
+use crate::kernels::KernelError;
 use crate::plan::{Plan, Producer, Slot, Step};
 use std::mem::take;
-use std::ops::Range;
 
 /// Runs one image on `threads` threads: of the pool that the caller is in, or with 1 the caller alone.
-/// The pixels of a large step are shared, or the filters of one that has a single pixel.
+/// The pixels of a large step are shared, or the filters of one that has few pixels and many weights.
 pub(crate) fn run_image(
     plan: &Plan,
     threads: usize,
@@ -55,9 +54,7 @@ fn run_step(
     let work = (&mut *values, &mut *codes, &mut *tables);
     let task = Task { kernels, step, buffers, picture, pixels, sinks, values: work.0, codes: work.1, tables: work.2 };
     let done = match &step.producer {
-        Producer::Conv { packed, input, stored }
-            if threads > 1 && task.pixels.len() == 1 && step.pool.is_none() && stored == packed.layout() =>
-        {
+        Producer::Conv { packed, input, .. } if threads > 1 && step.shares_filters() => {
             share_filters(threads, packed, *input, task)
         }
         _ => share(threads, task),
@@ -78,41 +75,4 @@ fn share(threads: usize, task: Task<'_>) -> Result<(), KernelError> {
     let [left, right] = task.split(middle, left_threads, threads);
     let (left, right) = join(|| share(left_threads, left), || share(threads - left_threads, right));
     left.and(right)
-}
-
-/// A step with a single pixel: its filters are shared.
-fn share_filters(threads: usize, packed: &PackedConv, input: Slot, mut task: Task<'_>) -> Result<(), KernelError> {
-    let pixels = task.pixels.clone();
-    let len = task.step.shape.channels;
-    let input = operand::input(packed, task.buffers, input);
-    let whole = Filters { packed, kernels: task.kernels, input, blocks: 0..packed.blocks() };
-    whole.run(threads, &mut task.values[..len])?;
-    task.store(&pixels)
-}
-
-/// Some of the filter blocks of a layer with one output pixel.
-#[derive(Clone)]
-struct Filters<'a> {
-    packed: &'a PackedConv,
-    kernels: Kernels,
-    input: crate::kernels::Input<'a>,
-    blocks: Range<usize>,
-}
-
-impl Filters<'_> {
-    fn run(self, threads: usize, output: &mut [f32]) -> Result<(), KernelError> {
-        let Self { packed, kernels, input, blocks } = self.clone();
-        let left_threads = threads / 2;
-        let middle = blocks.start + blocks.len() * left_threads / threads.max(1);
-        if threads < 2 || middle == blocks.start {
-            return packed.run(kernels, input, &OutputRange { pixels: 0..1, blocks }, output);
-        }
-        let (left, right) = output.split_at_mut(packed.filters(blocks.start..middle).len());
-        let part = |blocks| Self { blocks, ..self.clone() };
-        let (left, right) = join(
-            || part(blocks.start..middle).run(left_threads, left),
-            || part(middle..blocks.end).run(threads - left_threads, right),
-        );
-        left.and(right)
-    }
 }

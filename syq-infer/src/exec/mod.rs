@@ -2,6 +2,7 @@
 
 mod buffers;
 mod few;
+mod filters;
 mod image;
 mod operand;
 mod pooled;

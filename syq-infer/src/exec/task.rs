@@ -24,7 +24,7 @@ pub(super) struct Task<'a> {
     /// The pixels, in row-major order; whole rows but of a convolution that is not pooled.
     pub(super) pixels: Range<usize>,
     pub(super) sinks: Few<PixelSink<'a>>,
-    /// Working space for the task's pixels, floats (see [`Step::work_len`]) and codes.
+    /// Working space for the task's pixels, floats ([`Step::work_len`] of them at least) and codes.
     pub(super) values: &'a mut [f32],
     pub(super) codes: &'a mut [u8],
     /// Room for as many threads to make tables in.
@@ -36,7 +36,7 @@ impl<'a> Task<'a> {
     pub(super) fn split(self, pixel: usize, share: usize, of: usize) -> [Self; 2] {
         let Self { kernels, step, buffers, picture, pixels, sinks, values, codes, tables } = self;
         let done = pixel - pixels.start;
-        let (left_values, right_values) = values.split_at_mut(step.work_len(done).min(values.len()));
+        let (left_values, right_values) = values.split_at_mut(values.len() * done / pixels.len().max(1));
         let at = done * step.shape.channels;
         let (left_codes, right_codes) = codes.split_at_mut(at.min(codes.len()));
         let (left_tables, right_tables) = tables.split_at_mut(tables.len() / of.max(1) * share.min(of));
@@ -66,10 +66,19 @@ impl<'a> Task<'a> {
     /// The pixel before which to divide, so that `share` of `of` parts lie before it; `None` where
     /// nothing would be left on a side.
     pub(super) fn middle(&self, share: usize, of: usize) -> Option<usize> {
-        let unit = match self.step.producer {
-            Producer::Conv { .. } if self.step.pool.is_none() => 1,
-            _ => self.step.shape.width,
-        };
+        match self.step.producer {
+            Producer::Conv { .. } if self.step.pool.is_none() => self.middle_of(1, share, of),
+            _ => self.middle_row(share, of),
+        }
+    }
+
+    /// The same before a whole row.
+    pub(super) fn middle_row(&self, share: usize, of: usize) -> Option<usize> {
+        self.middle_of(self.step.shape.width, share, of)
+    }
+
+    /// The same before a multiple of `unit` pixels.
+    fn middle_of(&self, unit: usize, share: usize, of: usize) -> Option<usize> {
         let units = self.pixels.len() / unit;
         let middle = self.pixels.start + units * share / of * unit;
         (self.pixels.start < middle && middle < self.pixels.end).then_some(middle)

@@ -17,6 +17,9 @@ const FAR: usize = 512 << 10;
 /// Values that such a layer computes at most to read its weights once.
 const MANY_VALUES: usize = 128 << 10;
 
+/// Bytes of weights for each value beyond which threads share the filters.
+const WEIGHTS_A_VALUE: usize = 32;
+
 /// How many times the rows that a convolution needs at once there is room for: those that are needed again are moved to
 /// the front where the room ends.
 const ROOM: usize = 2;
@@ -40,9 +43,22 @@ impl Step {
     /// for each pooled row as much as a task needs that has no other: rows of the convolution and the
     /// pooled rows that are open.
     pub(crate) fn work_len(&self, pixels: usize) -> usize {
-        let Some(pool) = self.pool else { return pixels * self.shape.channels };
+        let Some(pool) = self.pool else {
+            // Shared filters are brought together in a place of their own.
+            let places = if self.shares_filters() { 2 } else { 1 };
+            return places * pixels * self.shape.channels;
+        };
         let row = self.pooled_lines(&pool) * pool.shape.width + pool.open_rows() * self.shape.width;
         pixels / self.shape.width * row * self.shape.channels
+    }
+
+    /// Whether several threads share the filters instead of the pixels: of a single pixel, or where the weights are so many beside
+    /// the outputs that reading all of them in every thread would take longer than bringing these together.
+    pub(crate) fn shares_filters(&self) -> bool {
+        let Producer::Conv { packed, stored, .. } = &self.producer else { return false };
+        let far = self.weight_bytes() > FAR && self.weight_bytes() > WEIGHTS_A_VALUE * self.shape.len();
+        let single = self.shape.width * self.shape.height == 1;
+        self.pool.is_none() && stored == packed.layout() && (single || far)
     }
 
     /// Rows of a pooled convolution that a task computes at once for each pooled row that it has.
