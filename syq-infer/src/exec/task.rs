@@ -11,7 +11,7 @@ use syq_core::{Shape, Window};
 
 /// Most values for which what they will meet is asked for while they are computed: of more, the first lines would have left the
 /// second-level cache before the last are there.
-const SOON_VALUES: usize = 16 << 10;
+const SOON_VALUES: usize = 64 << 10;
 
 /// One task of a step.
 #[derive(Debug)]
