@@ -67,7 +67,6 @@ fn image(job: &mut Job<'_, u32>, weights: &[Lanes<u32>], block: usize) {
     let bytes = BLOCKS * job.block_len * size_of::<Lanes<u32>>();
     // Sums of part of a block have no place to wait.
     let at_once = if at.place.is_some() { (NEAREST * count / bytes.max(1)).max(1) } else { count };
-    let cursor = at.cursor;
     let mut part = Part { subgroups: 0..0, segment: 0 };
     while part.subgroups.end < count {
         let start = part.subgroups.end;
@@ -75,7 +74,6 @@ fn image(job: &mut Job<'_, u32>, weights: &[Lanes<u32>], block: usize) {
             subgroups: start..(start + at_once).min(count),
             segment: if start == 0 { 0 } else { job.ends[start - 1] },
         };
-        at.cursor = cursor;
         let mut pixel = job.pixels.start;
         let mut tiles = job.pixels.len().div_ceil(PIXELS);
         while tiles > 0 {
@@ -111,8 +109,8 @@ fn tile<const P: usize, const R: usize>(
     pixel: usize,
     part: &Part,
 ) {
-    let At { block, mut ahead, .. } = *at;
-    let bases = at.cursor.advance::<_, P>(job);
+    let At { block, group, mut ahead, .. } = *at;
+    let bases = job.bases::<P>(pixel, group);
     // Slices of one length, so that one comparison stands for all of them.
     let mut x: [&[u32]; P] = [&[]; P];
     for p in 0..P {

@@ -80,8 +80,8 @@ fn tile<const P: usize, const STEP: u8, const ROWS: usize, const R: usize>(
     at: &mut At,
     pixel: usize,
 ) {
-    let At { block, mut ahead, .. } = *at;
-    let bases = at.cursor.advance::<_, P>(job);
+    let At { block, group, mut ahead, .. } = *at;
+    let bases = job.bases::<P>(pixel, group);
     // Slices of one length, so that one comparison stands for all of them.
     let mut x: [&[u32]; P] = [&[]; P];
     for p in 0..P {

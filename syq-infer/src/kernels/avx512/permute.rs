@@ -8,7 +8,7 @@
 
 use super::permute_runs::{self, Runs};
 use super::tiles::At;
-use crate::kernels::generic::tile::Job;
+use crate::kernels::generic::tile::{Cursor, Job};
 use crate::kernels::layout::{BLOCK, HALF_WEIGHT, Lanes};
 use std::arch::x86_64::*;
 
@@ -39,7 +39,9 @@ fn convolve<const ROWS: usize>(job: &mut Job<'_, u32>, weights: &[Lanes<u32>]) {
 /// All pixels of `R` filter blocks, in tiles as even as possible.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
 fn image<const ROWS: usize, const R: usize>(job: &mut Job<'_, u32>, weights: &[Lanes<u32>], block: usize) {
-    let mut at = At::of::<_, _, R>(job, weights, block, job.block_len / BLOCK * ROWS);
+    let at = At::of::<_, _, R>(job, weights, block, job.block_len / BLOCK * ROWS);
+    let cursor = job.cursor(job.pixels.start, at.group);
+    let mut at = (at, cursor);
     in_tiles!(tile, [ROWS], R, job, weights, at);
 }
 
@@ -49,12 +51,12 @@ fn image<const ROWS: usize, const R: usize>(job: &mut Job<'_, u32>, weights: &[L
 fn tile<const P: usize, const ROWS: usize, const R: usize>(
     job: &mut Job<'_, u32>,
     weights: &[Lanes<u32>],
-    at: &mut At,
+    (at, cursor): &mut (At, Cursor),
     pixel: usize,
 ) {
     let At { block, mut ahead, .. } = *at;
     let block_len = job.block_len / BLOCK * ROWS;
-    let bases = at.cursor.advance::<_, P>(job);
+    let bases = cursor.advance::<_, P>(job);
     let mut rows: [&[Lanes<u32>]; R] = [&[]; R];
     for r in 0..R {
         rows[r] = &weights[(block + r) * block_len..][..block_len];

@@ -4,7 +4,7 @@
 //! What it brings: `docs/kernels.md`, "Runs".
 
 use super::tiles::At;
-use crate::kernels::generic::tile::Job;
+use crate::kernels::generic::tile::{Cursor, Job};
 use crate::kernels::layout::{BLOCK, HALF_WEIGHT, Lanes};
 use std::arch::x86_64::*;
 
@@ -68,7 +68,9 @@ fn image<const ROWS: usize, const PLANES: usize, const TABLES: usize, const LONG
     weights: &[Lanes<u32>],
     block: usize,
 ) {
-    let mut at = At::of::<_, _, R>(job, weights, block, job.block_len / BLOCK * ROWS);
+    let at = At::of::<_, _, R>(job, weights, block, job.block_len / BLOCK * ROWS);
+    let cursor = job.cursor(job.pixels.start, at.group);
+    let mut at = (at, cursor);
     let mut pixel = job.pixels.start;
     let many = LONG && PLANES == 1 && job.segments.first().is_some_and(|segment| segment.len > FEW_TABLES * BLOCK);
     while many && pixel + MORE_PIXELS <= job.pixels.end {
@@ -98,14 +100,12 @@ fn tile<
 >(
     job: &mut Job<'_, u32>,
     weights: &[Lanes<u32>],
-    at: &mut At,
+    (at, cursor): &mut (At, Cursor),
     pixel: usize,
 ) {
     let block = at.block;
     let block_len = job.block_len / BLOCK * ROWS;
-    let mut cursor = at.cursor;
     let bases = cursor.advance::<_, P>(job);
-    at.cursor = cursor;
     let mut x: [&[u32]; P] = [&[]; P];
     for p in 0..P {
         x[p] = &job.input[bases[p]..][..job.window];

@@ -9,7 +9,7 @@
 use super::integer::{BITS, BYTES};
 use super::tiles::At;
 use super::units::{Products, products};
-use crate::kernels::generic::tile::Job;
+use crate::kernels::generic::tile::{Cursor, Job};
 use crate::kernels::layout::{BLOCK, Lanes};
 use std::arch::x86_64::*;
 
@@ -80,7 +80,9 @@ fn image<
     weights: &[[Lanes<u32>; ROWS]],
     block: usize,
 ) {
-    let mut at = At::of::<_, _, R>(job, weights, block, job.block_len);
+    let at = At::of::<_, _, R>(job, weights, block, job.block_len);
+    let cursor = job.cursor(job.pixels.start, at.group);
+    let mut at = (at, cursor);
     let mut pixel = job.pixels.start;
     while pixel + PIXELS <= job.pixels.end {
         tile::<PIXELS, STEP, ROWS, PLANES, WORDS, LONG, R>(job, weights, &mut at, pixel);
@@ -147,11 +149,11 @@ fn tile<
 >(
     job: &mut Job<'_, u32>,
     weights: &[[Lanes<u32>; ROWS]],
-    at: &mut At,
+    (at, cursor): &mut (At, Cursor),
     pixel: usize,
 ) {
     let block = at.block;
-    let bases = at.cursor.advance::<_, P>(job);
+    let bases = cursor.advance::<_, P>(job);
     // Slices of one length, so that one comparison stands for all of them.
     let mut x: [&[u32]; P] = [&[]; P];
     for p in 0..P {

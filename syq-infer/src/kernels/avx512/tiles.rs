@@ -1,7 +1,7 @@
 //! What the kernels with tiles of their own share: which blocks and pixels a tile has, and where its sums go. (Macros, as
 //! arrays of registers that are handed to a function go through memory, and a closure stays a call.)
 
-use crate::kernels::generic::tile::{Cursor, Job, place_of};
+use crate::kernels::generic::tile::{Job, place_of};
 use crate::kernels::layout::BLOCK;
 use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
 
@@ -19,8 +19,8 @@ pub(super) fn tiles<E>(job: &Job<'_, E>) -> usize {
 pub(super) struct At {
     /// The first block.
     pub(super) block: usize,
-    /// The windows of its group that are next.
-    pub(super) cursor: Cursor,
+    /// Where its group begins within a pixel's inputs.
+    pub(super) group: usize,
     /// Where its filters begin within a pixel's outputs, if all blocks are whole.
     pub(super) place: Option<usize>,
     /// What is fetched meanwhile.
@@ -33,10 +33,9 @@ impl At {
         // Behind the last blocks the first ones come again, for the pixels of the next call.
         let next = if block + R < job.blocks.end { block + R } else { job.blocks.start };
         let next = &weights[next * block_len..(next + R).min(job.blocks.end) * block_len];
-        let group = block / job.group_filters.div_ceil(BLOCK) * job.group_len;
         Self {
             block,
-            cursor: job.cursor(job.pixels.start, group),
+            group: block / job.group_filters.div_ceil(BLOCK) * job.group_len,
             place: place_of::<_, R>(job, block),
             ahead: Ahead::of(next, tiles(job) * job.planes * block_len),
         }

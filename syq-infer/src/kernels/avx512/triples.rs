@@ -52,29 +52,37 @@ pub(super) fn convolve(job: &mut Job<'_, u32>, weights: &[Lanes<u32>]) {
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
 fn blocks<const LEN: usize>(job: &mut Job<'_, u32>, weights: &[Lanes<u32>]) {
     for block in job.blocks.clone() {
-        let mut at = At::of::<_, _, R>(job, weights, block, job.block_len);
+        let at = At::of::<_, _, R>(job, weights, block, job.block_len);
+        let mut cursor = job.cursor(job.pixels.start, at.group);
         let mut pixel = job.pixels.start;
         while pixel < job.pixels.end {
             // Pixels of one row.
             let left = (job.columns - pixel % job.columns).min(job.pixels.end - pixel);
             for _ in 0..left / PIXELS {
-                tile::<PIXELS, LEN>(job, weights, &mut at, pixel);
+                let [base, ..] = cursor.advance::<_, PIXELS>(job);
+                tile::<PIXELS, LEN>(job, weights, &at, base, pixel);
                 pixel += PIXELS;
             }
             for _ in 0..left % PIXELS {
-                tile::<1, LEN>(job, weights, &mut at, pixel);
+                let [base] = cursor.advance::<_, 1>(job);
+                tile::<1, LEN>(job, weights, &at, base, pixel);
                 pixel += 1;
             }
         }
     }
 }
 
-/// `P` pixels of one row.
+/// `P` pixels of one row, the first window of which begins at `base`.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
 #[allow(clippy::needless_range_loop, reason = "an array's own iterator copies the array; measured")]
-fn tile<const P: usize, const LEN: usize>(job: &mut Job<'_, u32>, weights: &[Lanes<u32>], at: &mut At, pixel: usize) {
+fn tile<const P: usize, const LEN: usize>(
+    job: &mut Job<'_, u32>,
+    weights: &[Lanes<u32>],
+    at: &At,
+    base: usize,
+    pixel: usize,
+) {
     let block = at.block;
-    let base = at.cursor.advance::<_, P>(job)[0];
     let x = &job.input[base..][..job.window + (P - 1) * LEN];
     let weights = &weights[block * job.block_len..][..job.block_len];
     let scales = job.scales[block * job.scale_step..].as_chunks::<COLUMNS>().0;
