@@ -58,39 +58,49 @@ pub(super) fn convolve(job: &mut Job<'_, u32>, weights: &[Lanes<u32>]) {
     }
 }
 
-/// All pixels of four filter blocks, in tiles as even as possible: for all subgroups whose weights are near together, then for the
-/// next.
+/// All pixels of four filter blocks: for all subgroups, or where the weights are many for those that are near together, then for
+/// the next.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
 fn image(job: &mut Job<'_, u32>, weights: &[Lanes<u32>], block: usize) {
     let mut at = At::of::<_, _, BLOCKS>(job, weights, block, job.block_len);
     let count = job.ends.len();
-    let bytes = BLOCKS * job.block_len * size_of::<Lanes<u32>>();
     // Sums of part of a block have no place to wait.
-    let at_once = if at.place.is_some() { (NEAREST * count / bytes.max(1)).max(1) } else { count };
-    let mut part = Part { subgroups: 0..0, segment: 0 };
-    while part.subgroups.end < count {
-        let start = part.subgroups.end;
-        part = Part {
-            subgroups: start..(start + at_once).min(count),
-            segment: if start == 0 { 0 } else { job.ends[start - 1] },
-        };
-        let mut pixel = job.pixels.start;
-        let mut tiles = job.pixels.len().div_ceil(PIXELS);
-        while tiles > 0 {
-            let len = (job.pixels.end - pixel).div_ceil(tiles);
-            match len {
-                6 => tile::<6, BLOCKS>(job, weights, &mut at, pixel, &part),
-                5 => tile::<5, BLOCKS>(job, weights, &mut at, pixel, &part),
-                4 => tile::<4, BLOCKS>(job, weights, &mut at, pixel, &part),
-                3 => tile::<3, BLOCKS>(job, weights, &mut at, pixel, &part),
-                2 => tile::<2, BLOCKS>(job, weights, &mut at, pixel, &part),
-                _ => tile::<1, BLOCKS>(job, weights, &mut at, pixel, &part),
-            }
-            pixel += len;
-            tiles -= 1;
-        }
+    if wide_tile_is_near(job.block_len) || at.place.is_none() {
+        return tiles::<WHOLE>(job, weights, &mut at, &Part { subgroups: 0..count, segment: 0 });
+    }
+    let bytes = BLOCKS * job.block_len * size_of::<Lanes<u32>>();
+    let at_once = (NEAREST * count / bytes).max(1);
+    for start in (0..count).step_by(at_once) {
+        let segment = if start == 0 { 0 } else { job.ends[start - 1] };
+        let part = Part { subgroups: start..(start + at_once).min(count), segment };
+        tiles::<PART>(job, weights, &mut at, &part);
     }
 }
+
+/// All pixels, in tiles as even as possible.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
+#[inline]
+fn tiles<const SPAN: u8>(job: &mut Job<'_, u32>, weights: &[Lanes<u32>], at: &mut At, part: &Part) {
+    let mut pixel = job.pixels.start;
+    let mut tiles = job.pixels.len().div_ceil(PIXELS);
+    while tiles > 0 {
+        let len = (job.pixels.end - pixel).div_ceil(tiles);
+        match len {
+            6 => tile::<6, BLOCKS, SPAN>(job, weights, at, pixel, part),
+            5 => tile::<5, BLOCKS, SPAN>(job, weights, at, pixel, part),
+            4 => tile::<4, BLOCKS, SPAN>(job, weights, at, pixel, part),
+            3 => tile::<3, BLOCKS, SPAN>(job, weights, at, pixel, part),
+            2 => tile::<2, BLOCKS, SPAN>(job, weights, at, pixel, part),
+            _ => tile::<1, BLOCKS, SPAN>(job, weights, at, pixel, part),
+        }
+        pixel += len;
+        tiles -= 1;
+    }
+}
+
+/// What a tile's sums are of: all subgroups, or a part of them. (The loops of the former are faster if they know.)
+const WHOLE: u8 = 0;
+const PART: u8 = 1;
 
 /// Consecutive subgroups.
 struct Part {
@@ -102,7 +112,7 @@ struct Part {
 /// A part's sums for `P` pixels of `R` filter blocks, added to those of the parts before it, which are in the output.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx512vpopcntdq")]
 #[allow(clippy::needless_range_loop, reason = "an array's own iterator copies the array; measured")]
-fn tile<const P: usize, const R: usize>(
+fn tile<const P: usize, const R: usize, const SPAN: u8>(
     job: &mut Job<'_, u32>,
     weights: &[Lanes<u32>],
     at: &mut At,
@@ -121,8 +131,9 @@ fn tile<const P: usize, const R: usize>(
         w[r] = &weights[(block + r) * job.block_len..][..job.block_len];
     }
     let mut sums = [[_mm512_setzero_ps(); R]; P];
-    let mut first = part.segment;
-    if part.subgroups.start > 0 {
+    let (subgroups, mut first) =
+        if SPAN == WHOLE { (0..job.ends.len(), 0) } else { (part.subgroups.clone(), part.segment) };
+    if SPAN == PART && part.subgroups.start > 0 {
         let (filters, place) = (job.filters.len(), at.place.unwrap_or_default());
         for p in 0..P {
             let index = (pixel - job.pixels.start + p) * filters + place;
@@ -132,7 +143,7 @@ fn tile<const P: usize, const R: usize>(
             }
         }
     }
-    for subgroup in part.subgroups.clone() {
+    for subgroup in subgroups {
         let end = job.ends[subgroup];
         let segments = &job.segments[first..end];
         first = end;

@@ -11,8 +11,8 @@ fn both_kinds_of_tiles_give_the_same_bits() {
     let kernels = all_kernels("both_kinds_of_tiles_give_the_same_bits");
     let mut source = Source::new(31);
     let window = Window::square(3, 1, Padding::uniform(1));
-    // 64 filters of 66 channels and more are taken some positions at a time, those of 520 with one scale a layer not at all;
-    // up to 32 channels share inputs among kernel columns.
+    // 64 filters of 520 channels are taken some positions at a time, with one scale a layer not at all; up to 32 channels share
+    // inputs among kernel columns.
     let wide = [(40, 64, 1), (37, 83, 1), (66, 130, 1), (74, 128, 2), (520, 70, 1)];
     let narrow = [(16, 16, 1), (13, 40, 1), (32, 33, 1), (29, 5, 1), (24, 32, 1), (32, 32, 2)];
     for (channels, filters, groups) in wide.into_iter().chain(narrow) {
