@@ -5,31 +5,24 @@ use crate::kernels::choose::QuantizedKernel;
 use crate::kernels::layout::BLOCK;
 use syq_core::{BitWidth, Codebook, ConvGeometry, Granularity};
 
+/// A layer with a codebook.
+pub(super) struct Coded<'a> {
+    pub(super) geometry: &'a ConvGeometry,
+    pub(super) codebook: Codebook,
+    pub(super) granularity: Granularity,
+    pub(super) bits: BitWidth,
+}
+
 impl QuantizedKernel {
     /// What a layer costs.
-    pub(super) fn avx512_cost(
-        self,
-        geometry: &ConvGeometry,
-        codebook: Codebook,
-        granularity: Granularity,
-        bits: BitWidth,
-    ) -> Cost {
-        if two_products() {
-            self.two_products_cost(geometry, codebook, granularity, bits)
-        } else {
-            self.one_product_cost(geometry, codebook, granularity, bits)
-        }
+    pub(super) fn avx512_cost(self, layer: &Coded<'_>) -> Cost {
+        if two_products() { self.two_products_cost(layer) } else { self.one_product_cost(layer) }
     }
 
     /// Fitted on a Zen 4 (`kernel_speed avx512`; tables and their look-ups, which in a network come from the second-level
     /// cache: `syq bench --profile`).
-    fn one_product_cost(
-        self,
-        geometry: &ConvGeometry,
-        codebook: Codebook,
-        granularity: Granularity,
-        bits: BitWidth,
-    ) -> Cost {
+    fn one_product_cost(self, layer: &Coded<'_>) -> Cost {
+        let &Coded { geometry, codebook, granularity, bits } = layer;
         let format = self.format(codebook, bits);
         let planes = format.planes() as f64;
         let words = geometry.group_channels().div_ceil(format.channels());
@@ -63,13 +56,8 @@ impl QuantizedKernel {
     /// Fitted on an Ice Lake, to what layers take within networks (`syq bench --profile` of ResNet-18, -50, -20, AlexNet and
     /// VGG-small with one kernel for all of their layers): byte products and permutations slow the clock for what
     /// follows, and the third-level cache is far away.
-    fn two_products_cost(
-        self,
-        geometry: &ConvGeometry,
-        codebook: Codebook,
-        granularity: Granularity,
-        bits: BitWidth,
-    ) -> Cost {
+    fn two_products_cost(self, layer: &Coded<'_>) -> Cost {
+        let &Coded { geometry, codebook, granularity, bits } = layer;
         let planes = self.format(codebook, bits).planes() as f64;
         let single = of_single_block(geometry);
         let product = if has_wide_tiles(geometry, granularity) { 0.205 } else { 0.274 };

@@ -3,6 +3,7 @@
 mod avx2;
 mod avx512;
 
+use self::avx512::Coded;
 use super::choose::QuantizedKernel;
 use super::layout::Lanes;
 use crate::isa::Isa;
@@ -36,7 +37,7 @@ impl QuantizedKernel {
         bits: BitWidth,
     ) -> f64 {
         match isa {
-            Isa::Avx512 => self.avx512_cost(geometry, codebook, granularity, bits).of(geometry, granularity),
+            Isa::Avx512 => self.avx512_cost(&Coded { geometry, codebook, granularity, bits }).of(geometry, granularity),
             Isa::Avx2 => self.avx2_cost(geometry, codebook, bits).of(geometry, granularity),
             _ => self.steps(isa, geometry, codebook, bits),
         }
